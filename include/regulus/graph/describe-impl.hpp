@@ -1,0 +1,263 @@
+#pragma once
+#include <algorithm>
+#include <cstdio>
+
+#include <regulus/graph/describe.hpp>
+
+namespace regulus {
+
+namespace detail {
+
+[[noreturn]] inline void wrong_shape(const Node& node, const std::string& expected, const Shape& got) {
+    throw ShapeError("shape of \"" + node.name + "\" (" + kind_of(node.operation) + "): expected " + expected + ", got " + to_string(got));
+}
+
+inline const Shape& need_rank(const Node& node, const std::vector<Shape>& inputs, std::size_t which, int rank) {
+    if (which >= inputs.size()) throw ShapeError("shape of \"" + node.name + "\": input " + std::to_string(which) + " is missing");
+    if (inputs[which].rank() != rank) wrong_shape(node, "rank " + std::to_string(rank) + " at input " + std::to_string(which), inputs[which]);
+    return inputs[which];
+}
+
+/// Output length of a sliding window; throws when no window fits.
+inline std::int64_t windows(const Node& node, const Shape& src, std::int64_t length, int kernel, int stride, int padding, int dilation) {
+    const std::int64_t reach = length + 2 * std::int64_t(padding) - (std::int64_t(kernel) - 1) * dilation - 1;
+    if (reach < 0) wrong_shape(node, "a map that holds one " + std::to_string(kernel) + "x" + std::to_string(kernel) + " window", src);
+    return reach / stride + 1;
+}
+
+inline const char* suffix(Activation activation) {
+    switch (activation) {
+        case Activation::relu: return ", relu";
+        case Activation::sigmoid: return ", sigmoid";
+        case Activation::none: break;
+    }
+    return "";
+}
+
+inline std::string square(int side) { return std::to_string(side) + "x" + std::to_string(side); }
+inline std::string arrow(int from, int to) { return std::to_string(from) + " -> " + std::to_string(to); }
+
+inline std::string number(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", value);
+    return text;
+}
+
+/// Kind, sentence, output shapes and multiply-adds of each operation, side by side.
+struct Describer {
+    const Node& node;
+    const std::vector<Shape>& in;
+    const InputSize& size;
+
+    std::vector<Shape> operator()(const ops::Input& op) const {
+        if (op.role == ops::Input::Role::image_info) return {Shape{size.n, 4}};
+        return {Shape{size.n, op.channels, size.height, size.width}};
+    }
+    std::vector<Shape> operator()(const ops::Conv2d& op) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        if (src[1] != op.in_channels) wrong_shape(node, std::to_string(op.in_channels) + " channels", src);
+        const Shape dst{src[0], op.out_channels, windows(node, src, src[2], op.kernel, op.stride, op.padding, op.dilation),
+                        windows(node, src, src[3], op.kernel, op.stride, op.padding, op.dilation)};
+        if (op.residual && !(need_rank(node, in, 1, 4) == dst)) wrong_shape(node, "a residual of shape " + to_string(dst), in[1]);
+        return {dst};
+    }
+    std::vector<Shape> operator()(const ops::ConvTranspose2d& op) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        if (src[1] != op.in_channels) wrong_shape(node, std::to_string(op.in_channels) + " channels", src);
+        const auto side = [&](std::int64_t length) { return (length - 1) * op.stride + op.kernel - 2 * op.padding; };
+        return {Shape{src[0], op.out_channels, side(src[2]), side(src[3])}};
+    }
+    std::vector<Shape> operator()(const ops::BatchNorm& op) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        if (src[1] != op.channels) wrong_shape(node, std::to_string(op.channels) + " channels", src);
+        return {src};
+    }
+    std::vector<Shape> operator()(const ops::Activate&) const { return {in.at(0)}; }
+    std::vector<Shape> operator()(const ops::Add&) const {
+        if (!(in.at(0) == in.at(1))) wrong_shape(node, "two equal shapes, the left one " + to_string(in[0]), in[1]);
+        return {in[0]};
+    }
+    std::vector<Shape> operator()(const ops::Pool2d& op) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        return {Shape{src[0], src[1], windows(node, src, src[2], op.kernel, op.stride, op.padding, 1), windows(node, src, src[3], op.kernel, op.stride, op.padding, 1)}};
+    }
+    std::vector<Shape> operator()(const ops::GlobalAveragePool&) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        return {Shape{src[0], src[1], 1, 1}};
+    }
+    std::vector<Shape> operator()(const ops::ScaleChannels&) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        const Shape gate{src[0], src[1], 1, 1};
+        if (!(need_rank(node, in, 1, 4) == gate)) wrong_shape(node, "a gate of shape " + to_string(gate), in[1]);
+        return {src};
+    }
+    std::vector<Shape> operator()(const ops::Resize& op) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        const Shape& like = need_rank(node, in, 1, 4);
+        const Shape dst{src[0], src[1], like[2], like[3]};
+        if (op.adds && !(like == dst)) wrong_shape(node, "an addend of shape " + to_string(dst), like);
+        return {dst};
+    }
+    std::vector<Shape> operator()(const ops::Linear& op) const {
+        const Shape& src = in.at(0);
+        std::int64_t features = 1;
+        for (int axis = 1; axis < src.rank(); ++axis) features *= src[axis];
+        if (src.rank() < 2 || features != op.in_features) wrong_shape(node, std::to_string(op.in_features) + " features a row", src);
+        return {Shape{src[0], op.out_features}};
+    }
+    std::vector<Shape> operator()(const ops::Softmax&) const { return {in.at(0)}; }
+    std::vector<Shape> operator()(const ops::TopK& op) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        const std::int64_t k = std::min<std::int64_t>(op.limit, src[1] * src[2] * src[3]);
+        return {Shape{src[0], k}, Shape{src[0], k}, Shape{src[0]}};
+    }
+    std::vector<Shape> operator()(const ops::DecodeAnchors& op) const {
+        const Shape& deltas = need_rank(node, in, 0, 4);
+        if (deltas[1] != std::int64_t(4 * op.anchors.size())) wrong_shape(node, std::to_string(4 * op.anchors.size()) + " delta channels", deltas);
+        const Shape& index = need_rank(node, in, 1, 2);
+        return {Shape{index[0], index[1], 4}, index};
+    }
+    std::vector<Shape> operator()(const ops::Nms& op) const {
+        if (int(in.size()) != 4 * op.lists || op.lists == 0) throw ShapeError("shape of \"" + node.name + "\": expected four inputs a list");
+        const std::int64_t rows = in[0][0] * op.limit;
+        return {Shape{rows, 4}, Shape{rows}, Shape{rows}, Shape{in[0][0]}};
+    }
+    std::vector<Shape> operator()(const ops::RoiAlign& op) const {
+        if (in.size() != op.strides.size() + 2) throw ShapeError("shape of \"" + node.name + "\": expected one map a stride, boxes and count");
+        const Shape& boxes = need_rank(node, in, op.strides.size(), 2);
+        return {Shape{boxes[0], need_rank(node, in, 0, 4)[1], op.size, op.size}};
+    }
+    std::vector<Shape> operator()(const ops::ClassCandidates& op) const {
+        const Shape& probabilities = need_rank(node, in, 0, 2);
+        if (probabilities[1] != op.classes + 1) wrong_shape(node, std::to_string(op.classes + 1) + " probabilities a row", probabilities);
+        const Shape& deltas = need_rank(node, in, 1, 2);
+        if (deltas[1] != 4 * (op.class_agnostic ? 1 : op.classes)) wrong_shape(node, "four deltas a class", deltas);
+        const std::int64_t n = need_rank(node, in, 3, 1)[0];
+        const std::int64_t k = n == 0 ? 0 : probabilities[0] / n * op.classes;
+        return {Shape{n, k, 4}, Shape{n, k}, Shape{n, k}, Shape{n}};
+    }
+    std::vector<Shape> operator()(const ops::SelectChannel&) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        return {Shape{src[0], src[2], src[3]}};
+    }
+};
+
+struct Kind {
+    const char* operator()(const ops::Input&) const { return "input"; }
+    const char* operator()(const ops::Conv2d&) const { return "conv2d"; }
+    const char* operator()(const ops::ConvTranspose2d&) const { return "conv_transpose2d"; }
+    const char* operator()(const ops::BatchNorm&) const { return "batch_norm"; }
+    const char* operator()(const ops::Activate&) const { return "activate"; }
+    const char* operator()(const ops::Add&) const { return "add"; }
+    const char* operator()(const ops::Pool2d&) const { return "pool2d"; }
+    const char* operator()(const ops::GlobalAveragePool&) const { return "global_average_pool"; }
+    const char* operator()(const ops::ScaleChannels&) const { return "scale_channels"; }
+    const char* operator()(const ops::Resize&) const { return "resize"; }
+    const char* operator()(const ops::Linear&) const { return "linear"; }
+    const char* operator()(const ops::Softmax&) const { return "softmax"; }
+    const char* operator()(const ops::TopK&) const { return "top_k"; }
+    const char* operator()(const ops::DecodeAnchors&) const { return "decode_anchors"; }
+    const char* operator()(const ops::Nms&) const { return "nms"; }
+    const char* operator()(const ops::RoiAlign&) const { return "roi_align"; }
+    const char* operator()(const ops::ClassCandidates&) const { return "class_candidates"; }
+    const char* operator()(const ops::SelectChannel&) const { return "select_channel"; }
+};
+
+struct Sentence {
+    std::string operator()(const ops::Input& op) const { return op.role == ops::Input::Role::image ? "the preprocessed pictures" : "sizes and resize factors of the pictures"; }
+    std::string operator()(const ops::Conv2d& op) const {
+        std::string text = square(op.kernel) + " convolution, " + arrow(op.in_channels, op.out_channels);
+        if (op.stride != 1) text += ", stride " + std::to_string(op.stride);
+        if (op.dilation != 1) text += ", dilation " + std::to_string(op.dilation);
+        if (op.groups != 1) text += ", " + std::to_string(op.groups) + " groups";
+        if (op.norm) text += ", batch norm folded";
+        if (op.residual) text += ", plus residual";
+        return text + suffix(op.activation);
+    }
+    std::string operator()(const ops::ConvTranspose2d& op) const {
+        return square(op.kernel) + " transposed convolution, stride " + std::to_string(op.stride) + ", " + arrow(op.in_channels, op.out_channels) + suffix(op.activation);
+    }
+    std::string operator()(const ops::BatchNorm& op) const { return "batch norm of " + std::to_string(op.channels) + " channels" + suffix(op.activation); }
+    std::string operator()(const ops::Activate& op) const { return op.activation == Activation::none ? "identity" : std::string(suffix(op.activation)).substr(2); }
+    std::string operator()(const ops::Add& op) const { return std::string("sum") + suffix(op.activation); }
+    std::string operator()(const ops::Pool2d& op) const {
+        return square(op.kernel) + (op.kind == ops::Pool2d::Kind::maximum ? " max pooling, stride " : " average pooling, stride ") + std::to_string(op.stride);
+    }
+    std::string operator()(const ops::GlobalAveragePool&) const { return "mean over height and width"; }
+    std::string operator()(const ops::ScaleChannels&) const { return "channels times their gate"; }
+    std::string operator()(const ops::Resize& op) const { return op.adds ? "nearest resize, added to the finer map" : "nearest resize"; }
+    std::string operator()(const ops::Linear& op) const { return "linear, " + arrow(op.in_features, op.out_features) + suffix(op.activation); }
+    std::string operator()(const ops::Softmax&) const { return "softmax over the last axis"; }
+    std::string operator()(const ops::TopK& op) const { return "the best " + std::to_string(op.limit) + " scores" + (op.threshold > 0 ? " above " + number(op.threshold) : ""); }
+    std::string operator()(const ops::DecodeAnchors& op) const { return "boxes of the chosen anchors, " + std::to_string(op.anchors.size()) + " a cell at stride " + std::to_string(op.stride); }
+    std::string operator()(const ops::Nms& op) const {
+        return "non-maximum suppression over " + std::to_string(op.lists) + (op.lists == 1 ? " list" : " lists") + ", IoU " + number(op.iou_threshold) + ", at most " + std::to_string(op.limit);
+    }
+    std::string operator()(const ops::RoiAlign& op) const { return "RoIAlign " + square(op.size) + " from " + std::to_string(op.strides.size()) + (op.strides.size() == 1 ? " level" : " levels"); }
+    std::string operator()(const ops::ClassCandidates& op) const { return "boxes of " + std::to_string(op.classes) + " classes above " + number(op.threshold); }
+    std::string operator()(const ops::SelectChannel& op) const { return std::string("the label's channel") + suffix(op.activation); }
+};
+
+inline std::string in_thousands(std::int64_t value) {
+    std::string digits = std::to_string(value);
+    for (int at = int(digits.size()) - 3; at > 0; at -= 3) digits.insert(std::size_t(at), ",");
+    return digits;
+}
+
+}  // namespace detail
+
+REGULUS_INLINE const char* kind_of(const Operation& operation) { return std::visit(detail::Kind{}, operation); }
+REGULUS_INLINE std::string describe(const Operation& operation) { return std::visit(detail::Sentence{}, operation); }
+
+REGULUS_INLINE std::vector<Shape> infer_outputs(const Node& node, const std::vector<Shape>& inputs, const InputSize& size) {
+    return std::visit(detail::Describer{node, inputs, size}, node.operation);
+}
+
+REGULUS_INLINE std::vector<Shape> infer_shapes(const Graph& graph, const InputSize& size) {
+    if (size.n < 1 || size.height < 1 || size.width < 1) {
+        throw ShapeError("input size: batch, height and width must be positive, got " + std::to_string(size.n) + " x " + std::to_string(size.height) + " x " + std::to_string(size.width));
+    }
+    std::vector<Shape> shapes(graph.values.size());
+    for (const Node& node : graph.nodes) {
+        std::vector<Shape> inputs;
+        for (const ValueId id : node.inputs) inputs.push_back(shapes[std::size_t(id)]);
+        const std::vector<Shape> outputs = infer_outputs(node, inputs, size);
+        for (std::size_t i = 0; i < outputs.size(); ++i) shapes[std::size_t(node.outputs[i])] = outputs[i];
+    }
+    return shapes;
+}
+
+REGULUS_INLINE Cost cost_of(const Graph& graph, const Node& node, const std::vector<Shape>& shapes) {
+    Cost cost;
+    const auto bytes = [&](ValueId id) { return shapes[std::size_t(id)].numel() * std::int64_t(size_of(graph.values[std::size_t(id)].dtype)); };
+    for (const ValueId id : node.inputs) cost.bytes_read += bytes(id);
+    for (const ValueId id : node.outputs) cost.bytes_written += bytes(id);
+    for (const Parameter& parameter : node.parameters) cost.parameters += parameter.shape.numel();
+    if (const auto* conv = std::get_if<ops::Conv2d>(&node.operation)) {
+        cost.macs = shapes[std::size_t(node.outputs[0])].numel() * (conv->in_channels / conv->groups) * conv->kernel * conv->kernel;
+    } else if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&node.operation)) {
+        cost.macs = shapes[std::size_t(node.inputs[0])].numel() * deconv->out_channels * deconv->kernel * deconv->kernel;
+    } else if (const auto* linear = std::get_if<ops::Linear>(&node.operation)) {
+        cost.macs = shapes[std::size_t(node.outputs[0])].numel() * linear->in_features;
+    }
+    return cost;
+}
+
+REGULUS_INLINE std::string summary(const Graph& graph, const InputSize& size) {
+    const std::vector<Shape> shapes = infer_shapes(graph, size);
+    std::string text = graph.name + " at " + std::to_string(size.n) + " x " + std::to_string(size.height) + " x " + std::to_string(size.width) + "\n";
+    char line[512];
+    std::snprintf(line, sizeof line, "%-32s %-64s %-22s %16s %12s\n", "node", "operation", "output", "multiply-adds", "parameters");
+    text += line;
+    std::int64_t macs = 0;
+    for (const Node& node : graph.nodes) {
+        const Cost cost = cost_of(graph, node, shapes);
+        macs += cost.macs;
+        std::snprintf(line, sizeof line, "%-32s %-64s %-22s %16s %12s\n", node.name.c_str(), describe(node.operation).c_str(), to_string(shapes[std::size_t(node.outputs[0])]).c_str(),
+                      cost.macs ? detail::in_thousands(cost.macs).c_str() : "", cost.parameters ? detail::in_thousands(cost.parameters).c_str() : "");
+        text += line;
+    }
+    return text + detail::in_thousands(graph.parameter_count()) + " parameters, " + detail::in_thousands(macs) + " multiply-adds (bounded counts taken as full)\n";
+}
+
+}  // namespace regulus

@@ -1,0 +1,198 @@
+#pragma once
+// graph/: the recorded network as a plain value, what its operations mean and cost, and the passes over it.
+// It includes core/ (and the plain container weights/weights.hpp). This file is the closed list of operations.
+//
+// Layout words: a *map* is [n, c, h, w]; *rows* are [r, ...] packed over the images of a batch (all rows of image 0, then of
+// image 1, ...) with a count value [n] saying how many each image has; a *list* is [n, k, ...] with a count value [n], of
+// which the first count entries per image are valid. Rows and lists are bounded buffers: their shape is the bound.
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace regulus {
+
+enum class Activation : std::uint8_t { none, relu, sigmoid };
+
+namespace ops {
+
+/// What a graph is fed.
+///   image       [n, channels, h, w]  float32, preprocessed
+///   image_info  [n, 4]               float32: height and width of the picture inside its padding, and the factors
+///                                    (height, width) by which the original was resized
+struct Input {
+    enum class Role : std::uint8_t { image, image_info };
+    Role role = Role::image;
+    int channels = 3;
+};
+
+/// Grouped two-dimensional cross-correlation with zero padding, weight [out, in / groups, kernel, kernel].
+///     dst = activation(norm(conv(src) + bias) + residual)
+/// `norm` is a batch norm that a pass folded in: its four parameters follow weight (and bias) in the node's list.
+/// Inputs: src map or rows [r, c, h, w]; then the residual if there is one.
+struct Conv2d {
+    int in_channels = 0;
+    int out_channels = 0;
+    int kernel = 1;
+    int stride = 1;
+    int padding = 0;
+    int dilation = 1;
+    int groups = 1;
+    bool bias = false;
+    bool norm = false;
+    double norm_eps = 1e-5;
+    bool residual = false;
+    Activation activation = Activation::none;
+};
+
+/// Transposed convolution, weight [in, out, kernel, kernel]: h' = (h - 1) * stride + kernel - 2 * padding.
+struct ConvTranspose2d {
+    int in_channels = 0;
+    int out_channels = 0;
+    int kernel = 2;
+    int stride = 2;
+    int padding = 0;
+    bool bias = true;
+    Activation activation = Activation::none;
+};
+
+/// (x - running_mean) / sqrt(running_var + eps) * weight + bias, per channel.
+struct BatchNorm {
+    int channels = 0;
+    double eps = 1e-5;
+    Activation activation = Activation::none;
+};
+
+/// Elementwise activation.
+struct Activate {
+    Activation activation = Activation::relu;
+};
+
+/// a + b, elementwise, then the activation.
+struct Add {
+    Activation activation = Activation::none;
+};
+
+/// Pooling over square windows; the maximum ignores padding, the average counts it not.
+struct Pool2d {
+    enum class Kind : std::uint8_t { maximum, average };
+    Kind kind = Kind::maximum;
+    int kernel = 1;
+    int stride = 1;
+    int padding = 0;
+};
+
+/// Mean over height and width: [n, c, h, w] -> [n, c, 1, 1].
+struct GlobalAveragePool {};
+
+/// Squeeze-excite's last step: src [n, c, h, w] times gate [n, c, 1, 1].
+struct ScaleChannels {};
+
+/// Resamples src to the height and width of `like`; nearest takes source index floor(dst * in / out).
+/// With `adds`, like is added to the result (the top-down step of an FPN). Inputs: src, like.
+struct Resize {
+    enum class Mode : std::uint8_t { nearest };
+    Mode mode = Mode::nearest;
+    bool adds = false;
+};
+
+/// dst = activation(src . weight^T + bias); weight [out, in]. Inputs with more than two dimensions are flattened in C order.
+struct Linear {
+    int in_features = 0;
+    int out_features = 0;
+    bool bias = true;
+    Activation activation = Activation::none;
+};
+
+/// Softmax over the last axis.
+struct Softmax {};
+
+/// The best scores of a score map, per image, as a list.
+///     src map [n, anchors * classes, h, w] (logits)  ->  scores [n, k], index [n, k] int32, count [n] int32
+/// k = min(limit, anchors * classes * h * w). The score is sigmoid(logit); entries must exceed `threshold`. Order: falling
+/// score, then rising index. The index counts (y, x, channel), channel fastest.
+struct TopK {
+    int limit = 1000;
+    float threshold = -std::numeric_limits<float>::infinity();
+};
+
+/// How deltas (dx, dy, dw, dh) become boxes: centre + d * std * size, size * exp(d * std), dw and dh clamped.
+struct BoxCoder {
+    std::array<float, 4> stds{1.f, 1.f, 1.f, 1.f};
+    float max_log_ratio = 4.135166556742356f;  // |log(16 / 1000)|
+    bool clamp_both_sides = true;              // mmdetection; detectron2 and torchvision clamp above only
+    bool clip = true;                          // to the picture inside its padding
+};
+
+/// Boxes of the anchors that TopK chose.
+///     deltas map [n, 4 * anchors, h, w], index [n, k], count [n], image_info  ->  boxes [n, k, 4], labels [n, k] int32
+/// Anchors are float32 corners around (x * stride, y * stride). label = label_offset + index % classes.
+struct DecodeAnchors {
+    std::vector<std::array<float, 4>> anchors;
+    int stride = 1;
+    int classes = 1;
+    int label_offset = 0;
+    BoxCoder coder;
+    bool rescale = false;  // multiply by 1 / scale: boxes in pixels of the original picture
+};
+
+/// Greedy suppression among boxes of equal label, over the union of several lists.
+///     lists x (boxes [n, k, 4], scores [n, k], labels [n, k], count [n])
+///       ->  boxes [n * limit, 4], scores [n * limit], labels [n * limit] int32, count [n] int32     (rows)
+/// Order: falling score; equal scores in the order of the lists. A box goes when its IoU with a kept one is > iou_threshold
+/// (areas without + 1). Boxes whose width or height is not > min_size are dropped first unless min_size < 0.
+struct Nms {
+    int lists = 1;
+    float iou_threshold = 0.5f;
+    int limit = 100;
+    float min_size = -1.f;
+};
+
+/// Which FPN level pools a box, from its area in network pixels.
+enum class LevelRule : std::uint8_t {
+    mmdetection,  // floor(log2(sqrt(area) / finest_scale + 1e-6))
+    detectron2,   // floor(log2(sqrt(area) / (4 * finest_scale) + 1e-8)) + 2; finest_scale 56 means canonical 224 at P4
+    torchvision,  // floor(log2(sqrt(area) / (4 * finest_scale)) + 1e-6) + 2
+};
+
+/// RoIAlign with the choice of the level: mean of bilinear samples per bin.
+///     maps x levels, boxes rows [r, 4], count [n]  ->  rows [r, c, size, size]
+/// Source: He et al., Mask R-CNN, ICCV 2017; the arithmetic of mmcv and detectron2 (aligned: half-pixel shift).
+struct RoiAlign {
+    std::vector<int> strides;
+    int size = 7;
+    int sampling_ratio = 0;  // samples per bin and axis; 0: ceil(bin size)
+    bool aligned = true;
+    float finest_scale = 56.f;
+    LevelRule rule = LevelRule::mmdetection;
+};
+
+/// The (box, class) pairs above a score, decoded.
+///     probabilities rows [r, classes + 1] (background last), deltas rows [r, 4 * classes] (or 4 when class_agnostic),
+///     boxes rows [r, 4], count [n], image_info
+///       ->  boxes [n, k, 4], scores [n, k], labels [n, k] int32, count [n] int32    (lists), k = r / n * classes
+/// Order: by row, then class.
+struct ClassCandidates {
+    int classes = 80;
+    float threshold = 0.05f;
+    bool class_agnostic = false;
+    BoxCoder coder;
+    bool rescale = false;
+};
+
+/// For each row the channel that its label names: rows [r, c, h, w], labels [r] -> activation(rows [r, h, w]).
+struct SelectChannel {
+    Activation activation = Activation::sigmoid;
+};
+
+}  // namespace ops
+
+/// The closed list. Adding one means: the struct above, its entry in describe.hpp (shapes, cost, meaning), the reference
+/// kernel with its tests; then the fast kernels.
+using Operation = std::variant<ops::Input, ops::Conv2d, ops::ConvTranspose2d, ops::BatchNorm, ops::Activate, ops::Add, ops::Pool2d,
+                               ops::GlobalAveragePool, ops::ScaleChannels, ops::Resize, ops::Linear, ops::Softmax, ops::TopK,
+                               ops::DecodeAnchors, ops::Nms, ops::RoiAlign, ops::ClassCandidates, ops::SelectChannel>;
+
+}  // namespace regulus

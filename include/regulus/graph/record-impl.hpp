@@ -1,0 +1,113 @@
+#pragma once
+#include <regulus/graph/record.hpp>
+
+namespace regulus::record {
+
+namespace detail {
+
+/// A value that flows like its source: the same element type, rows and count.
+inline Value like(const Graph& graph, ValueId source) {
+    Value value = graph.values[std::size_t(source)];
+    value.label.clear();
+    return value;
+}
+
+inline ValueId single(const Scope& scope, Operation operation, std::vector<ValueId> inputs, std::vector<Parameter> parameters = {}) {
+    Graph& graph = scope.graph();
+    Value output = like(graph, inputs.front());
+    const NodeId node = graph.add_node(std::move(operation), scope.name(), std::move(inputs), {std::move(output)}, std::move(parameters));
+    return graph.nodes[std::size_t(node)].outputs.front();
+}
+
+}  // namespace detail
+
+REGULUS_INLINE ValueId conv2d(const Scope& scope, ops::Conv2d op, ValueId src) {
+    std::vector<Parameter> parameters{{scope.name() + ".weight", Shape{op.out_channels, op.in_channels / op.groups, op.kernel, op.kernel}}};
+    if (op.bias) parameters.push_back({scope.name() + ".bias", Shape{op.out_channels}});
+    return detail::single(scope, op, {src}, std::move(parameters));
+}
+
+REGULUS_INLINE ValueId conv_transpose2d(const Scope& scope, ops::ConvTranspose2d op, ValueId src) {
+    std::vector<Parameter> parameters{{scope.name() + ".weight", Shape{op.in_channels, op.out_channels, op.kernel, op.kernel}}};
+    if (op.bias) parameters.push_back({scope.name() + ".bias", Shape{op.out_channels}});
+    return detail::single(scope, op, {src}, std::move(parameters));
+}
+
+REGULUS_INLINE ValueId batch_norm(const Scope& scope, ops::BatchNorm op, ValueId src) {
+    std::vector<Parameter> parameters;
+    for (const char* part : {".weight", ".bias", ".running_mean", ".running_var"}) parameters.push_back({scope.name() + part, Shape{op.channels}});
+    return detail::single(scope, op, {src}, std::move(parameters));
+}
+
+REGULUS_INLINE ValueId linear(const Scope& scope, ops::Linear op, ValueId src) {
+    std::vector<Parameter> parameters{{scope.name() + ".weight", Shape{op.out_features, op.in_features}}};
+    if (op.bias) parameters.push_back({scope.name() + ".bias", Shape{op.out_features}});
+    return detail::single(scope, op, {src}, std::move(parameters));
+}
+
+REGULUS_INLINE ValueId activate(const Scope& scope, Activation activation, ValueId src) { return detail::single(scope, ops::Activate{activation}, {src}); }
+REGULUS_INLINE ValueId add(const Scope& scope, ValueId left, ValueId right) { return detail::single(scope, ops::Add{}, {left, right}); }
+REGULUS_INLINE ValueId pool2d(const Scope& scope, ops::Pool2d op, ValueId src) { return detail::single(scope, op, {src}); }
+REGULUS_INLINE ValueId global_average_pool(const Scope& scope, ValueId src) { return detail::single(scope, ops::GlobalAveragePool{}, {src}); }
+REGULUS_INLINE ValueId scale_channels(const Scope& scope, ValueId src, ValueId gate) { return detail::single(scope, ops::ScaleChannels{}, {src, gate}); }
+REGULUS_INLINE ValueId resize(const Scope& scope, ops::Resize op, ValueId src, ValueId like) { return detail::single(scope, op, {src, like}); }
+REGULUS_INLINE ValueId softmax(const Scope& scope, ValueId src) { return detail::single(scope, ops::Softmax{}, {src}); }
+
+REGULUS_INLINE Candidates anchor_candidates(const Scope& scope, ops::TopK top_k, ops::DecodeAnchors decode, ValueId logits, ValueId deltas, ValueId info) {
+    Graph& graph = scope.graph();
+    const ValueId count = ValueId(graph.values.size()) + 2;  // the third output of the node about to be added
+    graph.add_node(top_k, scope.name() + ".top_k", {logits}, {Value{-1, DType::f32, count, false, {}}, Value{-1, DType::i32, count, false, {}}, Value{-1, DType::i32, no_value, false, {}}});
+    const ValueId scores = count - 2;
+    const ValueId index = count - 1;
+    const NodeId node = graph.add_node(std::move(decode), scope.name() + ".decode", {deltas, index, count, info},
+                                       {Value{-1, DType::f32, count, false, {}}, Value{-1, DType::i32, count, false, {}}});
+    const std::vector<ValueId>& outputs = graph.nodes[std::size_t(node)].outputs;
+    return {&graph, outputs[0], scores, outputs[1], count};
+}
+
+REGULUS_INLINE Candidates class_candidates(const Scope& scope, ops::ClassCandidates op, ValueId probabilities, ValueId deltas, ValueId boxes, ValueId count,
+                                           ValueId info) {
+    Graph& graph = scope.graph();
+    const ValueId first = ValueId(graph.values.size());
+    const ValueId kept = first + 3;
+    graph.add_node(op, scope.name(), {probabilities, deltas, boxes, count, info},
+                   {Value{-1, DType::f32, kept, false, {}}, Value{-1, DType::f32, kept, false, {}}, Value{-1, DType::i32, kept, false, {}}, Value{-1, DType::i32, no_value, false, {}}});
+    return {&graph, first, first + 1, first + 2, kept};
+}
+
+REGULUS_INLINE std::vector<ValueId> nms(const Scope& scope, ops::Nms op, const std::vector<Candidates>& lists) {
+    Graph& graph = scope.graph();
+    std::vector<ValueId> inputs;
+    for (const Candidates& list : lists) inputs.insert(inputs.end(), {list.boxes, list.scores, list.labels, list.count});
+    op.lists = int(lists.size());
+    const ValueId count = ValueId(graph.values.size()) + 3;
+    const NodeId node = graph.add_node(op, scope.name(), std::move(inputs),
+                                       {Value{-1, DType::f32, count, true, {}}, Value{-1, DType::f32, count, true, {}}, Value{-1, DType::i32, count, true, {}}, Value{-1, DType::i32, no_value, false, {}}});
+    return graph.nodes[std::size_t(node)].outputs;
+}
+
+REGULUS_INLINE ValueId roi_align(const Scope& scope, ops::RoiAlign op, const std::vector<ValueId>& maps, ValueId boxes, ValueId count) {
+    Graph& graph = scope.graph();
+    std::vector<ValueId> inputs = maps;
+    inputs.insert(inputs.end(), {boxes, count});
+    const NodeId node = graph.add_node(std::move(op), scope.name(), std::move(inputs), {Value{-1, DType::f32, count, true, {}}});
+    return graph.nodes[std::size_t(node)].outputs.front();
+}
+
+REGULUS_INLINE ValueId select_channel(const Scope& scope, Activation activation, ValueId src, ValueId labels) {
+    return detail::single(scope, ops::SelectChannel{activation}, {src, labels});
+}
+
+REGULUS_INLINE ValueId image_input(Graph& graph, int channels) {
+    const NodeId node = graph.add_node(ops::Input{ops::Input::Role::image, channels}, "image", {}, {Value{-1, DType::f32, no_value, false, "image"}});
+    graph.inputs.push_back(graph.nodes[std::size_t(node)].outputs.front());
+    return graph.inputs.back();
+}
+
+REGULUS_INLINE ValueId image_info_input(Graph& graph) {
+    const NodeId node = graph.add_node(ops::Input{ops::Input::Role::image_info, 4}, "image_info", {}, {Value{-1, DType::f32, no_value, false, "image_info"}});
+    graph.inputs.push_back(graph.nodes[std::size_t(node)].outputs.front());
+    return graph.inputs.back();
+}
+
+}  // namespace regulus::record

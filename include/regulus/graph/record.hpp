@@ -1,0 +1,42 @@
+#pragma once
+// Appends single operations to a graph. Layers are written in terms of these; they fill in shapes of parameters and names.
+#include <vector>
+
+#include <regulus/graph/handles.hpp>
+
+namespace regulus::record {
+
+/// Parameters: NAME.weight, NAME.bias when op.bias.
+ValueId conv2d(const Scope& scope, ops::Conv2d op, ValueId src);
+ValueId conv_transpose2d(const Scope& scope, ops::ConvTranspose2d op, ValueId src);
+/// Parameters: NAME.weight, NAME.bias, NAME.running_mean, NAME.running_var.
+ValueId batch_norm(const Scope& scope, ops::BatchNorm op, ValueId src);
+/// Parameters: NAME.weight, NAME.bias when op.bias.
+ValueId linear(const Scope& scope, ops::Linear op, ValueId src);
+
+ValueId activate(const Scope& scope, Activation activation, ValueId src);
+ValueId add(const Scope& scope, ValueId left, ValueId right);
+ValueId pool2d(const Scope& scope, ops::Pool2d op, ValueId src);
+ValueId global_average_pool(const Scope& scope, ValueId src);
+ValueId scale_channels(const Scope& scope, ValueId src, ValueId gate);
+ValueId resize(const Scope& scope, ops::Resize op, ValueId src, ValueId like);
+ValueId softmax(const Scope& scope, ValueId src);
+
+/// TopK over `logits` and the boxes of its choice: one list of candidates.
+Candidates anchor_candidates(const Scope& scope, ops::TopK top_k, ops::DecodeAnchors decode, ValueId logits, ValueId deltas, ValueId info);
+Candidates class_candidates(const Scope& scope, ops::ClassCandidates op, ValueId probabilities, ValueId deltas, ValueId boxes, ValueId count, ValueId info);
+
+/// Outputs of Nms: boxes, scores, labels, count.
+std::vector<ValueId> nms(const Scope& scope, ops::Nms op, const std::vector<Candidates>& lists);
+ValueId roi_align(const Scope& scope, ops::RoiAlign op, const std::vector<ValueId>& maps, ValueId boxes, ValueId count);
+ValueId select_channel(const Scope& scope, Activation activation, ValueId src, ValueId labels);
+
+/// The image and image_info inputs; records them as the graph's inputs.
+ValueId image_input(Graph& graph, int channels);
+ValueId image_info_input(Graph& graph);
+
+}  // namespace regulus::record
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/graph/record-impl.hpp>
+#endif
