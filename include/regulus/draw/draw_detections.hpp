@@ -1,0 +1,54 @@
+#pragma once
+// Boxes, masks and labels painted on a picture, with Cairo.
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <regulus/core/config.hpp>
+#include <regulus/data/image.hpp>
+#include <regulus/data/rle.hpp>
+#include <regulus/draw/palette.hpp>
+
+namespace regulus {
+
+/// One thing to paint.
+struct DrawnObject {
+    std::array<float, 4> box = {};   ///< x1 y1 x2 y2, pixels
+    int class_index = 0;             ///< chooses the colour
+    std::string label;               ///< UTF-8; empty: no tag
+    float score = -1;                ///< 0..1, shown behind the label; negative: not shown
+    Rle mask;                        ///< of the picture's size; empty: none
+};
+
+/// A line of the legend, in the picture's lower left corner.
+struct LegendEntry {
+    int class_index = 0;
+    std::string text;                ///< as "nut  8"
+};
+
+struct DrawStyle {
+    bool boxes = true;
+    bool masks = true;
+    bool labels = true;
+    double mask_opacity = 0.42;      ///< 0 .. 1
+    double line_width = 0;           ///< pixels; 0: chosen by the picture's size
+    double font_size = 0;            ///< pixels; 0: chosen by the picture's size
+    std::string font = "DejaVu Sans";  ///< a family that fontconfig knows; another is taken when it is missing
+    std::vector<LegendEntry> legend;   ///< empty: none
+};
+
+/// Paints the objects, the least certain first, so that the best lie on top. Tags sit on the box, move inside the picture and, where there is room, out
+/// of each other's way. Throws ShapeError for a mask of another size, ArgumentError for a box that is not finite, Error when Cairo fails or the
+/// build lacks it. Text needs fontconfig and one font (Debian: fonts-dejavu-core); with none installed Cairo draws tags without letters.
+void draw_detections(Image& image, std::span<const DrawnObject> objects, const DrawStyle& style = {});
+
+/// Counts per class, most frequent first, as legend lines "nut  8".
+std::vector<LegendEntry> count_legend(std::span<const DrawnObject> objects);
+
+}  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/draw/draw_detections-impl.hpp>
+#endif

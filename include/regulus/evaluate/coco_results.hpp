@@ -1,0 +1,44 @@
+#pragma once
+// evaluate/: results files and the numbers that judge them. It includes core/ and data/ only.
+// Here: detections in COCO's results format, as pycocotools' loadRes reads it.
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <regulus/core/config.hpp>
+#include <regulus/data/rle.hpp>
+
+namespace regulus {
+
+/// One detection of a results file.
+struct CocoResult {
+    std::int64_t image_id = 0;
+    std::int64_t category_id = 0;      ///< the data set's id, not the network's label
+    std::array<double, 4> bbox = {};   ///< x, y, width, height in pixels
+    float score = 0;
+    std::optional<Rle> segmentation;
+};
+
+/// x1 y1 x2 y2 to x, y, width, height; differences in double, as mmdetection writes them.
+constexpr std::array<double, 4> coco_box(const std::array<float, 4>& box) noexcept {
+    return {double(box[0]), double(box[1]), double(box[2]) - double(box[0]), double(box[3]) - double(box[1])};
+}
+
+/// The text as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
+std::string json_string(std::string_view text);
+
+/// A JSON array, one detection a line. Every number reads back to the same float or double.
+/// Throws ArgumentError for a number that is not finite (JSON has none), ShapeError for an invalid mask.
+std::string coco_results_json(std::span<const CocoResult> results);
+
+/// coco_results_json into a file, replaced in one step. Throws FileError when it cannot be written.
+void write_coco_results(const std::string& path, std::span<const CocoResult> results);
+
+}  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/evaluate/coco_results-impl.hpp>
+#endif
