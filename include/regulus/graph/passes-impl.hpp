@@ -1,0 +1,171 @@
+#pragma once
+#include <algorithm>
+
+#include <regulus/graph/passes.hpp>
+
+namespace regulus {
+
+namespace detail {
+
+/// Who uses each value: nodes, and the graph's outputs.
+struct Uses {
+    std::vector<int> by_nodes;
+    std::vector<bool> is_output;
+
+    explicit Uses(const Graph& graph) : by_nodes(graph.values.size()), is_output(graph.values.size()) {
+        for (const Node& node : graph.nodes) {
+            for (const ValueId id : node.inputs) ++by_nodes[std::size_t(id)];
+        }
+        for (const auto& [name, id] : graph.outputs) is_output[std::size_t(id)] = true;
+    }
+
+    /// Only one node needs the value, so it may disappear into that node.
+    bool only_link(ValueId id) const { return by_nodes[std::size_t(id)] == 1 && !is_output[std::size_t(id)]; }
+};
+
+/// Node `into` takes over the single output of node `from`, which is left empty for drop_empty().
+inline void take_output(Graph& graph, NodeId into, NodeId from) {
+    Node& target = graph.nodes[std::size_t(into)];
+    Node& source = graph.nodes[std::size_t(from)];
+    target.outputs = source.outputs;
+    for (const ValueId id : target.outputs) graph.values[std::size_t(id)].producer = into;
+    source.outputs.clear();
+    source.inputs.clear();
+}
+
+/// Removes the nodes for which `drop` holds and renumbers producers.
+template <class Predicate>
+Graph without_nodes(Graph graph, const Predicate& drop) {
+    std::vector<Node> kept;
+    for (Node& node : graph.nodes) {
+        if (drop(node)) continue;
+        for (const ValueId id : node.outputs) graph.values[std::size_t(id)].producer = NodeId(kept.size());
+        kept.push_back(std::move(node));
+    }
+    graph.nodes = std::move(kept);
+    return graph;
+}
+
+inline Graph drop_empty(Graph graph) {
+    return without_nodes(std::move(graph), [](const Node& node) { return node.outputs.empty(); });
+}
+
+inline Activation* activation_of(Operation& operation) {
+    if (auto* conv = std::get_if<ops::Conv2d>(&operation)) return &conv->activation;
+    if (auto* deconv = std::get_if<ops::ConvTranspose2d>(&operation)) return &deconv->activation;
+    if (auto* linear = std::get_if<ops::Linear>(&operation)) return &linear->activation;
+    if (auto* norm = std::get_if<ops::BatchNorm>(&operation)) return &norm->activation;
+    if (auto* add = std::get_if<ops::Add>(&operation)) return &add->activation;
+    return nullptr;
+}
+
+}  // namespace detail
+
+REGULUS_INLINE Graph with_outputs(Graph graph, const std::vector<std::string>& labels) {
+    for (const std::string& label : labels) {
+        const ValueId id = graph.find_label(label);
+        if (id == no_value) throw ArgumentError("outputs: \"" + graph.name + "\" has no value labelled \"" + label + "\"");
+        graph.outputs.emplace_back(label, id);
+    }
+    return graph;
+}
+
+REGULUS_INLINE Graph fold_batch_norm(Graph graph) {
+    const detail::Uses uses(graph);
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+        Node& node = graph.nodes[id];
+        const auto* norm = std::get_if<ops::BatchNorm>(&node.operation);
+        if (norm == nullptr || !uses.only_link(node.inputs[0])) continue;
+        const NodeId producer = graph.values[std::size_t(node.inputs[0])].producer;
+        Node& before = graph.nodes[std::size_t(producer)];
+        auto* conv = std::get_if<ops::Conv2d>(&before.operation);
+        if (conv == nullptr || conv->norm || conv->residual || conv->activation != Activation::none) continue;
+        conv->norm = true;
+        conv->norm_eps = norm->eps;
+        conv->activation = norm->activation;
+        before.parameters.insert(before.parameters.end(), node.parameters.begin(), node.parameters.end());
+        detail::take_output(graph, producer, NodeId(id));
+    }
+    return detail::drop_empty(std::move(graph));
+}
+
+REGULUS_INLINE Graph fuse_activation(Graph graph) {
+    const detail::Uses uses(graph);
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+        Node& node = graph.nodes[id];
+        const auto* activate = std::get_if<ops::Activate>(&node.operation);
+        if (activate == nullptr || !uses.only_link(node.inputs[0])) continue;
+        const NodeId producer = graph.values[std::size_t(node.inputs[0])].producer;
+        Activation* slot = detail::activation_of(graph.nodes[std::size_t(producer)].operation);
+        if (slot == nullptr || *slot != Activation::none) continue;
+        *slot = activate->activation;
+        detail::take_output(graph, producer, NodeId(id));
+    }
+    return detail::drop_empty(std::move(graph));
+}
+
+REGULUS_INLINE Graph fuse_resize_add(Graph graph) {
+    const detail::Uses uses(graph);
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+        Node& node = graph.nodes[id];
+        const auto* add = std::get_if<ops::Add>(&node.operation);
+        if (add == nullptr || add->activation != Activation::none) continue;
+        for (int side = 0; side < 2; ++side) {
+            const ValueId resized = node.inputs[std::size_t(side)];
+            const ValueId other = node.inputs[std::size_t(1 - side)];
+            const NodeId producer = graph.values[std::size_t(resized)].producer;
+            Node& before = graph.nodes[std::size_t(producer)];
+            auto* resize = std::get_if<ops::Resize>(&before.operation);
+            if (resize == nullptr || resize->adds || before.inputs[1] != other || !uses.only_link(resized)) continue;
+            resize->adds = true;
+            detail::take_output(graph, producer, NodeId(id));
+            break;
+        }
+    }
+    return detail::drop_empty(std::move(graph));
+}
+
+REGULUS_INLINE Graph fuse_residual(Graph graph) {
+    const detail::Uses uses(graph);
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+        Node& node = graph.nodes[id];
+        const auto* add = std::get_if<ops::Add>(&node.operation);
+        if (add == nullptr || node.inputs[0] == node.inputs[1]) continue;
+        const auto producer_of = [&](int side) { return graph.values[std::size_t(node.inputs[std::size_t(side)])].producer; };
+        const int side = producer_of(0) > producer_of(1) ? 0 : 1;  // the later operand: the other one is ready when it runs
+        const NodeId producer = producer_of(side);
+        Node& before = graph.nodes[std::size_t(producer)];
+        auto* conv = std::get_if<ops::Conv2d>(&before.operation);
+        if (conv == nullptr || conv->residual || conv->activation != Activation::none || !uses.only_link(node.inputs[std::size_t(side)])) continue;
+        conv->residual = true;
+        conv->activation = add->activation;
+        before.inputs.push_back(node.inputs[std::size_t(1 - side)]);
+        detail::take_output(graph, producer, NodeId(id));
+    }
+    return detail::drop_empty(std::move(graph));
+}
+
+REGULUS_INLINE Graph remove_dead(Graph graph) {
+    std::vector<bool> needed(graph.values.size());
+    const auto need = [&](ValueId id) {
+        needed[std::size_t(id)] = true;
+        if (const ValueId count = graph.values[std::size_t(id)].count; count != no_value) needed[std::size_t(count)] = true;
+    };
+    for (const auto& [name, id] : graph.outputs) need(id);
+    std::vector<bool> keep(graph.nodes.size());
+    for (std::size_t id = graph.nodes.size(); id-- > 0;) {
+        const Node& node = graph.nodes[id];
+        const bool wanted = std::holds_alternative<ops::Input>(node.operation) || std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId out) { return needed[std::size_t(out)]; });
+        if (!wanted) continue;
+        keep[id] = true;
+        for (const ValueId in : node.inputs) need(in);
+    }
+    std::size_t at = 0;
+    return detail::without_nodes(std::move(graph), [&](const Node&) { return !keep[at++]; });
+}
+
+REGULUS_INLINE Graph optimize(Graph graph) {
+    return fuse_residual(fuse_resize_add(fuse_activation(fold_batch_norm(remove_dead(std::move(graph))))));
+}
+
+}  // namespace regulus

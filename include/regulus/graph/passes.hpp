@@ -1,0 +1,32 @@
+#pragma once
+// Rewriting of graphs: small pure functions Graph -> Graph. Values that are outputs of the graph are never fused away.
+#include <regulus/graph/graph.hpp>
+
+namespace regulus {
+
+/// Marks labelled values as additional outputs, under their label. Throws ArgumentError for an unknown label.
+Graph with_outputs(Graph graph, const std::vector<std::string>& labels);
+
+/// Conv2d followed by nothing but a BatchNorm: the norm's parameters move into the convolution.
+Graph fold_batch_norm(Graph graph);
+
+/// An Activate behind a node that can apply it itself.
+Graph fuse_activation(Graph graph);
+
+/// Add(like, Resize(src, like)) becomes one Resize that adds.
+Graph fuse_resize_add(Graph graph);
+
+/// An Add of which the later operand comes from a Conv2d: the other operand becomes its residual.
+Graph fuse_residual(Graph graph);
+
+/// Drops nodes that no output needs (inputs stay).
+Graph remove_dead(Graph graph);
+
+/// All of the above in the order in which they help each other.
+Graph optimize(Graph graph);
+
+}  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/graph/passes-impl.hpp>
+#endif
