@@ -15,7 +15,7 @@ namespace regulus {
 /// or longer than max_bytes.
 std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t max_bytes);
 
-/// Replaces the file in one step: writes a neighbour, flushes it to the disk and renames it. Throws FileError ("write: ...") and leaves
+/// Replaces the file in one step: writes a neighbour and renames it. Throws FileError ("write: ...") and leaves
 /// nothing behind when any step fails. A path of an existing device or pipe (as /dev/stdout) is written to directly.
 void write_file(const std::string& path, std::span<const std::uint8_t> bytes);
 void write_file(const std::string& path, std::string_view text);
