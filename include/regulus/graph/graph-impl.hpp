@@ -1,4 +1,6 @@
 #pragma once
+#include <set>
+
 #include <regulus/graph/graph.hpp>
 
 namespace regulus {
@@ -25,9 +27,10 @@ REGULUS_INLINE ValueId Graph::find_label(const std::string& label) const {
 
 REGULUS_INLINE std::int64_t Graph::parameter_count() const {
     std::int64_t count = 0;
+    std::set<std::string> counted;  // heads share their parameters between levels
     for (const Node& node : nodes) {
         for (const Parameter& parameter : node.parameters) {
-            if (parameter.name.find(".running_") == std::string::npos) count += parameter.shape.numel();
+            if (parameter.name.find(".running_") == std::string::npos && counted.insert(parameter.name).second) count += parameter.shape.numel();
         }
     }
     return count;

@@ -1,0 +1,34 @@
+#pragma once
+// The residual bottleneck of RegNet: 1x1, grouped 3x3, (squeeze-excite), 1x1, added to a shortcut.
+#include <regulus/layers/add.hpp>
+#include <regulus/layers/conv_bn.hpp>
+#include <regulus/layers/squeeze_excite.hpp>
+
+namespace regulus {
+
+/// Residual bottleneck of RegNetX; of RegNetY when Squeeze > 0, the number of channels squeeze-excite keeps.
+///
+///     x [n, In, h, w]  ->  y [n, Out, ceil(h / Stride), ceil(w / Stride)]
+///
+/// Middle is the width of the grouped convolution, Out in every published RegNet.
+/// Source: Radosavovic et al., Designing Network Design Spaces, CVPR 2020, the X and Y blocks.
+template <int In, int Out, int Stride, int GroupWidth, int Squeeze = 0, int Middle = Out>
+struct Bottleneck {
+    static_assert(Stride == 1 || Stride == 2, "Bottleneck: stride must be 1 (same resolution) or 2 (half resolution)");
+    static_assert(GroupWidth >= 1 && Middle % GroupWidth == 0, "Bottleneck: the channels of the 3x3 must be a multiple of group_width; regnet() rounds stage widths so");
+
+    static constexpr bool projects = In != Out || Stride != 1;
+
+    template <int C, int S>
+    Feature<Out, S * Stride> operator()(const Scope& scope, Feature<C, S> x) const {
+        static_assert(Wired<In, C>::agree);
+        const auto a = ConvBn<In, Middle, 1>{}(scope / "a", x, Activation::relu);                                            // [n, Middle, h,  w ]
+        auto b = ConvBn<Middle, Middle, 3, Stride, Middle / GroupWidth>{}(scope / "b", a, Activation::relu);                 // [n, Middle, h', w']
+        if constexpr (Squeeze > 0) b = SqueezeExcite<Middle, Squeeze>{}(scope / "se", b);
+        const auto c = ConvBn<Middle, Out, 1>{}(scope / "c", b);                                                             // [n, Out, h', w']
+        if constexpr (projects) return relu(c + ConvBn<In, Out, 1, Stride>{}(scope / "proj", x));
+        else return relu(c + x);
+    }
+};
+
+}  // namespace regulus

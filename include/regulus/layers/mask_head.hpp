@@ -1,0 +1,45 @@
+#pragma once
+// The mask head: a small picture of each region, one channel a class.
+#include <regulus/layers/conv2d.hpp>
+
+namespace regulus {
+
+/// Regions of one list against regions of another.
+template <int LeftMax, int RightMax>
+struct SameRois {
+    static_assert(LeftMax == RightMax, "rois: the two values belong to different lists of regions, their bounds differ (left == right is printed here)");
+    static constexpr bool agree = LeftMax == RightMax;
+};
+
+/// Convs 3x3 convolutions with ReLU, a 2x2 transposed convolution of stride 2 with ReLU, then one 1x1 logit map a class.
+///
+///     rows [r, In, s, s]  ->  logits rows [r, Classes, 2 s, 2 s]
+///
+/// Parameters: conv1 .. convN, upsample, logits, each {weight, bias}. Label: "mask_logits".
+/// Source: He et al., Mask R-CNN, ICCV 2017 (the FPN head).
+template <int In, int Channels, int Convs, int Classes>
+struct MaskHead {
+    static_assert(Convs >= 1, "MaskHead: at least one convolution");
+
+    template <int C, int Size, int Max>
+    RoiFeature<Classes, 2 * Size, Max> operator()(const Scope& scope, RoiFeature<C, Size, Max> rois) const {
+        static_assert(Wired<In, C>::agree);
+        RoiFeature<Channels, Size, Max> x = Conv2d<In, Channels, 3>{}(scope / "conv1", rois, Activation::relu);
+        for (int i = 2; i <= Convs; ++i) x = Conv2d<Channels, Channels, 3>{}(scope / indexed("conv", i), x, Activation::relu);
+        ops::ConvTranspose2d upsample;
+        upsample.in_channels = Channels;
+        upsample.out_channels = Channels;
+        upsample.activation = Activation::relu;
+        const RoiFeature<Channels, 2 * Size, Max> y{x.graph, record::conv_transpose2d(scope / "upsample", upsample, x.id)};
+        return labelled(Conv2d<Channels, Classes, 1>{}(scope / "logits", y), "mask_logits");
+    }
+};
+
+/// For each region the sigmoid of its label's channel: rows [r, s, s], probabilities.
+template <int Classes, int Size, int FeatureMax, int RoiMax>
+ValueId select_masks(const Scope& scope, RoiFeature<Classes, Size, FeatureMax> logits, const Rois<RoiMax>& rois) {
+    static_assert(SameRois<FeatureMax, RoiMax>::agree);
+    return record::select_channel(scope, Activation::sigmoid, logits.id, rois.labels);
+}
+
+}  // namespace regulus

@@ -1,0 +1,43 @@
+#pragma once
+// How things are called in recorded models. One name per thing, the same for every code base that weights come from.
+//
+// Parameters (a norm holds weight, bias, running_mean, running_var; "(w b)" stands for .weight and .bias)
+//   backbone.stem.weight, backbone.stem.norm.*
+//   backbone.sI.bJ.{a, b, c}.weight, .norm.*        stage I = 1..4, block J = 1..depth: 1x1, 3x3, 1x1
+//   backbone.sI.b1.proj.weight, .norm.*             shortcut, where stride or channels change
+//   backbone.sI.bJ.se.{reduce, expand} (w b)        squeeze-excite of RegNetY
+//   classifier (w b)
+//   neck.lateral.cL (w b), neck.output.pL (w b)     pyramid level L = log2(stride); neck.output.{p6, p7} of RetinaNet
+//   rpn.{conv, logits, deltas} (w b)                shared by all levels
+//   box_head.{fc1, fc2, logits, deltas} (w b)       background is the last logit; deltas: four per class
+//   mask_head.conv1 .. convN, .upsample, .logits (w b)
+//   head.class_tower.1 .. N, head.box_tower.1 .. N, head.logits, head.deltas (w b)      RetinaNet, shared by all levels
+//
+// Labels of values
+//   stem (after ReLU), stem_pool (ResNet), sI.b1 (where depth > 1), sI, pooled, logits          classifiers
+//   stem, stem_pool, C2 .. C5, P2 .. P7                                                        detectors
+//   rpn_logits.L, rpn_deltas.L, cls_logits.L, box_deltas.L                                     L = 0 for the finest level
+//   proposals, proposal_scores, roi_feats, class_logits, box_regression, mask_roi_feats, mask_logits
+//
+// Outputs of a graph
+//   logits                                                 [n, classes]                         classifiers
+//   boxes, scores, labels, count                           rows [r, 4], [r], [r] int32, [n] int32   detectors
+//   masks                                                  rows [r, 28, 28] probabilities           Mask R-CNN
+#include <regulus/graph/handles.hpp>
+
+namespace regulus {
+
+/// Renames the maps of a backbone "C2", "C3", ... as detectors call them.
+template <class StageMaps>
+StageMaps labelled_levels(StageMaps maps) {
+    for (int i = 0; i < StageMaps::count; ++i) maps.graph->values[std::size_t(maps.ids[std::size_t(i)])].label = indexed("C", i + 2);
+    return maps;
+}
+
+/// Detections as outputs of the graph.
+template <int Max>
+void detection_outputs(Graph& graph, const Rois<Max>& detections) {
+    graph.outputs = {{"boxes", detections.boxes}, {"scores", detections.scores}, {"labels", detections.labels}, {"count", detections.count}};
+}
+
+}  // namespace regulus

@@ -1,0 +1,106 @@
+#pragma once
+// Two-stage detectors on a feature pyramid: what Faster R-CNN and Mask R-CNN share.
+#include <regulus/layers/box_head.hpp>
+#include <regulus/layers/detections.hpp>
+#include <regulus/layers/fpn.hpp>
+#include <regulus/layers/mask_head.hpp>
+#include <regulus/layers/proposals.hpp>
+#include <regulus/layers/roi_extractor.hpp>
+#include <regulus/models/names.hpp>
+#include <regulus/models/recorded.hpp>
+#include <regulus/models/regnet.hpp>
+#include <regulus/models/resnet.hpp>
+
+namespace regulus {
+
+/// What is fixed at compile time, with the defaults of the published COCO models.
+struct RcnnSizes {
+    int anchors = 3;             // a cell
+    int rpn_candidates = 1000;   // kept per level before suppression
+    int proposals = 1000;        // per picture
+    int box_size = 7;            // side of a region's map
+    int box_features = 1024;     // of the two fully connected layers
+    bool class_agnostic = false; // one box for all classes
+    int mask_size = 14;          // side of a region's map in the mask head; masks are twice as large
+    int mask_convs = 4;
+    int mask_channels = 256;
+    int detections = 100;        // per picture
+};
+
+inline constexpr RcnnSizes rcnn_sizes{};
+
+/// What is chosen at run time. The defaults are mmdetection 3's.
+struct RcnnSettings {
+    AnchorRule anchor_rule = AnchorRule::mmdetection;
+    double anchor_scale = 8;  // an anchor's side is about stride * scale
+    Numbers anchor_ratios{0.5, 1, 2};
+    ops::BoxCoder rpn_coder{};
+    float rpn_iou_threshold = 0.7f;
+    float rpn_min_size = 0.f;  // proposals must be wider and higher than this
+
+    ops::LevelRule level_rule = ops::LevelRule::mmdetection;
+    float finest_scale = 56.f;  // a box of twice this side or more leaves the finest level
+    int sampling_ratio = 0;     // RoIAlign samples per bin and axis; 0: ceil(bin size)
+    bool aligned = true;        // RoIAlign's half-pixel shift
+
+    ops::BoxCoder box_coder{.stds = {0.1f, 0.1f, 0.2f, 0.2f}};
+    float score_threshold = 0.05f;
+    float iou_threshold = 0.5f;
+    float min_size = -1.f;              // detections must be wider and higher than this; < 0: any
+    bool rescale_without_masks = true;  // a detector without masks suppresses in pixels of the original picture (mmdetection 3)
+};
+
+/// Where detectron2 differs: anchors in double, deltas clamped above only, its rule of levels, suppression in network pixels.
+inline constexpr RcnnSettings detectron2_rcnn{.anchor_rule = AnchorRule::detectron2,
+                                              .rpn_coder = {.clamp_both_sides = false},
+                                              .level_rule = ops::LevelRule::detectron2,
+                                              .box_coder = {.stds = {0.1f, 0.1f, 0.2f, 0.2f}, .clamp_both_sides = false},
+                                              .rescale_without_masks = false};
+
+/// Where torchvision differs: rounded anchors, RoIAlign without the half-pixel shift and with two samples, small boxes dropped
+/// (sides of 1e-3 and 1e-2 still pass, so the bounds are the floats just below).
+inline constexpr RcnnSettings torchvision_rcnn{.anchor_rule = AnchorRule::torchvision,
+                                               .rpn_coder = {.clamp_both_sides = false},
+                                               .rpn_min_size = 0.000999999931f,
+                                               .level_rule = ops::LevelRule::torchvision,
+                                               .sampling_ratio = 2,
+                                               .aligned = false,
+                                               .box_coder = {.stds = {0.1f, 0.1f, 0.2f, 0.2f}, .clamp_both_sides = false},
+                                               .min_size = 0.00999999885f,
+                                               .rescale_without_masks = false};
+
+/// Backbone, pyramid P2..P6, region proposals, box head, and with HasMasks the mask head on the final boxes.
+template <class Backbone, int FpnChannels, int Classes, const RcnnSizes& Sizes, bool HasMasks>
+struct Rcnn {
+    static constexpr bool needs_image_info = true;
+    static constexpr bool has_masks = HasMasks;
+    static constexpr int classes = Classes;
+    static constexpr RcnnSettings settings{};
+
+    /// Whether boxes leave the graph in pixels of the original picture.
+    static constexpr bool rescales(const RcnnSettings& chosen) { return chosen.rescale_without_masks && !HasMasks; }
+
+    void operator()(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) const {
+        const auto maps = labelled_levels(Backbone{}(scope / "backbone", input.image));
+        const auto pyramid = Fpn<typename Backbone::Widths, FpnChannels, FpnExtra::pool>{}(scope / "neck", maps);
+
+        const CandidateSettings candidates{.anchors = {chosen.anchor_rule, chosen.anchor_scale, 1, chosen.anchor_ratios}, .limit = Sizes.rpn_candidates, .coder = chosen.rpn_coder};
+        const auto dense = RpnHead<FpnChannels, Sizes.anchors>{}(scope / "rpn", pyramid);
+        const auto proposals = Proposals<Sizes.proposals>{candidates, chosen.rpn_iou_threshold, chosen.rpn_min_size}(scope / "rpn", dense, input.info);
+
+        const RoiSettings pooling{chosen.sampling_ratio, chosen.aligned, chosen.finest_scale, chosen.level_rule};
+        const auto regions = labelled(RoiExtractor<Sizes.box_size>{pooling}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
+        const auto predictions = BoxHead<FpnChannels, Sizes.box_size, Sizes.box_features, Classes, Sizes.class_agnostic>{}(scope / "box_head", regions);
+        const Detections<Sizes.detections> select{chosen.score_threshold, chosen.iou_threshold, chosen.min_size, chosen.box_coder, rescales(chosen)};
+        const auto detections = select(scope / "detections", predictions, proposals, input.info);
+        detection_outputs(scope.graph(), detections);
+
+        if constexpr (HasMasks) {
+            const auto mask_regions = labelled(RoiExtractor<Sizes.mask_size>{pooling}(scope / "mask_head.roi_align", pyramid, detections), "mask_roi_feats");
+            const auto logits = MaskHead<FpnChannels, Sizes.mask_channels, Sizes.mask_convs, Classes>{}(scope / "mask_head", mask_regions);
+            scope.graph().outputs.emplace_back("masks", select_masks(scope / "mask_head.select", logits, detections));
+        }
+    }
+};
+
+}  // namespace regulus

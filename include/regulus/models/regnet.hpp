@@ -1,0 +1,45 @@
+#pragma once
+// The RegNet backbone.
+#include <regulus/layers/bottleneck.hpp>
+#include <regulus/layers/levels.hpp>
+#include <regulus/layers/stage.hpp>
+#include <regulus/layers/stem.hpp>
+#include <regulus/models/regnet_descriptors.hpp>
+
+namespace regulus {
+
+/// Stem and four stages of strides 4, 8, 16, 32. `Net` is a named constant: RegNet<regnetx_3_2gf>, or one's own
+/// `inline constexpr RegNetStages mine = regnet({...});`.
+///
+///     image [n, 3, H, W]  ->  s1 .. s4
+///
+/// Source: Radosavovic et al., Designing Network Design Spaces, CVPR 2020.
+template <const RegNetStages& Net>
+struct RegNet {
+    static_assert(Net.depth() >= 4, "RegNet: every stage needs at least one block; make the descriptor with regnet({...})");
+    using Widths = regulus::Widths<Net.widths[0], Net.widths[1], Net.widths[2], Net.widths[3]>;
+    static constexpr int channels = Net.widths[3];
+
+    template <int C, int S>
+    auto operator()(const Scope& scope, Feature<C, S> image) const {
+        const auto stem = RegNetStem<3, Net.stem_width>{}(scope / "stem", image);
+        const auto s1 = stage<0, Net.stem_width>(scope, stem);
+        const auto s2 = stage<1, Net.widths[0]>(scope, s1);
+        const auto s3 = stage<2, Net.widths[1]>(scope, s2);
+        const auto s4 = stage<3, Net.widths[2]>(scope, s3);
+        return StageMaps<4 * S, Net.widths[0], Net.widths[1], Net.widths[2], Net.widths[3]>{image.graph, {s1.id, s2.id, s3.id, s4.id}};
+    }
+
+private:
+    template <int I, int In, int C, int S>
+    static auto stage(const Scope& scope, Feature<C, S> x) {
+        constexpr int out = Net.widths[I];
+        constexpr int group_width = Net.group_widths[I];
+        constexpr int middle = Net.middle_widths[I];
+        using First = Bottleneck<In, out, 2, group_width, Net.first_squeezes[I], middle>;
+        using Rest = Bottleneck<out, out, 1, group_width, Net.other_squeezes[I], middle>;
+        return Stage<First, Rest>{Net.depths[I]}(scope / indexed("s", I + 1), x);
+    }
+};
+
+}  // namespace regulus
