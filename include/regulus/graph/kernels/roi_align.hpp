@@ -19,9 +19,9 @@ inline int roi_level(const ops::RoiAlign& op, const Box<T>& box) {
     const T finest = T(op.finest_scale);
     T level = 0;
     switch (op.rule) {
-        case LevelRule::mmdetection: level = std::floor(std::log2(side / finest + T(1e-6))); break;
-        case LevelRule::detectron2: level = std::floor(T(4) + std::log2(side / (4 * finest) + T(1e-8))) - 2; break;
-        case LevelRule::torchvision: level = std::floor(T(4) + std::log2(side / (4 * finest)) + T(1e-6)) - 2; break;
+        case ops::LevelRule::mmdetection: level = std::floor(std::log2(side / finest + T(1e-6))); break;
+        case ops::LevelRule::detectron2: level = std::floor(T(4) + std::log2(side / (4 * finest) + T(1e-8))) - 2; break;
+        case ops::LevelRule::torchvision: level = std::floor(T(4) + std::log2(side / (4 * finest)) + T(1e-6)) - 2; break;
     }
     const int coarsest = int(op.strides.size()) - 1;
     return level > 0 ? int(std::min(level, T(coarsest))) : 0;  // NaN: 0
