@@ -22,10 +22,11 @@ struct DrawnObject {
     Rle mask;                        ///< of the picture's size; empty: none
 };
 
-/// A line of the legend, in the picture's lower left corner.
+/// A line of the legend, which sits in the emptiest corner.
 struct LegendEntry {
     int class_index = 0;
-    std::string text;                ///< as "nut  8"
+    std::string name;
+    std::int64_t count = 0;
 };
 
 struct DrawStyle {
@@ -39,12 +40,13 @@ struct DrawStyle {
     std::vector<LegendEntry> legend;   ///< empty: none
 };
 
-/// Paints the objects, the least certain first, so that the best lie on top. Tags sit on the box, move inside the picture and, where there is room, out
-/// of each other's way. Throws ShapeError for a mask of another size, ArgumentError for a box that is not finite, Error when Cairo fails or the
-/// build lacks it. Text needs fontconfig and one font (Debian: fonts-dejavu-core); with none installed Cairo draws tags without letters.
+/// Paints the objects, the least certain first, so that the best lie on top. Tags stay inside the picture and, where there is room, out of each
+/// other's way. A failed call leaves the picture as it was. Throws ShapeError for a mask of another size or a picture with a side over 32767, ArgumentError for a
+/// box that is not finite, Error when Cairo fails or the build lacks it.
+/// Text needs fontconfig and one font (Debian: fonts-dejavu-core); without any, Cairo falls back to letters of plain strokes.
 void draw_detections(Image& image, std::span<const DrawnObject> objects, const DrawStyle& style = {});
 
-/// Counts per class, most frequent first, as legend lines "nut  8".
+/// How many there are of each class, under the label of its first object; most frequent first.
 std::vector<LegendEntry> count_legend(std::span<const DrawnObject> objects);
 
 }  // namespace regulus

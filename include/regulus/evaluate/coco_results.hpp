@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include <regulus/core/config.hpp>
 #include <regulus/data/rle.hpp>
@@ -26,9 +25,6 @@ struct CocoResult {
 constexpr std::array<double, 4> coco_box(const std::array<float, 4>& box) noexcept {
     return {double(box[0]), double(box[1]), double(box[2]) - double(box[0]), double(box[3]) - double(box[1])};
 }
-
-/// The text as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
-std::string json_string(std::string_view text);
 
 /// A JSON array, one detection a line. Every number reads back to the same float or double.
 /// Throws ArgumentError for a number that is not finite (JSON has none), ShapeError for an invalid mask.
