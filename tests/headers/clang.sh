@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# clang++ with -Wall -Wextra -Werror: compiles the library's sources, and reads all other sources and, in the header-only form, all headers. Nothing is linked:
+# clang's own OpenMP library beside the one that oneDNN brings would be asking for trouble.
+#   clang.sh WORK_FOLDER JOBS
+set -uo pipefail
+jobs=${2:-2}
+cd "$(dirname "$0")/../.." || exit 1
+mkdir -p "$1/clang"
+all=$1/clang/all_headers.cpp
+roots=(include backends/reference/include backends/cpu/include converters/include)
+for root in "${roots[@]}"; do [ -d "$root" ] && (cd "$root" && find . -name '*.hpp' -printf '#include <%P>\n'); done | sort >"$all"
+
+# omp.h comes from g++'s folder, asked last
+flags="-std=c++20 -Wall -Wextra -Werror -fopenmp $(printf -- '-I%s ' "${roots[@]}") -Itests -Ibench -Iexamples -Iexamples/tool"
+flags+=" -idirafter $(g++ -print-file-name=include)"
+check() {  # check KIND FILE; says everything in one write, as several run side by side
+    local how said
+    case $1 in
+        headers) how="-fsyntax-only" ;;
+        library) how="-DREGULUS_COMPILED -O1 -c -o /dev/null" ;;
+        program) how="-DREGULUS_COMPILED -fsyntax-only" ;;
+    esac
+    if said=$(clang++ $flags -DREGULUS_SHARED_DIR='""' -DREGULUS_SOURCE_DIR='""' -DREGULUS_TEST_DATA='""' $how "$2" 2>&1); then
+        echo "1 passed, 0 failed, 0 skipped"
+    else
+        printf '%s\nerror: clang++ refuses %s\n0 passed, 1 failed, 0 skipped\n' "$said" "$2"
+    fi
+}
+export -f check
+export flags
+
+{
+    echo "headers $all"
+    printf 'library %s\n' backends/compiled/*.cpp
+    find tests examples bench -name '*.cpp' ! -path 'tests/wiring/*' ! -path 'tests/install/*' ! -path 'tests/onednn3/*' -printf 'program %p\n' | sort
+} | xargs -P "$jobs" -L 1 bash -c 'check "$0" "$1"'
