@@ -1,0 +1,89 @@
+#pragma once
+#include <regulus/converters/mmdetection.hpp>
+#include <regulus/converters/name_table.hpp>
+
+namespace regulus {
+
+namespace detail::names {
+
+/// A number of a pattern: {b+1} has the letter b and adds 1.
+struct PatternNumber {
+    char letter = 0;
+    int adds = 0;
+};
+
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Reads {x} or {x+k} at `at` and steps over it. Patterns are literals of this folder, so nothing is checked here; their test does.
+inline PatternNumber read_number(std::string_view pattern, std::size_t& at) {
+    PatternNumber number{pattern[at + 1], 0};
+    at += 2;
+    if (pattern[at] == '+') {
+        for (++at; is_digit(pattern[at]); ++at) number.adds = number.adds * 10 + (pattern[at] - '0');
+    }
+    ++at;
+    return number;
+}
+
+}  // namespace detail::names
+
+REGULUS_INLINE std::optional<std::string> rewrite_name(std::string_view name, std::string_view from, std::string_view to) {
+    int values[26] = {};
+    std::string_view rest;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < from.size();) {
+        if (from[i] == '*') {
+            rest = name.substr(at);
+            if (rest.empty()) return std::nullopt;
+            at = name.size();
+            ++i;
+        } else if (from[i] == '{') {
+            const detail::names::PatternNumber number = detail::names::read_number(from, i);
+            const std::size_t begin = at;
+            int value = 0;
+            for (; at < name.size() && detail::names::is_digit(name[at]) && at - begin < 9; ++at) value = value * 10 + (name[at] - '0');
+            const bool leading_zero = at - begin > 1 && name[begin] == '0';
+            if (at == begin || leading_zero || value < number.adds) return std::nullopt;
+            values[number.letter - 'a'] = value - number.adds;
+        } else {
+            if (at == name.size() || name[at] != from[i]) return std::nullopt;
+            ++at, ++i;
+        }
+    }
+    if (at != name.size()) return std::nullopt;
+
+    std::string result;
+    for (std::size_t i = 0; i < to.size();) {
+        if (to[i] == '*') {
+            result += rest;
+            ++i;
+        } else if (to[i] == '{') {
+            const detail::names::PatternNumber number = detail::names::read_number(to, i);
+            result += std::to_string(values[number.letter - 'a'] + number.adds);
+        } else {
+            result += to[i++];
+        }
+    }
+    return result;
+}
+
+REGULUS_INLINE std::optional<std::string> NameTable::to_ours(std::string_view foreign) const {
+    for (const NameRule& rule : rules) {
+        if (auto name = rewrite_name(foreign, rule.foreign, rule.ours)) return name;
+    }
+    return std::nullopt;
+}
+
+REGULUS_INLINE std::optional<std::string> NameTable::to_foreign(std::string_view ours) const {
+    for (const NameRule& rule : rules) {
+        if (auto name = rewrite_name(ours, rule.ours, rule.foreign)) return name;
+    }
+    return std::nullopt;
+}
+
+REGULUS_INLINE const std::vector<NameTable>& name_tables() {
+    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names()};
+    return tables;
+}
+
+}  // namespace regulus

@@ -1,0 +1,46 @@
+#pragma once
+// Weights that are a fixed function of the peer's parameter names: any model runs without a checkpoint, and full-size networks can be
+// compared between programs without storing their weights.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <regulus/core/config.hpp>
+#include <regulus/core/tensor.hpp>
+#include <regulus/graph/graph.hpp>
+#include <regulus/weights/weights.hpp>
+
+namespace regulus {
+
+/// FNV-1a of the bytes, 64 bits.
+constexpr std::uint64_t fnv1a64(std::string_view text) noexcept {
+    std::uint64_t hash = 0xCBF29CE484222325u;
+    for (const char c : text) hash = (hash ^ std::uint8_t(c)) * 0x100000001B3u;
+    return hash;
+}
+
+/// Element i of the numbers in [0, 1) that belong to a name: a multiple of 2^-24 from splitmix64, started at the name's hash.
+constexpr double seeded_uniform(std::uint64_t name_hash, std::uint64_t salt, std::uint64_t i) noexcept {
+    std::uint64_t z = (name_hash ^ salt) + (i + 1) * 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    z ^= z >> 31;
+    return double(z >> 40) * 0x1p-24;
+}
+
+/// The rule's values for an entry of a peer's state dict:
+///     two or more axes                        (2u - 1) * sqrt(6 / (shape[1] * shape[2] * ...))
+///     one axis, ...weight or ...running_var   0.5 + u
+///     one axis, ...bias or ...running_mean    (2u - 1) * 0.1
+///     ...num_batches_tracked                  0 (int64)
+/// in double, rounded once. Throws ArgumentError for a name and shape that the rule does not cover.
+Tensor seeded_tensor(std::string_view peer_name, const Shape& shape, std::uint64_t salt);
+
+/// Weights for all parameters of a graph, under our names, seeded by the names that `code_base` gives them. Throws as names_of does.
+Weights seeded_weights(const Graph& graph, const std::string& code_base, std::uint64_t salt = 0);
+
+}  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/converters/seeded_weights-impl.hpp>
+#endif

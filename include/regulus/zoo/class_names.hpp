@@ -1,0 +1,23 @@
+#pragma once
+// Class names of the data sets that the zoo's models were trained on.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <regulus/core/config.hpp>
+
+namespace regulus {
+
+/// The 80 things of COCO, by label.
+const std::vector<std::string>& coco_classes();
+/// COCO's ids of the same, 1 .. 90 with gaps.
+const std::vector<std::int64_t>& coco_category_ids();
+
+/// nut, washer, bolt, screw, pin: the parts of the demo.
+const std::vector<std::string>& fastener_classes();
+
+}  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/zoo/class_names-impl.hpp>
+#endif

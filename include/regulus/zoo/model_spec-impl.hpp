@@ -1,0 +1,147 @@
+#pragma once
+#include <cstdio>
+
+#include <regulus/core/json.hpp>
+#include <regulus/zoo/model_spec.hpp>
+
+namespace regulus {
+
+namespace detail::facts {
+
+/// Shortest of 6 to 9 digits that reads back to the same float.
+inline std::string number(float value) {
+    char text[32];
+    for (int digits = 6; digits <= 9; ++digits) {
+        std::snprintf(text, sizeof text, "%.*g", digits, double(value));
+        float back = 0;
+        if (std::sscanf(text, "%f", &back) == 1 && back == value) break;
+    }
+    return text;
+}
+
+inline std::string triple(const std::array<float, 3>& values) { return "[" + number(values[0]) + ", " + number(values[1]) + ", " + number(values[2]) + "]"; }
+
+// Names in files, in the order of the enumerators.
+inline constexpr const char* resize_rules[] = {"none", "mmdet_keep_ratio", "detectron2_short"};
+inline constexpr const char* interpolations[] = {"opencv_bilinear", "pillow_bilinear", "pillow_bicubic"};
+inline constexpr const char* channel_orders[] = {"rgb", "bgr"};
+
+/// A member of the preprocessing object; each complaint names source and key.
+struct Reader {
+    const Json& object;
+    const std::string& source;
+
+    [[noreturn]] void refuse(const char* key, const char* expected) const {
+        throw FileError("load: " + source + ": regulus.preprocessing: \"" + key + "\" must be " + expected);
+    }
+    template <std::size_t Count, class Enum>
+    void choice(const char* key, const char* const (&names)[Count], Enum& value) const {
+        const Json* member = object.find(key);
+        if (member == nullptr) return;
+        for (std::size_t i = 0; i < Count; ++i) {
+            if (member->text() != nullptr && *member->text() == names[i]) {
+                value = Enum(i);
+                return;
+            }
+        }
+        refuse(key, "one of the names that Regulus writes");
+    }
+    void count(const char* key, std::int64_t& value) const {
+        const Json* member = object.find(key);
+        if (member == nullptr) return;
+        if (member->integer() == nullptr || *member->integer() < 1 || *member->integer() > (1 << 20)) refuse(key, "an integer of 1 .. 2^20");
+        value = *member->integer();
+    }
+    void values(const char* key, std::array<float, 3>& result) const {
+        const Json* member = object.find(key);
+        if (member == nullptr) return;
+        const Json::Array* array = member->array();
+        if (array == nullptr || array->size() != 3) refuse(key, "three numbers");
+        for (std::size_t i = 0; i < 3; ++i) {
+            const Json& item = (*array)[i];
+            if (item.real() != nullptr) result[i] = float(*item.real());
+            else if (item.integer() != nullptr) result[i] = float(*item.integer());
+            else refuse(key, "three numbers");
+        }
+    }
+};
+
+inline std::vector<std::string> texts(const Json& json) {
+    std::vector<std::string> result;
+    if (json.array() == nullptr) return {};
+    for (const Json& item : *json.array()) {
+        if (item.text() == nullptr) return {};
+        result.push_back(*item.text());
+    }
+    return result;
+}
+
+}  // namespace detail::facts
+
+REGULUS_INLINE std::string ModelFacts::class_name(int label) const {
+    return label >= 0 && std::size_t(label) < class_names.size() ? class_names[std::size_t(label)] : "class " + std::to_string(label);
+}
+
+REGULUS_INLINE std::int64_t ModelFacts::category_id(int label) const {
+    return label >= 0 && std::size_t(label) < category_ids.size() ? category_ids[std::size_t(label)] : std::int64_t(label) + 1;
+}
+
+REGULUS_INLINE std::map<std::string, std::string> facts_to_metadata(const ModelFacts& facts) {
+    using namespace detail::facts;
+    const Preprocessing& p = facts.preprocessing;
+    std::map<std::string, std::string> metadata;
+    metadata["regulus.preprocessing"] = std::string("{\"resize_rule\": \"") + resize_rules[int(p.resize_rule)] + "\", \"long_side\": " + std::to_string(p.long_side) +
+                                        ", \"short_side\": " + std::to_string(p.short_side) + ", \"interpolation\": \"" + interpolations[int(p.interpolation)] +
+                                        "\", \"channel_order\": \"" + channel_orders[int(p.channel_order)] + "\", \"mean\": " + triple(p.mean) + ", \"std\": " + triple(p.std) +
+                                        ", \"pad_divisor\": " + std::to_string(p.pad_divisor) + "}";
+    std::string classes, ids;
+    for (const std::string& name : facts.class_names) classes += (classes.empty() ? "" : ", ") + json_quote(name);
+    for (const std::int64_t id : facts.category_ids) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
+    if (!classes.empty()) metadata["regulus.classes"] = "[" + classes + "]";
+    if (!ids.empty()) metadata["regulus.category_ids"] = "[" + ids + "]";
+    return metadata;
+}
+
+REGULUS_INLINE ModelFacts facts_from_metadata(const std::map<std::string, std::string>& metadata, const ModelFacts& defaults, const std::string& source) {
+    ModelFacts facts = defaults;
+    const auto parse = [&](const std::string& key, const std::string& text) { return parse_json(text, source + ": " + key); };
+    if (const auto found = metadata.find("regulus.preprocessing"); found != metadata.end()) {
+        const Json json = parse(found->first, found->second);
+        if (json.object() == nullptr) throw FileError("load: " + source + ": regulus.preprocessing must be a JSON object");
+        const detail::facts::Reader reader{json, source};
+        reader.choice("resize_rule", detail::facts::resize_rules, facts.preprocessing.resize_rule);
+        reader.choice("interpolation", detail::facts::interpolations, facts.preprocessing.interpolation);
+        reader.choice("channel_order", detail::facts::channel_orders, facts.preprocessing.channel_order);
+        reader.count("long_side", facts.preprocessing.long_side);
+        reader.count("short_side", facts.preprocessing.short_side);
+        reader.count("pad_divisor", facts.preprocessing.pad_divisor);
+        reader.values("mean", facts.preprocessing.mean);
+        reader.values("std", facts.preprocessing.std);
+    }
+    if (const auto found = metadata.find("regulus.classes"); found != metadata.end()) {
+        facts.class_names = detail::facts::texts(parse(found->first, found->second));
+        if (facts.class_names.empty()) throw FileError("load: " + source + ": regulus.classes must be a JSON array of names");
+    }
+    if (const auto found = metadata.find("regulus.category_ids"); found != metadata.end()) {
+        const Json json = parse(found->first, found->second);
+        facts.category_ids.clear();
+        if (json.array() == nullptr) throw FileError("load: " + source + ": regulus.category_ids must be a JSON array of integers");
+        for (const Json& item : *json.array()) {
+            if (item.integer() == nullptr) throw FileError("load: " + source + ": regulus.category_ids must be a JSON array of integers");
+            facts.category_ids.push_back(*item.integer());
+        }
+    }
+    if (facts.class_names.empty()) {
+        for (const char* key : {"meta.CLASSES", "meta.dataset_meta.CLASSES", "meta.dataset_meta.classes"}) {
+            const auto found = metadata.find(key);
+            if (found == metadata.end() || !facts.class_names.empty()) continue;
+            try {
+                facts.class_names = detail::facts::texts(parse_json(found->second, source));
+            } catch (const FileError&) {  // another program's free text: without class names the numbers still hold
+            }
+        }
+    }
+    return facts;
+}
+
+}  // namespace regulus

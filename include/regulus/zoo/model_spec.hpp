@@ -1,0 +1,54 @@
+#pragma once
+// zoo/: named models: a type plus its facts. It includes models/ (and data/ for preprocessing).
+// Here: what a model is besides its layers.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <regulus/core/config.hpp>
+#include <regulus/data/preprocess.hpp>
+#include <regulus/graph/graph.hpp>
+
+namespace regulus {
+
+/// How a detector was trained to see and to speak.
+struct ModelFacts {
+    Preprocessing preprocessing;
+    std::vector<std::string> class_names;    ///< by label; a label beyond them is called "class 7"
+    std::vector<std::int64_t> category_ids;  ///< the data set's id by label; a label beyond them has label + 1
+    float mask_threshold = 0.5f;             ///< a mask's pixel is on from this probability on
+
+    /// The class's name, or "class 7".
+    std::string class_name(int label) const;
+    std::int64_t category_id(int label) const;
+};
+
+/// Facts as text for the metadata of a safetensors file: regulus.classes, regulus.category_ids, regulus.preprocessing (JSON).
+std::map<std::string, std::string> facts_to_metadata(const ModelFacts& facts);
+
+/// The facts that a file of weights states, put over `defaults`: Regulus's own keys, else the class names that mmdetection writes into its
+/// checkpoints (only when `defaults` has none). Throws FileError, naming the source, for a regulus.* key that cannot be understood.
+ModelFacts facts_from_metadata(const std::map<std::string, std::string>& metadata, const ModelFacts& defaults, const std::string& source);
+
+/// A model that can be asked for by name.
+struct ModelSpec {
+    std::string name;                  ///< "<code base>/<published config name>"
+    std::vector<std::string> aliases;  ///< other spellings, without the code base: "mask-rcnn_regnetx-3.2GF_fpn_1x_coco"
+    std::string code_base;             ///< whose parameter names its checkpoints have: "mmdetection"
+    std::string architecture;          ///< for people: "Mask R-CNN, RegNetX-3.2GF, FPN"
+    Graph (*record)() = nullptr;
+    ModelFacts facts;
+    std::string licence;               ///< of the published weights
+    std::string checkpoint;            ///< published file name; empty when none is known
+    double box_ap = 0;                 ///< published, percent; 0: none
+    double mask_ap = 0;
+    std::string data;                  ///< what it was trained and judged on
+};
+
+}  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/zoo/model_spec-impl.hpp>
+#endif

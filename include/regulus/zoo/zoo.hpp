@@ -1,0 +1,56 @@
+#pragma once
+// The published models by name. With REGULUS_COMPILED they are built once in the library; header-only, including this file instantiates all
+// of them (seconds): a program that uses one model includes that model's header instead.
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <regulus/models/recorded.hpp>
+#include <regulus/zoo/model_spec.hpp>
+
+namespace regulus {
+
+/// The models of mmdetection's RegNet page with their ResNet baselines (deformable convolutions and cascades excepted).
+std::vector<ModelSpec> mmdetection_mask_rcnn();
+std::vector<ModelSpec> mmdetection_faster_rcnn();
+std::vector<ModelSpec> mmdetection_retinanet();
+
+/// All of the above.
+const std::vector<ModelSpec>& zoo_models();
+
+/// The model that `name` names: in full ("mmdetection/mask_rcnn_regnetx-3.2GF_fpn_1x_coco"), by an alias, or by a tail of either that
+/// begins after one of / _ - and fits one model only ("retinanet_r50_fpn_1x_coco"). Letters count without case; mmdetection 3's spelling
+/// is accepted everywhere. Throws ArgumentError listing the candidates when several models fit, and the nearest names when none does.
+const ModelSpec& find_model(const std::vector<ModelSpec>& models, std::string_view name);
+
+/// The recorded graph, named after the model.
+Graph recorded(const ModelSpec& model);
+
+/// The facts that a model's type states in a static member `facts()`; the defaults of mmdetection's RegNet detectors without one.
+template <class Model>
+ModelFacts facts_of() {
+    if constexpr (requires { Model::facts(); }) return Model::facts();
+    else return {};
+}
+
+/// A user's model as an entry beside the zoo's.
+template <class Model>
+ModelSpec model_spec(std::string name, std::string code_base, std::string architecture) {
+    ModelSpec spec;
+    spec.name = std::move(name);
+    spec.code_base = std::move(code_base);
+    spec.architecture = std::move(architecture);
+    spec.record = [] { return recorded<Model>(); };
+    spec.facts = facts_of<Model>();
+    return spec;
+}
+
+}  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/zoo/mmdetection_faster_rcnn-impl.hpp>
+#include <regulus/zoo/mmdetection_mask_rcnn-impl.hpp>
+#include <regulus/zoo/mmdetection_retinanet-impl.hpp>
+#include <regulus/zoo/zoo-impl.hpp>
+#endif
