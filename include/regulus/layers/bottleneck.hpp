@@ -15,7 +15,7 @@ namespace regulus {
 template <int In, int Out, int Stride, int GroupWidth, int Squeeze = 0, int Middle = Out>
 struct Bottleneck {
     static_assert(Stride == 1 || Stride == 2, "Bottleneck: stride must be 1 (same resolution) or 2 (half resolution)");
-    static_assert(GroupWidth >= 1 && Middle % GroupWidth == 0, "Bottleneck: the channels of the 3x3 must be a multiple of group_width; regnet() rounds stage widths so");
+    static_assert(MultipleOf<Middle, GroupWidth>::agree);
 
     static constexpr bool projects = In != Out || Stride != 1;
 

@@ -1,6 +1,7 @@
 #pragma once
 // The box head of two-stage detectors: what a region is, and how its box should move.
 #include <regulus/layers/linear.hpp>
+#include <regulus/layers/roi_rules.hpp>
 
 namespace regulus {
 
@@ -27,6 +28,7 @@ struct BoxHead {
     template <int C, int S, int Max>
     BoxPredictions<Classes, deltas, Max> operator()(const Scope& scope, RoiFeature<C, S, Max> rois) const {
         static_assert(Wired<Channels, C>::agree);
+        static_assert(SameSize<Size, S>::agree);
         const auto fc1 = Linear<Channels * Size * Size, Hidden>{}(scope / "fc1", rois, Activation::relu);  // [r, Hidden]
         const auto fc2 = Linear<Hidden, Hidden>{}(scope / "fc2", fc1, Activation::relu);
         return {labelled(Linear<Hidden, Classes + 1>{}(scope / "logits", fc2), "class_logits"), labelled(Linear<Hidden, deltas>{}(scope / "deltas", fc2), "box_regression")};

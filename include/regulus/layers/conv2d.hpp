@@ -24,7 +24,7 @@ template <int In, int Out, int Kernel, int Stride = 1, int Groups = 1, int Dilat
 struct Conv2d {
     static_assert(Kernel >= 1 && Kernel % 2 == 1, "Conv2d: kernel must be odd, so that the padding can be the same on both sides");
     static_assert(Stride >= 1 && Dilation >= 1, "Conv2d: stride and dilation must be at least 1");
-    static_assert(Groups >= 1 && In % Groups == 0 && Out % Groups == 0, "Conv2d: groups must divide both in_channels and out_channels");
+    static_assert(MultipleOf<In, Groups>::agree && MultipleOf<Out, Groups>::agree);
 
     static constexpr ops::Conv2d op = detail::same_conv(In, Out, Kernel, Stride, Groups, Dilation);
 

@@ -4,6 +4,14 @@
 
 namespace regulus {
 
+/// Channels that are dealt out to groups.
+template <int Channels, int Part>
+struct MultipleOf {
+    static_assert(Part >= 1 && Channels % Part == 0,
+                  "groups: the channels must be a multiple of the number of groups and of the group width (<channels, divisor> are printed here); regnet() rounds widths so");
+    static constexpr bool agree = Part >= 1 && Channels % Part == 0;
+};
+
 namespace detail {
 
 /// Pads so that stride 1 keeps the size and stride 2 halves it, rounding up.
@@ -36,7 +44,7 @@ template <int In, int Out, int Kernel, int Stride = 1, int Groups = 1, int Dilat
 struct ConvBn {
     static_assert(Kernel >= 1 && Kernel % 2 == 1, "ConvBn: kernel must be odd, so that the padding can be the same on both sides");
     static_assert(Stride >= 1 && Dilation >= 1, "ConvBn: stride and dilation must be at least 1");
-    static_assert(Groups >= 1 && In % Groups == 0 && Out % Groups == 0, "ConvBn: groups must divide both in_channels and out_channels");
+    static_assert(MultipleOf<In, Groups>::agree && MultipleOf<Out, Groups>::agree);
 
     static constexpr ops::Conv2d op = detail::same_conv(In, Out, Kernel, Stride, Groups, Dilation);
 

@@ -2,7 +2,6 @@
 // The last step of two-stage detectors: boxes of each class above a score, suppressed.
 #include <regulus/layers/box_head.hpp>
 #include <regulus/layers/dense_candidates.hpp>
-#include <regulus/layers/mask_head.hpp>
 
 namespace regulus {
 

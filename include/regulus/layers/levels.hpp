@@ -55,4 +55,11 @@ struct SameLevels {
     static constexpr bool agree = DeclaredLevels == GivenLevels;
 };
 
+/// Levels that a layer needs against levels that a pyramid has.
+template <int NeededLevels, int GivenLevels>
+struct EnoughLevels {
+    static_assert(NeededLevels <= GivenLevels, "levels: the layer needs more levels than the pyramid has (needed <= given is printed here)");
+    static constexpr bool agree = NeededLevels <= GivenLevels;
+};
+
 }  // namespace regulus

@@ -1,15 +1,9 @@
 #pragma once
 // The mask head: a small picture of each region, one channel a class.
 #include <regulus/layers/conv2d.hpp>
+#include <regulus/layers/roi_rules.hpp>
 
 namespace regulus {
-
-/// Regions of one list against regions of another.
-template <int LeftMax, int RightMax>
-struct SameRois {
-    static_assert(LeftMax == RightMax, "rois: the two values belong to different lists of regions, their bounds differ (left == right is printed here)");
-    static constexpr bool agree = LeftMax == RightMax;
-};
 
 /// Convs 3x3 convolutions with ReLU, a 2x2 transposed convolution of stride 2 with ReLU, then one 1x1 logit map a class.
 ///

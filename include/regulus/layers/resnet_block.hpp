@@ -21,7 +21,7 @@ enum class StrideStyle : std::uint8_t {
 template <int In, int Middle, int Out, int Stride = 1, int Groups = 1, StrideStyle Style = StrideStyle::pytorch>
 struct ResNetBlock {
     static_assert(Stride == 1 || Stride == 2, "ResNetBlock: stride must be 1 (same resolution) or 2 (half resolution)");
-    static_assert(Groups >= 1 && Middle % Groups == 0, "ResNetBlock: groups must divide the channels of the 3x3");
+    static_assert(MultipleOf<Middle, Groups>::agree);
 
     static constexpr bool projects = In != Out || Stride != 1;
     static constexpr int first_stride = Style == StrideStyle::caffe ? Stride : 1;

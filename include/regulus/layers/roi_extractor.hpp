@@ -14,13 +14,6 @@ struct RoiSettings {
     ops::LevelRule rule = ops::LevelRule::mmdetection;
 };
 
-/// Levels that a layer needs against levels that a pyramid has.
-template <int NeededLevels, int GivenLevels>
-struct EnoughLevels {
-    static_assert(NeededLevels <= GivenLevels, "levels: the layer needs more levels than the pyramid has (needed <= given is printed here)");
-    static constexpr bool agree = NeededLevels <= GivenLevels;
-};
-
 /// RoIAlign from the first Levels levels of a pyramid (P2..P5: four; P6 serves the RPN alone).
 ///
 ///     pyramid, boxes rows [r, 4] in network pixels  ->  rows [r, Channels, Size, Size], in the order of the boxes
