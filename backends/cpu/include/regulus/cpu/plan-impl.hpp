@@ -1,0 +1,186 @@
+#pragma once
+// From a graph and an input size to kernels, buffers and their addresses.
+#include <chrono>
+#include <cstring>
+
+#include <regulus/cpu/detection-impl.hpp>
+#include <regulus/cpu/primitive-impl.hpp>
+#include <regulus/graph/memory_plan.hpp>
+#include <regulus/graph/program.hpp>
+
+namespace regulus::cpu {
+
+/// What all plans of one compiled graph share.
+struct Compiled {
+    Graph graph;
+    std::vector<std::vector<Tensor>> bound;
+    mutable WeightStore store;
+    int threads = 1;
+    std::size_t weight_bytes = 0;
+};
+
+inline bool is_map(const Graph& graph, ValueId id, const Shape& shape) { return shape.rank() == 4 && graph.values[std::size_t(id)].dtype == DType::f32; }
+
+/// Makes the kernel of one node; throws BackendError that names it.
+inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeContext& context, bool residual_in_place) {
+    const Operation& operation = context.node.operation;
+    try {
+        if (std::holds_alternative<ops::Conv2d>(operation)) return std::make_unique<ConvolutionKernel>(context, compiled.store, residual_in_place);
+        if (std::holds_alternative<ops::ConvTranspose2d>(operation)) return std::make_unique<ConvTransposeKernel>(context, compiled.store);
+        if (std::holds_alternative<ops::Linear>(operation)) return std::make_unique<LinearKernel>(context, compiled.store);
+    } catch (const dnnl::error& error) {
+        throw BackendError("cpu: oneDNN has no kernel for \"" + context.node.name + "\" (" + describe(operation) + "): " + error.what());
+    }
+    if (std::holds_alternative<ops::BatchNorm>(operation)) return make_batch_norm(context);
+    if (std::holds_alternative<ops::Activate>(operation)) return make_activate(context);
+    if (std::holds_alternative<ops::Add>(operation)) return make_add(context);
+    if (std::holds_alternative<ops::Pool2d>(operation)) return make_pool(context);
+    if (std::holds_alternative<ops::GlobalAveragePool>(operation)) return make_global_average(context);
+    if (std::holds_alternative<ops::ScaleChannels>(operation)) return make_scale_channels(context);
+    if (std::holds_alternative<ops::Resize>(operation)) return make_resize(context);
+    if (std::holds_alternative<ops::Softmax>(operation)) return make_softmax(context);
+    if (std::holds_alternative<ops::TopK>(operation)) return std::make_unique<TopKKernel>(context);
+    if (std::holds_alternative<ops::DecodeAnchors>(operation)) return make_decode_anchors(context);
+    if (std::holds_alternative<ops::Nms>(operation)) return std::make_unique<NmsKernel>(context);
+    if (std::holds_alternative<ops::RoiAlign>(operation)) return std::make_unique<RoiAlignKernel>(context);
+    if (std::holds_alternative<ops::ClassCandidates>(operation)) return make_class_candidates(context);
+    if (std::holds_alternative<ops::SelectChannel>(operation)) return make_select_channel(context);
+    throw BackendError("cpu: \"" + context.node.name + "\" (" + kind_of(operation) + ") is not supported");
+}
+
+class CpuPlan final : public Plan {
+public:
+    CpuPlan(std::shared_ptr<const Compiled> compiled, const InputSize& size) : compiled_(std::move(compiled)), shapes_(infer_shapes(compiled_->graph, size)) {
+        const ThreadScope team(compiled_->threads);
+        const Graph& graph = compiled_->graph;
+        const std::vector<Lifetime> lives = lifetimes(graph);
+        MemoryRequest request;
+        request.value_bytes.assign(graph.values.size(), 0);
+        request.scratch_bytes.assign(graph.nodes.size(), 0);
+        request.shares.assign(graph.values.size(), no_value);
+
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+            const Node& node = graph.nodes[id];
+            const NodeContext context{graph, node, shapes_, compiled_->bound[id]};
+            for (const ValueId out : node.outputs) request.value_bytes[std::size_t(out)] = bytes_of(out);
+            std::unique_ptr<Kernel> kernel;
+            if (const auto* input = std::get_if<ops::Input>(&node.operation)) {
+                if (input->role == ops::Input::Role::image) {
+                    kernel = make_image_layout(context.shape(node.outputs[0]), input_place(node.outputs[0]), context.place(node.outputs[0]));
+                } else {
+                    request.value_bytes[std::size_t(node.outputs[0])] = 0;  // read where the caller has it
+                }
+            } else {
+                const bool in_place = can_reuse_residual(node, lives[std::size_t(node.inputs.back())], NodeId(id));
+                if (in_place) request.shares[std::size_t(node.outputs[0])] = node.inputs[1];
+                kernel = make_kernel(*compiled_, context, in_place);
+            }
+            if (kernel) {
+                kernel->scratch = {scratch_slot(NodeId(id))};
+                request.scratch_bytes[id] = kernel->scratch_bytes();
+            }
+            kernels_.push_back(std::move(kernel));
+        }
+
+        // The table of addresses stands at the head of the arena.
+        slots_ = graph.values.size() + graph.nodes.size() + graph.inputs.size();
+        table_bytes_ = (slots_ * sizeof(std::byte*) + 63) / 64 * 64;
+        plan_ = plan_memory(graph, request);
+        memory_.arena = table_bytes_ + plan_.peak;
+        memory_.sum_of_values = plan_.sum_of_values;
+        memory_.weights = compiled_->weight_bytes;
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+            if (!kernels_[id]) continue;
+            const Node& node = graph.nodes[id];
+            std::size_t bytes = request.scratch_bytes[id];
+            for (const ValueId out : node.outputs) bytes += request.value_bytes[std::size_t(out)];
+            steps_.push_back({node.name, describe(node.operation), kernels_[id]->name, kernels_[id]->reason, bytes, cost_of(graph, node, shapes_).macs});
+        }
+    }
+
+    MemoryReport memory() const override { return memory_; }
+    const std::vector<Step>& steps() const override { return steps_; }
+
+    std::vector<Tensor> run(std::byte* arena, const std::vector<Tensor>& inputs, Profile* profile) const override {
+        const ThreadScope team(compiled_->threads);
+        const Graph& graph = compiled_->graph;
+        std::byte** table = reinterpret_cast<std::byte**>(arena);
+        std::byte* const data = arena + table_bytes_;
+        for (std::size_t id = 0; id < graph.values.size(); ++id) table[id] = plan_.value_offset[id] == MemoryPlan::nowhere ? nullptr : data + plan_.value_offset[id];
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) table[scratch_slot(NodeId(id))] = plan_.scratch_offset[id] == MemoryPlan::nowhere ? nullptr : data + plan_.scratch_offset[id];
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+            std::byte* const foreign = static_cast<std::byte*>(const_cast<void*>(inputs[i].raw()));
+            table[std::size_t(input_place(graph.inputs[i]).slot)] = foreign;
+            if (table[std::size_t(graph.inputs[i])] == nullptr) table[std::size_t(graph.inputs[i])] = foreign;
+        }
+
+        const Run run{table};
+        if (profile != nullptr) profile->nanoseconds.clear();
+        try {
+            for (const auto& kernel : kernels_) {
+                if (!kernel) continue;
+                const auto start = std::chrono::steady_clock::now();
+                kernel->run(run);
+                if (profile != nullptr) profile->nanoseconds.push_back(std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count());
+            }
+        } catch (const dnnl::error& error) {
+            throw BackendError(std::string("cpu: oneDNN failed while running: ") + error.what());
+        }
+        std::vector<Tensor> outputs;
+        for (const auto& [name, id] : graph.outputs) outputs.push_back(copy_out(run, id));
+        return outputs;
+    }
+
+private:
+    std::size_t bytes_of(ValueId id) const { return std::size_t(shapes_[std::size_t(id)].numel()) * size_of(compiled_->graph.values[std::size_t(id)].dtype); }
+    int scratch_slot(NodeId id) const { return int(compiled_->graph.values.size()) + id; }
+
+    /// Where the caller's tensor for a graph input is.
+    Place input_place(ValueId id) const {
+        const Graph& graph = compiled_->graph;
+        for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+            if (graph.inputs[i] == id) return {int(graph.values.size() + graph.nodes.size() + i)};
+        }
+        return {id};
+    }
+
+    /// A residual that nobody needs afterwards may become the output.
+    bool can_reuse_residual(const Node& node, const Lifetime& life, NodeId id) const {
+        const auto* conv = std::get_if<ops::Conv2d>(&node.operation);
+        return conv != nullptr && conv->residual && life.last == id && node.inputs[0] != node.inputs[1];
+    }
+
+    Tensor copy_out(const Run& run, ValueId id) const {
+        const Graph& graph = compiled_->graph;
+        const NodeContext context{graph, graph.nodes[std::size_t(graph.values[std::size_t(id)].producer)], shapes_, {}};
+        Shape shape = shapes_[std::size_t(id)];
+        shape[0] = context.rows_of(id)(run);
+        Tensor tensor(shape, graph.values[std::size_t(id)].dtype);
+        if (is_map(graph, id, shape)) {
+            transpose(run.floats({id}), tensor.data<float>(), shape[0], shape[2] * shape[3], shape[1]);
+        } else if (tensor.bytes() != 0) {
+            std::memcpy(tensor.raw(), run.at({id}), tensor.bytes());
+        }
+        return tensor;
+    }
+
+    std::shared_ptr<const Compiled> compiled_;
+    std::vector<Shape> shapes_;
+    std::vector<std::unique_ptr<Kernel>> kernels_;  // per node; none for inputs that are read in place
+    MemoryPlan plan_;
+    MemoryReport memory_;
+    std::vector<Step> steps_;
+    std::size_t slots_ = 0, table_bytes_ = 0;
+};
+
+class CpuExecutable final : public Executable {
+public:
+    explicit CpuExecutable(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
+    const Graph& graph() const override { return compiled_->graph; }
+    std::shared_ptr<const Plan> plan(const InputSize& size) const override { return std::make_shared<CpuPlan>(compiled_, size); }
+
+private:
+    std::shared_ptr<const Compiled> compiled_;
+};
+
+}  // namespace regulus::cpu

@@ -1,0 +1,302 @@
+#pragma once
+// Convolutions, transposed convolutions and linear layers through oneDNN.
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include <regulus/cpu/kernel.hpp>
+#include <regulus/cpu/onednn-impl.hpp>
+#include <regulus/cpu/parallel.hpp>
+#include <regulus/graph/bind.hpp>
+
+namespace regulus::cpu {
+
+/// Parameters in the layouts that kernels want, made once and shared by all plans that want the same.
+class WeightStore {
+public:
+    /// `make` gives the plain tensor that `plain` describes; it is called only when no plan holds the layout yet.
+    std::shared_ptr<dnnl::memory> get(const std::string& key, const MemoryDesc& plain, const MemoryDesc& wanted, const std::function<Tensor()>& make) {
+        const std::lock_guard lock(mutex_);
+        std::vector<Entry>& entries = entries_[key];
+        for (const Entry& entry : entries) {
+            if (entry.desc == wanted) {
+                if (auto alive = entry.memory.lock()) return alive;
+            }
+        }
+        const Tensor tensor = make();
+        dnnl::memory source(plain, engine(), const_cast<void*>(tensor.raw()));
+        auto memory = std::make_shared<dnnl::memory>(wanted, engine());
+        dnnl::stream stream(engine());
+        dnnl::reorder(source, *memory).execute(stream, source, *memory);
+        stream.wait();
+        entries.erase(std::remove_if(entries.begin(), entries.end(), [](const Entry& entry) { return entry.memory.expired(); }), entries.end());
+        entries.push_back({wanted, memory});
+        return memory;
+    }
+
+private:
+    struct Entry {
+        MemoryDesc desc;
+        std::weak_ptr<dnnl::memory> memory;
+    };
+    std::mutex mutex_;
+    std::map<std::string, std::vector<Entry>> entries_;
+};
+
+/// A primitive for a fixed number of rows, with its constant arguments.
+struct RowsPrimitive {
+    std::int64_t rows = 0;
+    dnnl::primitive primitive;
+    MemoryDesc src, dst, scratch;
+};
+
+/// Row counts for which primitives are made: the bound, then powers of four below it. A bound of one image's pictures needs one.
+inline std::vector<std::int64_t> row_blocks(const RowCount& rows) {
+    std::vector<std::int64_t> blocks{rows.bound};
+    if (!rows.counted) return blocks;
+    for (std::int64_t block = 256; block >= 1; block /= 4) {
+        if (block < rows.bound) blocks.push_back(block);
+    }
+    return blocks;
+}
+
+/// Calls body(block index, first row) so that the blocks cover [0, rows). The last call of a size may overlap rows done
+/// before, so bodies must not work in place.
+template <class Body>
+void cover_rows(const std::vector<RowsPrimitive>& blocks, std::int64_t rows, const Body& body) {
+    std::int64_t done = 0;
+    for (std::size_t which = 0; which < blocks.size() && done < rows; ++which) {
+        const std::int64_t size = blocks[which].rows;
+        for (; rows - done >= size; done += size) body(blocks[which], done);
+        const bool worth_overlap = done >= size && 2 * (rows - done) > size;
+        if (rows > done && (worth_overlap || (done > 0 && which + 1 == blocks.size()))) {
+            body(blocks[which], rows - size);
+            done = rows;
+        }
+    }
+}
+
+/// Shared by the three kinds: arguments, scratch, rows.
+class PrimitiveKernel : public Kernel {
+public:
+    Place src, dst, residual;
+    RowCount rows;
+    bool copies_residual = false;          // the residual lives on, so dst is filled with a copy of it first
+    std::size_t residual_bytes = 0;
+    std::size_t src_row_bytes = 0, dst_row_bytes = 0;
+    std::vector<RowsPrimitive> blocks;
+    std::shared_ptr<dnnl::memory> weights, bias;
+
+    /// What the largest of the primitives needs.
+    std::size_t primitive_scratch_bytes() const {
+        std::size_t bytes = 0;
+        for (const RowsPrimitive& block : blocks) bytes = std::max(bytes, block.scratch.get_size());
+        return bytes;
+    }
+    std::size_t scratch_bytes() const override { return primitive_scratch_bytes(); }
+
+    void run(const Run& run) const override {
+        if (copies_residual) std::memcpy(run.at(dst), run.at(residual), residual_bytes);
+        execute(static_cast<std::byte*>(run.at(src)), static_cast<std::byte*>(run.at(dst)), primitive_scratch_bytes() == 0 ? nullptr : static_cast<std::byte*>(run.at(scratch)), 0, rows(run));
+    }
+
+protected:
+    /// Rows [first, first + count) of src into dst, which starts at its own row 0.
+    void execute(std::byte* src_data, std::byte* dst_data, std::byte* scratch_data, std::int64_t first, std::int64_t count) const {
+        dnnl::stream stream(engine());
+        cover_rows(blocks, count, [&](const RowsPrimitive& block, std::int64_t row) {
+            std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, dnnl::memory(block.src, engine(), src_data + std::size_t(first + row) * src_row_bytes)},
+                                                            {DNNL_ARG_WEIGHTS, *weights},
+                                                            {DNNL_ARG_BIAS, *bias},
+                                                            {DNNL_ARG_DST, dnnl::memory(block.dst, engine(), dst_data + std::size_t(row) * dst_row_bytes)}};
+            if (block.scratch.get_size() != 0) arguments.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(block.scratch, engine(), scratch_data));
+            block.primitive.execute(stream, arguments);
+        });
+        stream.wait();
+    }
+};
+
+template <class Description>
+RowsPrimitive rows_primitive(std::int64_t rows, const Description& description, dnnl::primitive primitive) {
+    return {rows, std::move(primitive), description.src_desc(), description.dst_desc(), description.scratchpad_desc()};
+}
+
+/// dst = activation(conv(src) + bias [+ what dst holds]).
+class ConvolutionKernel final : public PrimitiveKernel {
+public:
+    ConvolutionKernel(const NodeContext& context, WeightStore& store, bool residual_in_place) {
+        const auto& op = std::get<ops::Conv2d>(context.node.operation);
+        const Shape& in = context.shape(context.in(0));
+        const Shape& out = context.shape(context.out(0));
+        rows = context.rows_of(context.out(0));
+        src = context.place(context.in(0));
+        dst = context.place(context.out(0));
+        src_row_bytes = std::size_t(in[1] * in[2] * in[3]) * sizeof(float);
+        dst_row_bytes = std::size_t(out[1] * out[2] * out[3]) * sizeof(float);
+        copies_residual = op.residual && !residual_in_place;
+        if (op.residual) residual = context.place(context.in(1));
+        residual_bytes = std::size_t(out[0]) * dst_row_bytes;
+
+        const dnnl::memory::dims dims = op.groups == 1 ? dnnl::memory::dims{op.out_channels, op.in_channels, op.kernel, op.kernel}
+                                                       : dnnl::memory::dims{op.groups, op.out_channels / op.groups, op.in_channels / op.groups, op.kernel, op.kernel};
+        const auto tag = op.groups == 1 ? dnnl::memory::format_tag::oihw : dnnl::memory::format_tag::goihw;
+        MemoryDesc wanted(dims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any);
+        for (const std::int64_t block : row_blocks(rows)) {
+            const auto description = convolution(op, nhwc(block, in[1], in[2], in[3]), wanted, nhwc(block, out[1], out[2], out[3]));
+            if (blocks.empty()) {
+                wanted = description.weights_desc();
+                name = description.impl_info_str();
+            }
+            blocks.push_back(rows_primitive(block, description, dnnl::convolution_forward(description)));
+        }
+        reason = "oneDNN's first choice for channels-last";
+        const std::string key = context.node.parameters[0].name;
+        const std::vector<Tensor>& bound = context.bound;
+        weights = store.get(key, MemoryDesc(dims, dnnl::memory::data_type::f32, tag), wanted, [&] { return folded_parameters(op, bound).weight; });
+        bias = store.get(key + "/bias", vector_of(op.out_channels), vector_of(op.out_channels), [&] { return folded_parameters(op, bound).bias; });
+    }
+};
+
+/// dst = activation(src . weight^T + bias), src rows of maps or of vectors.
+class LinearKernel final : public PrimitiveKernel {
+public:
+    LinearKernel(const NodeContext& context, WeightStore& store) {
+        const auto& op = std::get<ops::Linear>(context.node.operation);
+        const Shape in = context.shape(context.in(0));
+        rows = context.rows_of(context.out(0));
+        src = context.place(context.in(0));
+        dst = context.place(context.out(0));
+        src_row_bytes = std::size_t(op.in_features) * sizeof(float);
+        dst_row_bytes = std::size_t(op.out_features) * sizeof(float);
+        MemoryDesc wanted({op.out_features, op.in_features}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any);
+        for (const std::int64_t block : row_blocks(rows)) {
+            const auto description = inner_product(op.activation, matrix(block, op.in_features), wanted, vector_of(op.out_features), matrix(block, op.out_features));
+            if (blocks.empty()) {
+                wanted = description.weights_desc();
+                name = description.impl_info_str();
+            }
+            blocks.push_back(rows_primitive(block, description, dnnl::inner_product_forward(description)));
+        }
+        reason = "oneDNN's first choice";
+        const std::vector<Tensor>& bound = context.bound;
+        weights = store.get(context.node.parameters[0].name, matrix(op.out_features, op.in_features), wanted, [&] { return channels_last_columns(bound[0], in); });
+        bias = store.get(context.node.parameters[0].name + "/bias", vector_of(op.out_features), vector_of(op.out_features),
+                         [&] { return op.bias ? bound[1] : Tensor::zeros(Shape{op.out_features}); });
+    }
+
+private:
+    /// Columns in the order (h, w, c) in which maps lie; the checkpoint has (c, h, w).
+    static Tensor channels_last_columns(const Tensor& weight, const Shape& in) {
+        if (in.rank() != 4 || in[2] * in[3] == 1) return weight;
+        const std::int64_t channels = in[1], area = in[2] * in[3], rows = weight.shape()[0];
+        Tensor result(weight.shape(), DType::f32);
+        const float* src = weight.data<float>();
+        float* dst = result.data<float>();
+        parallel_for(rows, [&](std::int64_t row) {
+            for (std::int64_t c = 0; c < channels; ++c) {
+                for (std::int64_t i = 0; i < area; ++i) dst[row * channels * area + i * channels + c] = src[row * channels * area + c * area + i];
+            }
+        });
+        return result;
+    }
+};
+
+/// A transposed convolution whose windows do not overlap (kernel == stride, no padding) is a linear map of each pixel to
+/// kernel x kernel pixels: one 1x1 convolution into scratch, then rows of pixels are put in place.
+class ConvTransposeKernel final : public PrimitiveKernel {
+public:
+    ConvTransposeKernel(const NodeContext& context, WeightStore& store) {
+        const auto& op = std::get<ops::ConvTranspose2d>(context.node.operation);
+        const Shape& in = context.shape(context.in(0));
+        if (op.kernel != op.stride || op.padding != 0) {
+            throw BackendError("cpu: \"" + context.node.name + "\": a transposed convolution needs kernel == stride and no padding, has " + std::to_string(op.kernel) + ", " + std::to_string(op.stride) +
+                               ", " + std::to_string(op.padding));
+        }
+        kernel_ = op.kernel;
+        channels_ = op.out_channels;
+        height_ = in[2];
+        width_ = in[3];
+        rows = context.rows_of(context.out(0));
+        src = context.place(context.in(0));
+        dst = context.place(context.out(0));
+        const int wide = op.out_channels * op.kernel * op.kernel;
+        ops::Conv2d pointwise;
+        pointwise.in_channels = op.in_channels;
+        pointwise.out_channels = wide;
+        pointwise.bias = true;
+        pointwise.activation = op.activation;
+        src_row_bytes = std::size_t(in[1] * in[2] * in[3]) * sizeof(float);
+        dst_row_bytes = std::size_t(wide * in[2] * in[3]) * sizeof(float);
+        while (chunk_ * 4 <= rows.bound && chunk_ < 16) chunk_ *= 4;
+        MemoryDesc wanted({wide, op.in_channels, 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any);
+        for (std::int64_t block = chunk_; block >= 1; block /= 4) {
+            const auto description = convolution(pointwise, nhwc(block, in[1], in[2], in[3]), wanted, nhwc(block, wide, in[2], in[3]));
+            if (blocks.empty()) {
+                wanted = description.weights_desc();
+                name = std::string(description.impl_info_str()) + " + pixel shuffle";
+            }
+            blocks.push_back(rows_primitive(block, description, dnnl::convolution_forward(description)));
+        }
+        reason = "windows do not overlap";
+        const std::vector<Tensor>& bound = context.bound;
+        const MemoryDesc plain({wide, op.in_channels, 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::oihw);
+        weights = store.get(context.node.parameters[0].name, plain, wanted, [&] { return pointwise_weight(op, bound[0]); });
+        bias = store.get(context.node.parameters[0].name + "/bias", vector_of(wide), vector_of(wide), [&] { return pointwise_bias(op, bound); });
+    }
+
+    /// The wide pixels of a chunk, then what the primitives need.
+    std::size_t scratch_bytes() const override { return wide_bytes() + primitive_scratch_bytes(); }
+
+    void run(const Run& run) const override {
+        const std::int64_t total = rows(run);
+        std::byte* const scratch_data = static_cast<std::byte*>(run.at(scratch));
+        const float* wide = run.floats(scratch);
+        float* dst_data = run.floats(dst);
+        const std::int64_t line = width_ * kernel_ * channels_;  // floats of an output line
+        for (std::int64_t first = 0; first < total; first += chunk_) {
+            const std::int64_t count = std::min(chunk_, total - first);
+            execute(static_cast<std::byte*>(run.at(src)), scratch_data, scratch_data + wide_bytes(), first, count);
+            parallel_for(count * height_, [&](std::int64_t index) {
+                const float* pixels = wide + index * width_ * kernel_ * kernel_ * channels_;
+                float* lines = dst_data + (first * height_ + index) * kernel_ * line;
+                for (std::int64_t x = 0; x < width_; ++x) {
+                    for (int ky = 0; ky < kernel_; ++ky) {  // the kernel_ pixels of one output line are neighbours in both
+                        std::memcpy(lines + ky * line + x * kernel_ * channels_, pixels + (x * kernel_ + ky) * kernel_ * channels_, std::size_t(kernel_ * channels_) * sizeof(float));
+                    }
+                }
+            });
+        }
+    }
+
+private:
+    std::size_t wide_bytes() const { return (std::size_t(chunk_) * dst_row_bytes + 63) / 64 * 64; }
+
+    /// [in, out, ky, kx] -> [(ky, kx, out), in].
+    static Tensor pointwise_weight(const ops::ConvTranspose2d& op, const Tensor& weight) {
+        const std::int64_t taps = std::int64_t(op.kernel) * op.kernel;
+        Tensor result(Shape{taps * op.out_channels, op.in_channels, 1, 1}, DType::f32);
+        const float* from = weight.data<float>();
+        float* to = result.data<float>();
+        for (std::int64_t i = 0; i < op.in_channels; ++i) {
+            for (std::int64_t o = 0; o < op.out_channels; ++o) {
+                for (std::int64_t tap = 0; tap < taps; ++tap) to[(tap * op.out_channels + o) * op.in_channels + i] = from[(i * op.out_channels + o) * taps + tap];
+            }
+        }
+        return result;
+    }
+
+    static Tensor pointwise_bias(const ops::ConvTranspose2d& op, const std::vector<Tensor>& bound) {
+        const std::int64_t taps = std::int64_t(op.kernel) * op.kernel;
+        Tensor result = Tensor::zeros(Shape{taps * op.out_channels});
+        if (!op.bias) return result;
+        for (std::int64_t i = 0; i < result.numel(); ++i) result.data<float>()[i] = bound[1].data<float>()[i % op.out_channels];
+        return result;
+    }
+
+    int kernel_ = 1;
+    std::int64_t channels_ = 0, height_ = 0, width_ = 0, chunk_ = 1;
+};
+
+}  // namespace regulus::cpu
