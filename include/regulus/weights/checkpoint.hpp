@@ -44,12 +44,14 @@ struct TensorGroup {
 /// An opened checkpoint. Copies share the mapped file; a const object may be used by many threads.
 class CheckpointFile {
 public:
+    static constexpr std::size_t no_group = SIZE_MAX;
+
     std::string path;
     CheckpointLayout layout = CheckpointLayout::torch_zip;
     std::vector<TensorGroup> groups;
     /// The group that holds the weights by the convention of the program that wrote the file; index into groups.
-    /// pycls: `ema_state` when ema_err < test_err, else `model_state`; timm: `state_dict_ema` first.
-    std::size_t weights_group = 0;
+    /// pycls: `ema_state` when ema_err < test_err, else `model_state`; timm: `state_dict_ema` first. no_group when no convention names it.
+    std::size_t weights_group = no_group;
     /// Plain values beside the tensors, flattened: "meta.CLASSES" -> ["cat","dog"] (JSON), "meta.mmcv_version" -> 1.3.3 (bare text).
     std::vector<std::pair<std::string, std::string>> metadata;
     /// Classes and functions that the file names and Regulus does not know, sorted: kept as inert values, never run.
@@ -75,3 +77,7 @@ public:
 REGULUS_INLINE CheckpointFile inspect_checkpoint(const std::string& path);
 
 }  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/weights/checkpoint-impl.hpp>
+#endif

@@ -1,20 +1,13 @@
 #pragma once
 // A file of weights, of any layout that the code bases around RegNet write, as named tensors.
-#include <cstdint>
 #include <string>
 
 #include <regulus/core/config.hpp>
 #include <regulus/weights/checkpoint.hpp>
+#include <regulus/weights/choose_group.hpp>
 #include <regulus/weights/weights.hpp>
 
 namespace regulus {
-
-/// Which copy of the weights to take when a file also keeps their moving average.
-enum class EmaChoice : std::uint8_t {
-    published,  ///< what the program that wrote the file evaluates with
-    never,      ///< the trained weights themselves
-    always,     ///< the moving average; FileError if there is none
-};
 
 struct ReadOptions {
     /// Key that holds the weights ("state_dict", "model", ...); empty: chosen as CheckpointFile::weights_group says, with `ema`.
@@ -38,3 +31,7 @@ REGULUS_INLINE Weights read_weights(const std::string& path, const ReadOptions& 
 REGULUS_INLINE Weights read_weights(const CheckpointFile& file, const ReadOptions& options = {});
 
 }  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/weights/read_weights-impl.hpp>
+#endif

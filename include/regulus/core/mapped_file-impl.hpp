@@ -1,0 +1,51 @@
+#pragma once
+#include <regulus/core/mapped_file.hpp>
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace regulus {
+
+namespace detail {
+
+struct FileHandle {
+    int fd;
+    ~FileHandle() {
+        if (fd >= 0) ::close(fd);
+    }
+};
+
+}  // namespace detail
+
+REGULUS_INLINE std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
+    if (path.empty() || path.find('\0') != std::string::npos) throw FileError("open: the file's name is empty or holds a zero byte");
+    const detail::FileHandle file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    struct stat facts {};
+    if (file.fd < 0 || ::fstat(file.fd, &facts) != 0) throw FileError("cannot open \"" + path + "\": " + std::strerror(errno));
+    if (!S_ISREG(facts.st_mode)) throw FileError("cannot read \"" + path + "\": it is a folder or a device, a regular file is needed");
+
+    const std::shared_ptr<MappedFile> result(new MappedFile);
+    result->path_ = path;
+    const std::size_t size = static_cast<std::size_t>(facts.st_size);
+    if (size != 0) {
+        void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+        if (memory == MAP_FAILED) throw FileError("cannot map \"" + path + "\": " + std::strerror(errno));
+        result->data_ = static_cast<const std::uint8_t*>(memory);
+        result->size_ = size;
+    } else {
+        static constexpr std::uint8_t nothing = 0;
+        result->data_ = &nothing;
+    }
+    return result;
+}
+
+REGULUS_INLINE MappedFile::~MappedFile() {
+    if (size_ != 0) ::munmap(const_cast<std::uint8_t*>(data_), size_);
+}
+
+}  // namespace regulus
