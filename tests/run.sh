@@ -70,7 +70,7 @@ run_stage() {
     case $1 in
         programs | headers | sanitize | end_to_end) stage "$1" "$1" ;;
         clang) stage clang tests/headers/clang.sh "$build" "$jobs" ;;
-        wiring) stage wiring tests/wiring/check.sh "$build/wiring" ;;
+        wiring) stage wiring tests/wiring/check.sh ;;
         install) stage install tests/install/check.sh "$build/release" "$build/install" "$jobs" ;;
         onednn3) stage onednn3 tests/onednn3/check.sh ;;
         *) echo "no stage is called $1; there are: programs headers clang wiring install onednn3 end_to_end sanitize" >&2 && exit 2 ;;

@@ -1,0 +1,70 @@
+#pragma once
+// Declarations only: for headers that pass Regulus's types on by reference or pointer.
+#include <cstdint>
+
+namespace regulus {
+
+// core/
+enum class DType : std::uint8_t;
+class Shape;
+class Tensor;
+class Error;
+class ShapeError;
+class WeightError;
+class FileError;
+class BackendError;
+class ArgumentError;
+
+// graph/
+struct Graph;
+class Scope;
+template <int Channels, int Stride> struct Feature;
+template <int Channels, int Size, int Max> struct RoiFeature;
+template <int Size, int Max> struct Vector;
+template <int Channels> struct ImageInput;
+template <int Max> struct Rois;
+struct Candidates;
+struct InputSize;
+struct Cost;
+struct CompileOptions;
+struct MemoryReport;
+struct Profile;
+struct Step;
+class Plan;
+class Executable;
+class Backend;
+class Outputs;
+class Context;
+class Program;
+
+// models/
+struct RegNetParameters;
+struct RegNetStages;
+struct ResNetStages;
+struct RcnnSizes;
+struct RcnnSettings;
+struct RetinaSizes;
+struct RetinaSettings;
+template <const RegNetStages& Net> struct RegNet;
+template <const ResNetStages& Net> struct ResNet;
+
+// weights/
+class Weights;
+class CheckpointFile;
+
+// data/
+struct PictureSize;
+struct Image;
+struct BitMask;
+struct Rle;
+struct Preprocessing;
+
+// zoo/
+struct ModelFacts;
+struct ModelSpec;
+
+// backends/
+class CpuBackend;
+class ReferenceBackend;
+
+}  // namespace regulus
