@@ -11,7 +11,7 @@
 #include <cstring>
 
 namespace regulus {
-namespace detail {
+namespace data_detail {
 
 /// Closes a descriptor at the end of its scope.
 class FileHandle {
@@ -58,24 +58,24 @@ inline std::string link_target(const std::string& path) {
     return target;
 }
 
-}  // namespace detail
+}  // namespace data_detail
 
 REGULUS_INLINE std::vector<std::uint8_t> read_file(const std::string& path, std::int64_t max_bytes) {
-    const detail::FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!file.valid()) throw detail::read_error(path, std::string("cannot be opened: ") + std::strerror(errno));
+    const data_detail::FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file.valid()) throw data_detail::read_error(path, std::string("cannot be opened: ") + std::strerror(errno));
     struct stat facts {};
-    if (::fstat(file.get(), &facts) != 0) throw detail::read_error(path, std::string("cannot be examined: ") + std::strerror(errno));
-    if (S_ISDIR(facts.st_mode)) throw detail::read_error(path, "is a directory; name a file in it");
-    if (!S_ISREG(facts.st_mode)) throw detail::read_error(path, "is not a regular file");
+    if (::fstat(file.get(), &facts) != 0) throw data_detail::read_error(path, std::string("cannot be examined: ") + std::strerror(errno));
+    if (S_ISDIR(facts.st_mode)) throw data_detail::read_error(path, "is a directory; name a file in it");
+    if (!S_ISREG(facts.st_mode)) throw data_detail::read_error(path, "is not a regular file");
     if (facts.st_size > max_bytes) {
-        throw detail::read_error(path, "has " + std::to_string(facts.st_size) + " bytes, more than the limit of " + std::to_string(max_bytes));
+        throw data_detail::read_error(path, "has " + std::to_string(facts.st_size) + " bytes, more than the limit of " + std::to_string(max_bytes));
     }
     std::vector<std::uint8_t> bytes(std::size_t(facts.st_size));
     std::size_t filled = 0;
     while (filled < bytes.size()) {
         const ssize_t got = ::read(file.get(), bytes.data() + filled, bytes.size() - filled);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw detail::read_error(path, std::string("cannot be read: ") + std::strerror(errno));
+        if (got < 0) throw data_detail::read_error(path, std::string("cannot be read: ") + std::strerror(errno));
         if (got == 0) break;  // cut while we read
         filled += std::size_t(got);
     }
@@ -86,26 +86,26 @@ REGULUS_INLINE std::vector<std::uint8_t> read_file(const std::string& path, std:
 REGULUS_INLINE void write_file(const std::string& path, std::span<const std::uint8_t> bytes) {
     struct stat facts {};
     const bool exists = ::stat(path.c_str(), &facts) == 0;
-    if (exists && S_ISDIR(facts.st_mode)) throw detail::write_error(path, "is a directory; name a file in it");
-    if (exists && ::access(path.c_str(), W_OK) != 0) throw detail::write_error(path, std::string("cannot be written: ") + std::strerror(errno));
+    if (exists && S_ISDIR(facts.st_mode)) throw data_detail::write_error(path, "is a directory; name a file in it");
+    if (exists && ::access(path.c_str(), W_OK) != 0) throw data_detail::write_error(path, std::string("cannot be written: ") + std::strerror(errno));
     if (exists && !S_ISREG(facts.st_mode)) {
-        detail::FileHandle device(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-        if (!device.valid() || !detail::write_all(device.get(), bytes) || !device.close()) {
-            throw detail::write_error(path, std::string("cannot be written: ") + std::strerror(errno));
+        data_detail::FileHandle device(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+        if (!device.valid() || !data_detail::write_all(device.get(), bytes) || !device.close()) {
+            throw data_detail::write_error(path, std::string("cannot be written: ") + std::strerror(errno));
         }
         return;
     }
     static std::atomic<unsigned> serial{0};
-    const std::string target = exists ? detail::link_target(path) : path;
+    const std::string target = exists ? data_detail::link_target(path) : path;
     const std::string neighbour = target + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(serial.fetch_add(1));
-    detail::FileHandle file(::open(neighbour.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (!file.valid()) throw detail::write_error(path, std::string("cannot be created: ") + std::strerror(errno));
+    data_detail::FileHandle file(::open(neighbour.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (!file.valid()) throw data_detail::write_error(path, std::string("cannot be created: ") + std::strerror(errno));
     if (exists) (void)::fchmod(file.get(), facts.st_mode & 07777);
-    const bool stored = detail::write_all(file.get(), bytes) && file.close() && ::rename(neighbour.c_str(), target.c_str()) == 0;
+    const bool stored = data_detail::write_all(file.get(), bytes) && file.close() && ::rename(neighbour.c_str(), target.c_str()) == 0;
     if (!stored) {
         const int reason = errno;
         ::unlink(neighbour.c_str());
-        throw detail::write_error(path, std::string("cannot be written: ") + std::strerror(reason));
+        throw data_detail::write_error(path, std::string("cannot be written: ") + std::strerror(reason));
     }
 }
 

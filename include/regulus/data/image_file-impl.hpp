@@ -22,8 +22,8 @@ REGULUS_INLINE Image decode_image(std::span<const std::uint8_t> bytes, const std
     if (bytes.empty()) throw FileError("read_image: \"" + name + "\" is empty");
     int orientation = 1;
     Image image;
-    if (starts_with(jpeg_magic)) image = detail::decode_jpeg(bytes, name, limits, orientation);
-    else if (starts_with(png_magic)) image = detail::decode_png(bytes, name, limits, orientation);
+    if (starts_with(jpeg_magic)) image = data_detail::decode_jpeg(bytes, name, limits, orientation);
+    else if (starts_with(png_magic)) image = data_detail::decode_png(bytes, name, limits, orientation);
     else throw FileError("read_image: \"" + name + "\" is neither a JPEG nor a PNG file");
     return oriented(std::move(image), orientation);
 }
@@ -35,7 +35,7 @@ REGULUS_INLINE Image read_image(const std::string& path, const PictureLimits& li
 REGULUS_INLINE std::vector<std::uint8_t> encode_png(const Image& image) {
     check_image(image, "encode_png");
     if (image.empty()) throw ShapeError("encode_png: the picture has no pixels");
-    return detail::encode_png(image);
+    return data_detail::encode_png(image);
 }
 
 REGULUS_INLINE std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
@@ -44,7 +44,7 @@ REGULUS_INLINE std::vector<std::uint8_t> encode_jpeg(const Image& image, int qua
         throw ShapeError("encode_jpeg: sides must be 1 .. 65500, got " + std::to_string(image.height) + " x " + std::to_string(image.width));
     }
     if (quality < 1 || quality > 100) throw ArgumentError("encode_jpeg: quality is 1 .. 100, got " + std::to_string(quality));
-    return detail::encode_jpeg(image, quality);
+    return data_detail::encode_jpeg(image, quality);
 }
 
 REGULUS_INLINE void write_png(const std::string& path, const Image& image) { write_file(path, encode_png(image)); }

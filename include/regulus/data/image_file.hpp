@@ -17,7 +17,7 @@ struct PictureLimits {
     std::int64_t max_file_bytes = std::int64_t{1} << 30;
 };
 
-namespace detail {
+namespace data_detail {
 
 inline void check_limits(std::int64_t height, std::int64_t width, const std::string& name, const PictureLimits& limits) {
     if (height > 0 && width > 0 && height <= limits.max_pixels / width) return;
@@ -25,7 +25,7 @@ inline void check_limits(std::int64_t height, std::int64_t width, const std::str
                     std::to_string(limits.max_pixels) + " pixels");
 }
 
-}  // namespace detail
+}  // namespace data_detail
 
 /// Reads a JPEG or PNG file; the first bytes decide which, not the suffix. The bytes equal those of OpenCV's
 /// imread(IMREAD_COLOR): EXIF orientation applied, grey and palette made colour, CMYK read as Adobe's inverted one,

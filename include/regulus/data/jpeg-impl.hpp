@@ -20,7 +20,7 @@
 
 #include <jerror.h>
 
-namespace regulus::detail {
+namespace regulus::data_detail {
 
 /// libjpeg's error manager with the way back. The base comes first: libjpeg hands out pointers to it.
 struct JpegErrors {
@@ -222,11 +222,11 @@ inline std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
     return {encoder.output().begin(), encoder.output().end()};
 }
 
-}  // namespace regulus::detail
+}  // namespace regulus::data_detail
 
 #else
 
-namespace regulus::detail {
+namespace regulus::data_detail {
 
 inline Image decode_jpeg(std::span<const std::uint8_t>, const std::string& name, const PictureLimits&, int&) {
     throw FileError("read_image: \"" + name + "\" is a JPEG file, and this build lacks libjpeg (Debian: libjpeg-dev)");
@@ -236,6 +236,6 @@ inline std::vector<std::uint8_t> encode_jpeg(const Image&, int) {
     throw FileError("encode_jpeg: this build lacks libjpeg (Debian: libjpeg-dev)");
 }
 
-}  // namespace regulus::detail
+}  // namespace regulus::data_detail
 
 #endif

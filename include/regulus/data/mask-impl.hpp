@@ -8,7 +8,7 @@
 #include <vector>
 
 namespace regulus {
-namespace detail {
+namespace data_detail {
 
 /// Where the pixels of one axis fall in the map: pixel first + i lies between map positions cell[i] and cell[i] + 1.
 struct PasteAxis {
@@ -124,11 +124,11 @@ void paste_runs(std::span<const float> probabilities, int side, const std::array
     run(false, (picture.width - columns.first - std::int64_t(columns.cell.size())) * picture.height);
 }
 
-}  // namespace detail
+}  // namespace data_detail
 
 REGULUS_INLINE Rle paste_mask_rle(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold) {
-    detail::RunWriter runs;
-    detail::paste_runs(probabilities, side, box, picture, threshold, [&](bool on, std::int64_t length) { runs.add(on, length); });
+    data_detail::RunWriter runs;
+    data_detail::paste_runs(probabilities, side, box, picture, threshold, [&](bool on, std::int64_t length) { runs.add(on, length); });
     return {picture.height, picture.width, runs.finish()};
 }
 

@@ -17,7 +17,7 @@
 
 #include <png.h>
 
-namespace regulus::detail {
+namespace regulus::data_detail {
 
 /// What libpng's callbacks see: the way back with a sentence, and the bytes to read.
 struct PngState {
@@ -205,11 +205,11 @@ inline std::vector<std::uint8_t> encode_png(const Image& image) {
     return output;
 }
 
-}  // namespace regulus::detail
+}  // namespace regulus::data_detail
 
 #else
 
-namespace regulus::detail {
+namespace regulus::data_detail {
 
 inline Image decode_png(std::span<const std::uint8_t>, const std::string& name, const PictureLimits&, int&) {
     throw FileError("read_image: \"" + name + "\" is a PNG file, and this build lacks libpng (Debian: libpng-dev)");
@@ -217,6 +217,6 @@ inline Image decode_png(std::span<const std::uint8_t>, const std::string& name, 
 
 inline std::vector<std::uint8_t> encode_png(const Image&) { throw FileError("encode_png: this build lacks libpng (Debian: libpng-dev)"); }
 
-}  // namespace regulus::detail
+}  // namespace regulus::data_detail
 
 #endif

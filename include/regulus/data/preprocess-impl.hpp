@@ -7,7 +7,7 @@
 #include <utility>
 
 namespace regulus {
-namespace detail {
+namespace data_detail {
 
 /// All 256 values that a channel can have; exact, and cheaper than a division for each pixel.
 using NormaliseTable = std::array<std::array<float, 256>, 3>;
@@ -39,7 +39,7 @@ inline void write_planes(const Image& image, const NormaliseTable& table, Channe
     }
 }
 
-}  // namespace detail
+}  // namespace data_detail
 
 REGULUS_INLINE PictureSize resized_size(PictureSize size, const Preprocessing& preprocessing) {
     switch (preprocessing.resize_rule) {
@@ -72,13 +72,13 @@ REGULUS_INLINE PreparedBatch preprocess(std::span<const Image> images, const Pre
     batch.input = Tensor({n, 3, h, w}, DType::f32);
     batch.image_info = Tensor({n, 4}, DType::f32);
 
-    const detail::NormaliseTable table = detail::normalise_table(preprocessing);
+    const data_detail::NormaliseTable table = data_detail::normalise_table(preprocessing);
     float* planes = batch.input.data<float>();
     float* info = batch.image_info.data<float>();
     for (std::size_t i = 0; i < images.size(); ++i, planes += 3 * h * w, info += 4) {
         const PictureSize size = batch.resized_sizes[i];
-        if (size == images[i].size()) detail::write_planes(images[i], table, preprocessing.channel_order, planes, h, w);
-        else detail::write_planes(resize(images[i], size, preprocessing.interpolation), table, preprocessing.channel_order, planes, h, w);
+        if (size == images[i].size()) data_detail::write_planes(images[i], table, preprocessing.channel_order, planes, h, w);
+        else data_detail::write_planes(resize(images[i], size, preprocessing.interpolation), table, preprocessing.channel_order, planes, h, w);
         info[0] = float(size.height);
         info[1] = float(size.width);
         info[2] = float(size.height) / float(images[i].height);

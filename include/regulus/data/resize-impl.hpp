@@ -8,7 +8,7 @@
 #include <vector>
 
 namespace regulus {
-namespace detail {
+namespace data_detail {
 
 /// The two source positions of each output position of one axis, with OpenCV's 11-bit weights.
 struct LinearTaps {
@@ -202,7 +202,7 @@ inline void check_fit(const char* who, PictureSize size, std::int64_t a, std::in
 /// A side of a very thin picture would round to nothing.
 inline std::int64_t at_least_one(double side) { return std::max<std::int64_t>(std::int64_t(side), 1); }
 
-}  // namespace detail
+}  // namespace data_detail
 
 REGULUS_INLINE Image resize(const Image& image, PictureSize size, Interpolation interpolation) {
     check_image(image, "resize");
@@ -211,22 +211,22 @@ REGULUS_INLINE Image resize(const Image& image, PictureSize size, Interpolation 
                          std::to_string(size.height) + " x " + std::to_string(size.width));
     }
     if (size == image.size()) return image;
-    if (interpolation == Interpolation::opencv_bilinear) return detail::resize_opencv_bilinear(image, size);
-    if (size.width == image.width) return detail::pillow_rows(image, size.height, interpolation);
-    Image wide = detail::pillow_columns(image, size.width, interpolation);
-    return size.height == image.height ? wide : detail::pillow_rows(wide, size.height, interpolation);
+    if (interpolation == Interpolation::opencv_bilinear) return data_detail::resize_opencv_bilinear(image, size);
+    if (size.width == image.width) return data_detail::pillow_rows(image, size.height, interpolation);
+    Image wide = data_detail::pillow_columns(image, size.width, interpolation);
+    return size.height == image.height ? wide : data_detail::pillow_rows(wide, size.height, interpolation);
 }
 
 REGULUS_INLINE PictureSize fit_keep_ratio_mmdet(PictureSize size, std::int64_t long_side, std::int64_t short_side) {
-    detail::check_fit("fit_keep_ratio_mmdet", size, long_side, short_side);
+    data_detail::check_fit("fit_keep_ratio_mmdet", size, long_side, short_side);
     if (long_side < short_side) std::swap(long_side, short_side);
     const double h = double(size.height), w = double(size.width);
     const double scale = std::min(double(long_side) / std::max(h, w), double(short_side) / std::min(h, w));
-    return {detail::at_least_one(h * scale + 0.5), detail::at_least_one(w * scale + 0.5)};
+    return {data_detail::at_least_one(h * scale + 0.5), data_detail::at_least_one(w * scale + 0.5)};
 }
 
 REGULUS_INLINE PictureSize fit_detectron2(PictureSize size, std::int64_t short_side, std::int64_t max_side) {
-    detail::check_fit("fit_detectron2", size, short_side, max_side);
+    data_detail::check_fit("fit_detectron2", size, short_side, max_side);
     const double h = double(size.height), w = double(size.width), side = double(short_side);
     const double scale = side / std::min(h, w);
     double new_h = h < w ? side : scale * h;
@@ -236,14 +236,14 @@ REGULUS_INLINE PictureSize fit_detectron2(PictureSize size, std::int64_t short_s
         new_h *= shrink;
         new_w *= shrink;
     }
-    return {detail::at_least_one(new_h + 0.5), detail::at_least_one(new_w + 0.5)};
+    return {data_detail::at_least_one(new_h + 0.5), data_detail::at_least_one(new_w + 0.5)};
 }
 
 REGULUS_INLINE PictureSize fit_torchvision(PictureSize size, std::int64_t min_size, std::int64_t max_size) {
-    detail::check_fit("fit_torchvision", size, min_size, max_size);
-    const float shorter = float(std::min(size.height, size.width)), longer = float(std::max(size.height, size.width));
-    const double scale = std::min(float(min_size) / shorter, float(max_size) / longer);
-    return {detail::at_least_one(std::floor(double(size.height) * scale)), detail::at_least_one(std::floor(double(size.width) * scale))};
+    data_detail::check_fit("fit_torchvision", size, min_size, max_size);
+    const double shorter = double(std::min(size.height, size.width)), longer = double(std::max(size.height, size.width));
+    const double scale = std::min(double(min_size) / shorter, double(max_size) / longer);
+    return {data_detail::at_least_one(std::floor(double(size.height) * scale)), data_detail::at_least_one(std::floor(double(size.width) * scale))};
 }
 
 }  // namespace regulus

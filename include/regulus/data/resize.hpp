@@ -8,12 +8,13 @@
 namespace regulus {
 
 enum class Interpolation : std::uint8_t {
-    opencv_bilinear,  ///< cv2.resize(INTER_LINEAR) on uint8: two taps, no antialiasing
+    opencv_bilinear,  ///< cv2.resize(INTER_LINEAR) on uint8: two taps, no antialiasing (checked against 4.9)
     pillow_bilinear,  ///< Image.resize(BILINEAR): antialiased when shrinking
     pillow_bicubic,   ///< Image.resize(BICUBIC), a = -0.5, antialiased when shrinking
 };
 
-/// The picture at another size. The work is shared by OpenMP threads where the program is built with OpenMP.
+/// The picture at another size. Pillow's results are those of 10.4, columns first; Pillow 13 does rows first for some changes of shape that make a
+/// picture wider and lower, which may differ by a few units there. The work is shared by OpenMP threads where the program is built with OpenMP.
 /// Throws ShapeError when the picture or the new size is empty.
 Image resize(const Image& image, PictureSize size, Interpolation interpolation);
 
@@ -24,7 +25,7 @@ PictureSize fit_keep_ratio_mmdet(PictureSize size, std::int64_t long_side, std::
 /// detectron2's ResizeShortestEdge: short side to `short_side`, unless the long one would pass `max_side`.
 PictureSize fit_detectron2(PictureSize size, std::int64_t short_side, std::int64_t max_side);
 
-/// torchvision's GeneralizedRCNNTransform: the scale in float32, sides rounded down.
+/// torchvision's GeneralizedRCNNTransform (0.16): the scale in double, sides rounded down. Older ones had the scale in float32.
 PictureSize fit_torchvision(PictureSize size, std::int64_t min_size, std::int64_t max_size);
 
 }  // namespace regulus

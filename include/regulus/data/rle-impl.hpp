@@ -7,7 +7,7 @@
 #include <cstring>
 
 namespace regulus {
-namespace detail {
+namespace data_detail {
 
 inline void check_mask_size(const char* who, std::int64_t height, std::int64_t width) {
     if (height >= 0 && width >= 0 && (height == 0 || width <= std::int64_t{UINT32_MAX} / height)) return;
@@ -111,10 +111,10 @@ private:
     std::vector<std::uint32_t> crossings_;
 };
 
-}  // namespace detail
+}  // namespace data_detail
 
 REGULUS_INLINE void check_rle(const Rle& rle) {
-    detail::check_mask_size("rle", rle.height, rle.width);
+    data_detail::check_mask_size("rle", rle.height, rle.width);
     std::uint64_t sum = 0;
     for (const std::uint32_t count : rle.counts) sum += count;
     if (sum == std::uint64_t(rle.height * rle.width)) return;
@@ -123,12 +123,12 @@ REGULUS_INLINE void check_rle(const Rle& rle) {
 }
 
 REGULUS_INLINE Rle rle_encode(const BitMask& mask) {
-    detail::check_mask_size("rle_encode", mask.height, mask.width);
+    data_detail::check_mask_size("rle_encode", mask.height, mask.width);
     if (mask.bits.size() != std::size_t(mask.height * mask.width)) {
         throw ShapeError("rle_encode: a mask of " + std::to_string(mask.height) + " x " + std::to_string(mask.width) + " has one byte a pixel, got " +
                          std::to_string(mask.bits.size()));
     }
-    detail::RunWriter runs;
+    data_detail::RunWriter runs;
     for (std::int64_t x = 0; x < mask.width; ++x) {
         for (std::int64_t y = 0; y < mask.height; ++y) runs.add(mask.at(y, x), 1);
     }
@@ -196,7 +196,7 @@ REGULUS_INLINE std::string rle_to_string(const Rle& rle) {
 }
 
 REGULUS_INLINE Rle rle_from_string(std::string_view text, std::int64_t height, std::int64_t width) {
-    detail::check_mask_size("rle_from_string", height, width);
+    data_detail::check_mask_size("rle_from_string", height, width);
     const std::int64_t pixels = height * width;
     Rle rle{height, width, {}};
     std::int64_t covered = 0;
@@ -231,9 +231,9 @@ REGULUS_INLINE Rle rle_from_string(std::string_view text, std::int64_t height, s
 }
 
 REGULUS_INLINE std::int64_t rle_intersection(const Rle& a, const Rle& b) {
-    detail::check_same_size("rle_intersection", a, b);
+    data_detail::check_same_size("rle_intersection", a, b);
     std::int64_t common = 0;
-    detail::walk_together(a, b, [&](bool in_a, bool in_b, std::int64_t length) { common += in_a && in_b ? length : 0; });
+    data_detail::walk_together(a, b, [&](bool in_a, bool in_b, std::int64_t length) { common += in_a && in_b ? length : 0; });
     return common;
 }
 
@@ -249,9 +249,9 @@ REGULUS_INLINE Rle rle_merge(std::span<const Rle> masks, bool intersect) {
     Rle merged = masks[0];
     check_rle(merged);
     for (const Rle& mask : masks.subspan(1)) {
-        detail::check_same_size("rle_merge", merged, mask);
-        detail::RunWriter runs;
-        detail::walk_together(merged, mask, [&](bool a, bool b, std::int64_t length) { runs.add(intersect ? a && b : a || b, length); });
+        data_detail::check_same_size("rle_merge", merged, mask);
+        data_detail::RunWriter runs;
+        data_detail::walk_together(merged, mask, [&](bool a, bool b, std::int64_t length) { runs.add(intersect ? a && b : a || b, length); });
         merged.counts = runs.finish();
     }
     return merged;
@@ -260,11 +260,11 @@ REGULUS_INLINE Rle rle_merge(std::span<const Rle> masks, bool intersect) {
 REGULUS_INLINE Rle rle_from_polygon(std::span<const double> ring, std::int64_t height, std::int64_t width) {
     constexpr double farthest = 1 << 24;
     constexpr std::int64_t longest = std::int64_t{1} << 28;  // steps on the fine grid: half a second
-    detail::check_mask_size("rle_from_polygon", height, width);
+    data_detail::check_mask_size("rle_from_polygon", height, width);
     if (ring.size() < 6 || ring.size() % 2 != 0) {
         throw ArgumentError("rle_from_polygon: a ring is x0 y0 x1 y1 x2 y2 ..., got " + std::to_string(ring.size()) + " numbers");
     }
-    std::vector<detail::GridPoint> corners;
+    std::vector<data_detail::GridPoint> corners;
     for (std::size_t i = 0; i < ring.size(); i += 2) {
         for (const double coordinate : {ring[i], ring[i + 1]}) {
             if (!(std::fabs(coordinate) <= farthest)) throw ArgumentError("rle_from_polygon: a coordinate is not finite or beyond 2^24");
@@ -277,12 +277,12 @@ REGULUS_INLINE Rle rle_from_polygon(std::span<const double> ring, std::int64_t h
         steps += std::max(std::abs(corners[i].x - corners[i - 1].x), std::abs(corners[i].y - corners[i - 1].y));
         if (steps > longest) throw ArgumentError("rle_from_polygon: the ring is longer than 5e7 pixels");
     }
-    detail::CrossingFinder finder(height, width);
+    data_detail::CrossingFinder finder(height, width);
     for (std::size_t i = 1; i < corners.size(); ++i) finder.edge(corners[i - 1], corners[i]);
     std::vector<std::uint32_t> crossings = finder.take();
     std::sort(crossings.begin(), crossings.end());
 
-    detail::RunWriter runs;  // joins what is parted by an empty run
+    data_detail::RunWriter runs;  // joins what is parted by an empty run
     std::uint32_t position = 0;
     bool on = false;
     for (const std::uint32_t crossing : crossings) {

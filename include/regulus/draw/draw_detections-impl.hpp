@@ -38,7 +38,7 @@ REGULUS_INLINE std::vector<LegendEntry> count_legend(std::span<const DrawnObject
 
 #if REGULUS_HAS_CAIRO
 
-namespace detail {
+namespace draw_detail {
 
 struct DrawRect {
     double x = 0, y = 0, width = 0, height = 0;
@@ -295,7 +295,7 @@ inline void draw_legend(Canvas& canvas, const std::vector<LegendEntry>& legend, 
     }
 }
 
-}  // namespace detail
+}  // namespace draw_detail
 
 REGULUS_INLINE void draw_detections(Image& image, std::span<const DrawnObject> objects, const DrawStyle& style) {
     check_image(image, "draw_detections");
@@ -315,21 +315,21 @@ REGULUS_INLINE void draw_detections(Image& image, std::span<const DrawnObject> o
     }
     std::stable_sort(order.begin(), order.end(), [](const DrawnObject* a, const DrawnObject* b) { return a->score > b->score; });
 
-    detail::Canvas canvas(image, style);
-    std::vector<detail::DrawRect> boxes, tags;
-    for (const DrawnObject* object : order) boxes.push_back(detail::drawn_box(*object, canvas));
+    draw_detail::Canvas canvas(image, style);
+    std::vector<draw_detail::DrawRect> boxes, tags;
+    for (const DrawnObject* object : order) boxes.push_back(draw_detail::drawn_box(*object, canvas));
     for (auto object = order.rbegin(); style.masks && object != order.rend(); ++object) {
-        if (!(*object)->mask.empty()) detail::draw_mask(canvas, **object, std::clamp(style.mask_opacity, 0.0, 1.0));
+        if (!(*object)->mask.empty()) draw_detail::draw_mask(canvas, **object, std::clamp(style.mask_opacity, 0.0, 1.0));
     }
     for (auto object = order.rbegin(); style.boxes && object != order.rend(); ++object) {
-        detail::draw_box(canvas, **object, style.masks && !(*object)->mask.empty());
+        draw_detail::draw_box(canvas, **object, style.masks && !(*object)->mask.empty());
     }
     for (const DrawnObject* object : order) {
-        if (style.labels && (!object->label.empty() || object->score >= 0)) tags.push_back(detail::draw_tag(canvas, *object, tags, boxes));
+        if (style.labels && (!object->label.empty() || object->score >= 0)) tags.push_back(draw_detail::draw_tag(canvas, *object, tags, boxes));
     }
     if (!style.legend.empty()) {
         boxes.insert(boxes.end(), tags.begin(), tags.end());
-        detail::draw_legend(canvas, style.legend, boxes);
+        draw_detail::draw_legend(canvas, style.legend, boxes);
     }
     canvas.copy_to(image);
 }

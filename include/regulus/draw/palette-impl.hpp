@@ -4,7 +4,7 @@
 #include <cmath>
 
 namespace regulus {
-namespace detail {
+namespace draw_detail {
 
 // Seven colours of Okabe and Ito and a violet; then, one after another, the colour that is farthest from all before it in OKLab, as seen by normal, red-blind and
 // green-blind eyes (Machado 2009), among those light and strong enough.
@@ -30,15 +30,15 @@ inline double luminance(Colour colour) {
     return 0.2126 * linear(colour.red) + 0.7152 * linear(colour.green) + 0.0722 * linear(colour.blue);
 }
 
-}  // namespace detail
+}  // namespace draw_detail
 
 REGULUS_INLINE Colour class_colour(int class_index) noexcept {
     const int index = class_index % 80;
-    return detail::palette[index < 0 ? index + 80 : index];
+    return draw_detail::palette[index < 0 ? index + 80 : index];
 }
 
 REGULUS_INLINE Colour text_colour(Colour background) noexcept {
-    const double light = detail::luminance(background);
+    const double light = draw_detail::luminance(background);
     const bool black_is_better = (light + 0.05) * (light + 0.05) > 1.05 * 0.05;  // contrast with black against contrast with white
     return black_is_better ? Colour{0, 0, 0} : Colour{255, 255, 255};
 }

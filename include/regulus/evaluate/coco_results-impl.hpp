@@ -8,7 +8,7 @@
 #include <regulus/data/file.hpp>
 
 namespace regulus {
-namespace detail {
+namespace evaluate_detail {
 
 /// The shortest text that reads back to the same number.
 template <class Number>
@@ -23,7 +23,7 @@ inline void append_finite(std::string& text, double number, const char* what) {
     append_number(text, number);
 }
 
-}  // namespace detail
+}  // namespace evaluate_detail
 
 REGULUS_INLINE std::string coco_results_json(std::span<const CocoResult> results) {
     std::string text = "[";
@@ -32,24 +32,24 @@ REGULUS_INLINE std::string coco_results_json(std::span<const CocoResult> results
         text += separator;
         separator = ",\n";
         text += "{\"image_id\":";
-        detail::append_number(text, result.image_id);
+        evaluate_detail::append_number(text, result.image_id);
         text += ",\"category_id\":";
-        detail::append_number(text, result.category_id);
+        evaluate_detail::append_number(text, result.category_id);
         text += ",\"bbox\":";
         char before = '[';
         for (const double number : result.bbox) {
             text += before;
-            detail::append_finite(text, number, "box");
+            evaluate_detail::append_finite(text, number, "box");
             before = ',';
         }
         text += "],\"score\":";
-        if (!std::isfinite(result.score)) detail::append_finite(text, double(result.score), "score");
-        detail::append_number(text, result.score);
+        if (!std::isfinite(result.score)) evaluate_detail::append_finite(text, double(result.score), "score");
+        evaluate_detail::append_number(text, result.score);
         if (result.segmentation) {
             text += ",\"segmentation\":{\"size\":[";
-            detail::append_number(text, result.segmentation->height);
+            evaluate_detail::append_number(text, result.segmentation->height);
             text += ',';
-            detail::append_number(text, result.segmentation->width);
+            evaluate_detail::append_number(text, result.segmentation->width);
             text += "],\"counts\":" + json_quote(rle_to_string(*result.segmentation)) + '}';
         }
         text += '}';
