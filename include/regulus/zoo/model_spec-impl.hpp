@@ -144,4 +144,11 @@ REGULUS_INLINE ModelFacts facts_from_metadata(const std::map<std::string, std::s
     return facts;
 }
 
+REGULUS_INLINE Graph recorded(const ModelSpec& model) {
+    if (model.record == nullptr) throw ArgumentError("zoo: " + model.name + " has no recording function");
+    Graph graph = model.record();
+    graph.name = model.name;
+    return graph;
+}
+
 }  // namespace regulus

@@ -25,6 +25,13 @@ struct ModelFacts {
     std::int64_t category_id(int label) const;
 };
 
+/// The facts that a model's type states in a static member `facts()`; the defaults of mmdetection's RegNet detectors without one.
+template <class Model>
+ModelFacts facts_of() {
+    if constexpr (requires { Model::facts(); }) return Model::facts();
+    else return {};
+}
+
 /// Facts as text for the metadata of a safetensors file: regulus.classes, regulus.category_ids, regulus.preprocessing (JSON).
 std::map<std::string, std::string> facts_to_metadata(const ModelFacts& facts);
 
@@ -46,6 +53,9 @@ struct ModelSpec {
     double mask_ap = 0;
     std::string data;                  ///< what it was trained and judged on
 };
+
+/// The recorded graph, named after the model. Throws ArgumentError for an entry without a recording function.
+Graph recorded(const ModelSpec& model);
 
 }  // namespace regulus
 

@@ -96,11 +96,4 @@ REGULUS_INLINE const ModelSpec& find_model(const std::vector<ModelSpec>& models,
     throw ArgumentError(text);
 }
 
-REGULUS_INLINE Graph recorded(const ModelSpec& model) {
-    if (model.record == nullptr) throw ArgumentError("zoo: " + model.name + " has no recording function");
-    Graph graph = model.record();
-    graph.name = model.name;
-    return graph;
-}
-
 }  // namespace regulus

@@ -24,16 +24,6 @@ const std::vector<ModelSpec>& zoo_models();
 /// is accepted everywhere. Throws ArgumentError listing the candidates when several models fit, and the nearest names when none does.
 const ModelSpec& find_model(const std::vector<ModelSpec>& models, std::string_view name);
 
-/// The recorded graph, named after the model.
-Graph recorded(const ModelSpec& model);
-
-/// The facts that a model's type states in a static member `facts()`; the defaults of mmdetection's RegNet detectors without one.
-template <class Model>
-ModelFacts facts_of() {
-    if constexpr (requires { Model::facts(); }) return Model::facts();
-    else return {};
-}
-
 /// A user's model as an entry beside the zoo's.
 template <class Model>
 ModelSpec model_spec(std::string name, std::string code_base, std::string architecture) {

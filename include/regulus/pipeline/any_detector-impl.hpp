@@ -1,0 +1,141 @@
+#pragma once
+#include <mutex>
+#include <utility>
+
+#include <regulus/converters/convert.hpp>
+#include <regulus/pipeline/any_detector.hpp>
+
+namespace regulus {
+
+struct AnyDetector::State {
+    ModelFacts facts;
+    Program program;
+    bool in_original_pixels = false;
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Context>> idle;
+
+    /// A context for one call; goes back to the pool when the call ends, also by an exception.
+    class Lease {
+    public:
+        explicit Lease(State& state) : state_(state) {
+            const std::lock_guard lock(state.mutex);
+            if (state.idle.empty()) {
+                context_ = std::make_unique<Context>();
+            } else {
+                context_ = std::move(state.idle.back());
+                state.idle.pop_back();
+            }
+        }
+        Lease(const Lease&) = delete;
+        Lease& operator=(const Lease&) = delete;
+        ~Lease() {
+            const std::lock_guard lock(state_.mutex);
+            try {
+                state_.idle.push_back(std::move(context_));
+            } catch (...) {  // no memory for one more pointer: this context is dropped
+            }
+        }
+        Context& operator*() const noexcept { return *context_; }
+
+    private:
+        State& state_;
+        std::unique_ptr<Context> context_;
+    };
+};
+
+REGULUS_INLINE bool gives_original_pixels(const Graph& graph) {
+    for (const auto& [name, value] : graph.outputs) {
+        if (name != "boxes") continue;
+        const Node& last = graph.nodes[std::size_t(graph.values[std::size_t(value)].producer)];
+        if (!std::holds_alternative<ops::Nms>(last.operation)) break;
+        const Node& decoder = graph.nodes[std::size_t(graph.values[std::size_t(last.inputs.at(0))].producer)];
+        if (const auto* classes = std::get_if<ops::ClassCandidates>(&decoder.operation)) return classes->rescale;
+        if (const auto* anchors = std::get_if<ops::DecodeAnchors>(&decoder.operation)) return anchors->rescale;
+    }
+    throw ArgumentError("detector: " + graph.name + " is no detector: its output \"boxes\" must come from a suppression of decoded boxes");
+}
+
+REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outputs, const PreparedBatch& batch, const ModelFacts& facts, bool in_original_pixels) {
+    const Tensor& boxes = outputs["boxes"];
+    const Tensor& scores = outputs["scores"];
+    const Tensor& labels = outputs["labels"];
+    const Tensor& counts = outputs["count"];
+    const Tensor* masks = nullptr;
+    for (const auto& [name, tensor] : outputs.entries()) {
+        if (name == "masks") masks = &tensor;
+    }
+    const std::size_t n = batch.original_sizes.size();
+    std::int64_t rows = 0;
+    if (std::size_t(counts.numel()) == n) {
+        for (std::size_t i = 0; i < n; ++i) rows += counts.data<std::int32_t>()[i];
+    }
+    if (std::size_t(counts.numel()) != n || boxes.numel() < 4 * rows || scores.numel() < rows || labels.numel() < rows) {
+        throw ShapeError("detector: outputs of " + to_string(boxes.shape()) + " boxes and " + to_string(counts.shape()) + " counts do not fit a batch of " + std::to_string(n) + " pictures");
+    }
+    const int side = masks == nullptr ? 0 : int(masks->shape()[masks->shape().rank() - 1]);
+    const std::size_t mask_size = std::size_t(side) * std::size_t(side);
+
+    std::vector<DetectionList> result(n);
+    std::int64_t row = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        result[i].picture = batch.original_sizes[i];
+        const float* info = batch.image_info.data<float>() + 4 * i;
+        const std::array<float, 4> scale{info[3], info[2], info[3], info[2]};
+        for (std::int32_t k = 0; k < counts.data<std::int32_t>()[i]; ++k, ++row) {
+            Detection detection;
+            for (std::size_t j = 0; j < 4; ++j) {
+                const float value = boxes.data<float>()[std::size_t(4 * row) + j];
+                detection.box[j] = in_original_pixels ? value : value / scale[j];
+            }
+            detection.score = scores.data<float>()[row];
+            detection.label = labels.data<std::int32_t>()[row];
+            detection.class_name = facts.class_name(detection.label);
+            detection.category_id = facts.category_id(detection.label);
+            detection.picture = batch.original_sizes[i];
+            if (masks != nullptr) {
+                const float* first = masks->data<float>() + std::size_t(row) * mask_size;
+                detection.mask_side = side;
+                detection.mask_probabilities.assign(first, first + mask_size);
+                detection.mask_threshold = facts.mask_threshold;
+            }
+            result[i].items.push_back(std::move(detection));
+        }
+    }
+    return result;
+}
+
+REGULUS_INLINE AnyDetector::AnyDetector(const Backend& backend, const Graph& graph, const Weights& weights, const ModelFacts& facts, const CompileOptions& options)
+    : state_(std::make_shared<State>()) {
+    state_->in_original_pixels = gives_original_pixels(graph);
+    state_->facts = facts_from_metadata(weights.metadata, facts, weights.source);
+    state_->program = Program(backend, graph, to_regulus(weights, graph), options);
+}
+
+REGULUS_INLINE DetectionList AnyDetector::operator()(const Image& image) const { return std::move((*this)(std::span<const Image>(&image, 1)).front()); }
+
+REGULUS_INLINE DetectionList AnyDetector::operator()(Context& context, const Image& image) const {
+    return std::move((*this)(context, std::span<const Image>(&image, 1)).front());
+}
+
+REGULUS_INLINE std::vector<DetectionList> AnyDetector::operator()(std::span<const Image> images) const {
+    const State::Lease lease(*state_);
+    return (*this)(*lease, images);
+}
+
+REGULUS_INLINE std::vector<DetectionList> AnyDetector::operator()(Context& context, std::span<const Image> images) const {
+    const PreparedBatch batch = preprocess(images, state_->facts.preprocessing);
+    return collect_detections(state_->program.run(context, {batch.input, batch.image_info}), batch, state_->facts, state_->in_original_pixels);
+}
+
+REGULUS_INLINE void AnyDetector::prepare(PictureSize picture, int n) const {
+    const PictureSize resized = resized_size(picture, state_->facts.preprocessing);
+    const std::int64_t divisor = state_->facts.preprocessing.pad_divisor;
+    const auto padded = [&](std::int64_t side) { return int((side + divisor - 1) / divisor * divisor); };
+    const State::Lease lease(*state_);
+    state_->program.prepare(*lease, InputSize{n, padded(resized.height), padded(resized.width)});
+}
+
+REGULUS_INLINE const ModelFacts& AnyDetector::facts() const { return state_->facts; }
+REGULUS_INLINE const Program& AnyDetector::program() const { return state_->program; }
+
+}  // namespace regulus
