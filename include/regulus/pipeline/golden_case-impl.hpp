@@ -1,0 +1,174 @@
+#pragma once
+#include <set>
+
+#include <regulus/converters/seeded_weights.hpp>
+#include <regulus/core/json.hpp>
+#include <regulus/data/file.hpp>
+#include <regulus/data/image_file.hpp>
+#include <regulus/pipeline/golden_case.hpp>
+#include <regulus/weights/read_weights.hpp>
+
+namespace regulus {
+
+namespace detail::golden {
+
+/// case.json with complaints that name it.
+struct CaseJson {
+    std::string path;
+    Json root;
+
+    [[noreturn]] void refuse(const std::string& what) const { throw FileError("golden case: " + path + ": " + what); }
+
+    const Json& member(const Json& object, const char* key) const {
+        const Json* found = object.find(key);
+        if (found == nullptr) refuse(std::string("there is no \"") + key + "\"");
+        return *found;
+    }
+    const std::string& text(const Json& json, const char* key) const {
+        if (json.text() == nullptr) refuse(std::string("\"") + key + "\" must be text");
+        return *json.text();
+    }
+    const Json::Array& array(const Json& json, const char* key) const {
+        if (json.array() == nullptr) refuse(std::string("\"") + key + "\" must be an array");
+        return *json.array();
+    }
+    double number(const Json& json, const char* key) const {
+        if (json.real() != nullptr) return *json.real();
+        if (json.integer() == nullptr) refuse(std::string("\"") + key + "\" must hold numbers");
+        return double(*json.integer());
+    }
+    std::int64_t size(const Json& json, const char* key) const {
+        if (json.integer() == nullptr || *json.integer() < 0 || *json.integer() > (std::int64_t(1) << 32)) refuse(std::string("\"") + key + "\" must hold sizes");
+        return *json.integer();
+    }
+};
+
+inline std::string text_of(const std::vector<std::uint8_t>& bytes) { return std::string(bytes.begin(), bytes.end()); }
+
+/// The picture: beside the case or in a folder above it.
+inline Image find_picture(const std::string& folder, const std::string& name) {
+    if (!name.empty() && name.front() == '/') return read_image(name);
+    std::string at = folder;
+    for (int up = 0; up < 8; ++up, at += "/..") {
+        const std::string path = at + "/" + name;
+        std::vector<std::uint8_t> bytes;
+        try {
+            bytes = read_file(path, PictureLimits{}.max_file_bytes);
+        } catch (const FileError&) {  // not here: one folder up
+            continue;
+        }
+        return decode_image(bytes, path);
+    }
+    throw FileError("golden case: the picture " + name + " is neither in " + folder + " nor in a folder above it");
+}
+
+/// The peer's state dict: the rule's values, times `scaled`, unless overridden.
+inline Weights state_dict(const CaseJson& json, const std::string& folder, std::uint64_t salt) {
+    const Weights overrides = read_weights(folder + "/overrides.safetensors");
+    std::map<std::string, double> scaled;
+    if (const Json* object = json.root.find("scaled"); object != nullptr && object->object() != nullptr) {
+        for (const auto& [name, factor] : *object->object()) scaled[name] = json.number(factor, "scaled");
+    }
+    Weights state;
+    state.source = json.path;
+    std::set<std::string> overridden;
+    for (const Json& entry : json.array(json.member(json.root, "state_dict"), "state_dict")) {
+        const Json::Array& parts = json.array(entry, "state_dict");
+        if (parts.size() < 2) json.refuse("an entry of \"state_dict\" must be [name, shape, dtype]");
+        const std::string& name = json.text(parts[0], "state_dict");
+        if (const Tensor* tensor = overrides.find(name)) {
+            overridden.insert(name);
+            state.add(name, *tensor);
+            continue;
+        }
+        Shape shape;
+        for (const Json& size : json.array(parts[1], "state_dict")) shape.push_back(json.size(size, "state_dict"));
+        if (shape.numel() > (std::int64_t(1) << 31)) json.refuse("\"" + name + "\" " + to_string(shape) + " is too large");
+        Tensor tensor = seeded_tensor(name, shape, salt);
+        if (const auto factor = scaled.find(name); factor != scaled.end() && tensor.dtype() == DType::f32) {
+            for (std::int64_t i = 0; i < tensor.numel(); ++i) tensor.data<float>()[i] *= float(factor->second);
+        }
+        state.add(name, std::move(tensor));
+    }
+    for (const auto& entry : overrides.entries()) {
+        if (overridden.count(entry.name) == 0) throw FileError("golden case: " + folder + "/overrides.safetensors: \"" + entry.name + "\" is not in the state dict");
+    }
+    return state;
+}
+
+inline std::vector<std::int64_t> integers(const Tensor& tensor, const std::string& name) {
+    std::vector<std::int64_t> result;
+    const std::int64_t count = tensor.numel();
+    for (std::int64_t i = 0; i < count; ++i) {
+        switch (tensor.dtype()) {
+            case DType::i32: result.push_back(static_cast<const std::int32_t*>(tensor.raw())[i]); break;
+            case DType::i64: result.push_back(static_cast<const std::int64_t*>(tensor.raw())[i]); break;
+            case DType::u8: result.push_back(static_cast<const std::uint8_t*>(tensor.raw())[i]); break;
+            default: throw FileError("golden case: \"" + name + "\" must hold integers, not " + name_of(tensor.dtype()));
+        }
+    }
+    return result;
+}
+
+inline std::vector<GoldenTensor> expected_tensors(const CaseJson& json, const std::string& folder) {
+    const std::string path = folder + "/expected.safetensors";
+    const Weights file = read_weights(path);
+    std::map<std::string, GoldenTensor> by_name;
+    for (const auto& entry : file.entries()) {
+        const std::size_t at = entry.name.find('@');
+        GoldenTensor& tensor = by_name[entry.name.substr(0, at)];
+        if (at != std::string::npos && entry.name.substr(at) == "@index") tensor.index = integers(entry.tensor, entry.name);
+        else tensor.value = entry.tensor;
+    }
+    std::vector<GoldenTensor> result;
+    const Json* samples = json.root.find("samples");
+    for (auto& [name, tensor] : by_name) {
+        tensor.name = name;
+        if (!tensor.index.empty() && std::int64_t(tensor.index.size()) != tensor.value.numel()) throw FileError("golden case: " + path + ": \"" + name + "\" has other positions than values");
+        const Json* sample = samples == nullptr ? nullptr : samples->find(name);
+        if (const Json* deviation = sample == nullptr ? nullptr : sample->find("std")) tensor.std = json.number(*deviation, "samples");
+        result.push_back(std::move(tensor));
+    }
+    return result;
+}
+
+}  // namespace detail::golden
+
+REGULUS_INLINE const GoldenTensor* GoldenCase::find(const std::string& name) const {
+    for (const GoldenTensor& tensor : expected) {
+        if (tensor.name == name) return &tensor;
+    }
+    return nullptr;
+}
+
+REGULUS_INLINE const GoldenTensor& GoldenCase::at(const std::string& name) const {
+    if (const GoldenTensor* found = find(name)) return *found;
+    throw FileError("golden case: " + folder + "/expected.safetensors has no \"" + name + "\"");
+}
+
+REGULUS_INLINE GoldenCase read_golden_case(const std::string& folder) {
+    using namespace detail::golden;
+    const std::string path = folder + "/case.json";
+    const CaseJson json{path, parse_json(text_of(read_file(path, std::int64_t(1) << 26)), path)};
+    GoldenCase result;
+    result.folder = folder;
+    result.zoo = json.text(json.member(json.root, "zoo"), "zoo");
+    result.salt = std::uint64_t(json.size(json.member(json.root, "salt"), "salt"));
+    for (const Json& name : json.array(json.member(json.root, "images"), "images")) result.images.push_back(find_picture(folder, json.text(name, "images")));
+    if (result.images.empty() || result.images.size() > 64) json.refuse("\"images\" must name 1 .. 64 pictures");
+    if (const Json* steps = json.root.find("test_pipeline")) {
+        for (const Json& step : json.array(*steps, "test_pipeline")) {
+            const Json* scale = step.find("scale");
+            if (scale == nullptr) continue;
+            const Json::Array& sides = json.array(*scale, "scale");
+            if (sides.size() != 2) json.refuse("\"scale\" must be two sizes");
+            result.long_side = std::max(json.size(sides[0], "scale"), json.size(sides[1], "scale"));
+            result.short_side = std::min(json.size(sides[0], "scale"), json.size(sides[1], "scale"));
+        }
+    }
+    result.state = state_dict(json, folder, result.salt);
+    result.expected = expected_tensors(json, folder);
+    return result;
+}
+
+}  // namespace regulus

@@ -1,0 +1,44 @@
+#pragma once
+// The files of a golden case, read: what was run, and what came out.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <regulus/core/config.hpp>
+#include <regulus/data/image.hpp>
+#include <regulus/weights/weights.hpp>
+
+namespace regulus {
+
+/// Elements of a tensor that the peer stored: all of them, or a sample.
+struct GoldenTensor {
+    std::string name;
+    std::vector<std::int64_t> index;  ///< flat positions in the C-ordered array; empty: all elements in order
+    Tensor value;                     ///< float32, int32 or uint8
+    double std = 0;                   ///< of the whole array; 0: not stored
+};
+
+struct GoldenCase {
+    std::string folder;
+    std::string zoo;                          ///< the model's name in the zoo
+    std::uint64_t salt = 0;
+    Weights state;                            ///< under the peer's names: seeded, scaled, overridden
+    std::vector<Image> images;
+    std::int64_t long_side = 0;               ///< limits of the test size; 0: the model's own
+    std::int64_t short_side = 0;
+    std::vector<GoldenTensor> expected;       ///< in the order of their names
+
+    const GoldenTensor* find(const std::string& name) const;
+    /// As find; throws FileError when the case lacks it.
+    const GoldenTensor& at(const std::string& name) const;
+};
+
+/// Reads a case. Throws FileError naming the file and what is wrong with it.
+GoldenCase read_golden_case(const std::string& folder);
+
+}  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/pipeline/golden_case-impl.hpp>
+#endif
