@@ -9,24 +9,7 @@
 #include <regulus/weights/choose_group.hpp>
 #include <regulus/weights/crc32.hpp>
 
-#include <regulus/weights/checkpoint_numpy-impl.hpp>
-#include <regulus/weights/checkpoint_pickle-impl.hpp>
-#include <regulus/weights/checkpoint_safetensors-impl.hpp>
-#include <regulus/weights/checkpoint_torch-impl.hpp>
-
 namespace regulus {
-
-REGULUS_INLINE const char* name_of(CheckpointLayout layout) noexcept {
-    switch (layout) {
-        case CheckpointLayout::torch_zip: return "torch zip";
-        case CheckpointLayout::torch_legacy: return "torch legacy";
-        case CheckpointLayout::pickle: return "pickle";
-        case CheckpointLayout::safetensors: return "safetensors";
-        case CheckpointLayout::npz: return "npz";
-        case CheckpointLayout::npy: return "npy";
-    }
-    return "unknown";
-}
 
 namespace detail {
 
@@ -45,8 +28,7 @@ namespace detail {
 
 inline bool looks_like_safetensors(const MappedFile& file) {
     if (file.size() < 9 || file.data()[8] != '{') return false;
-    const std::uint8_t* const b = file.data();
-    return !(b[0] == 0x80 && b[1] <= 5 && b[2] != 0);  // a pickle; a header's length whose third byte is set begins with other bytes, or is found to be a pickle that fails
+    return file.data()[0] != 0x80 || load_little<std::uint32_t>(file.data() + 4) == 0;  // no pickle of a dict has zeros there, every header below 4 GB has
 }
 
 inline void read_by_content(CheckpointFile& out) {
@@ -135,13 +117,6 @@ REGULUS_INLINE CheckpointFile inspect_checkpoint(const std::string& path) {
     out.data->verified = std::make_unique<std::atomic<bool>[]>(out.data->storages.size());
     out.weights_group = detail::choose_group(out, EmaChoice::published);
     return out;
-}
-
-REGULUS_INLINE const TensorGroup* CheckpointFile::find_group(const std::string& name) const {
-    for (const TensorGroup& group : groups) {
-        if (group.name == name) return &group;
-    }
-    return nullptr;
 }
 
 REGULUS_INLINE bool CheckpointFile::is_view(const TensorRecord& record) const {

@@ -1,75 +1,11 @@
 #pragma once
 // What a checkpoint file holds, before anything of it is used: layout, groups, tensors, metadata. Nothing in a file is ever executed.
-#include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include <regulus/core/config.hpp>
-#include <regulus/core/tensor.hpp>
+#include <regulus/weights/checkpoint_file.hpp>
 
 namespace regulus {
-
-namespace detail {
-struct CheckpointData;
-}
-
-/// How the bytes are laid out; found by content, never by a file's suffix.
-enum class CheckpointLayout : std::uint8_t { torch_zip, torch_legacy, pickle, safetensors, npz, npy };
-
-/// "torch zip", "torch legacy", "pickle", "safetensors", "npz", "npy".
-REGULUS_INLINE const char* name_of(CheckpointLayout layout) noexcept;
-
-/// One tensor of a file, not yet read.
-struct TensorRecord {
-    std::string name;
-    std::string dtype;              ///< as PyTorch and NumPy call it: "float32", "float8_e4m3fn"
-    std::optional<DType> element;   ///< absent when Regulus does not hold this type (complex, 8-bit floats)
-    Shape shape;
-    std::string refusal;            ///< why the tensor cannot be read (quantised, sparse, no data); empty if it can
-
-    std::uint32_t storage = 0;      ///< which storage of the file holds it; tensors may share one
-    std::int64_t offset = 0;        ///< first element, counted in elements from the storage's begin
-    std::vector<std::int64_t> strides;  ///< in elements, one per axis
-};
-
-/// Tensors that stand under one key of the file; "" is the top level.
-struct TensorGroup {
-    std::string name;
-    std::vector<TensorRecord> tensors;  ///< in the file's order
-};
-
-/// An opened checkpoint. Copies share the mapped file; a const object may be used by many threads.
-class CheckpointFile {
-public:
-    static constexpr std::size_t no_group = SIZE_MAX;
-
-    std::string path;
-    CheckpointLayout layout = CheckpointLayout::torch_zip;
-    std::vector<TensorGroup> groups;
-    /// The group that holds the weights by the convention of the program that wrote the file; index into groups.
-    /// pycls: `ema_state` when ema_err < test_err, else `model_state`; timm: `state_dict_ema` first. no_group when no convention names it.
-    std::size_t weights_group = no_group;
-    /// Plain values beside the tensors, flattened: "meta.CLASSES" -> ["cat","dog"] (JSON), "meta.mmcv_version" -> 1.3.3 (bare text).
-    std::vector<std::pair<std::string, std::string>> metadata;
-    /// Classes and functions that the file names and Regulus does not know, sorted: kept as inert values, never run.
-    std::vector<std::string> unknown_globals;
-    std::uint64_t file_bytes = 0;
-
-    /// The group of that name, or nullptr.
-    const TensorGroup* find_group(const std::string& name) const;
-
-    /// Reads one tensor: a view of the mapped file when it is contiguous, aligned and little-endian, else a copy in C order.
-    /// Throws FileError naming file and tensor when its type is not held, its checksum is wrong, or it cannot be read.
-    Tensor load(const TensorRecord& record) const;
-
-    /// True when load() returns a view and allocates nothing.
-    bool is_view(const TensorRecord& record) const;
-
-    std::shared_ptr<detail::CheckpointData> data;  ///< mapping and storages; not for callers
-};
 
 /// Opens torch zip and legacy files, plain pickles of NumPy arrays (detectron2, Caffe2), safetensors, .npz and .npy.
 /// Headers, names, shapes and bounds of every tensor are checked here; element bytes and their checksums in load().

@@ -7,7 +7,7 @@
 
 #include <regulus/core/mapped_file.hpp>
 #include <regulus/weights/bytes.hpp>
-#include <regulus/weights/checkpoint.hpp>
+#include <regulus/weights/checkpoint_file.hpp>
 #include <regulus/weights/element_types.hpp>
 #include <regulus/weights/pickle.hpp>
 #include <regulus/weights/zip.hpp>
@@ -53,3 +53,10 @@ REGULUS_INLINE void read_npy(CheckpointFile& out);
 REGULUS_INLINE void take_pickle(CheckpointFile& out, const Pickle& pickle, std::uint32_t first_storage);
 
 }  // namespace regulus::detail
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/weights/checkpoint_numpy-impl.hpp>
+#include <regulus/weights/checkpoint_pickle-impl.hpp>
+#include <regulus/weights/checkpoint_safetensors-impl.hpp>
+#include <regulus/weights/checkpoint_torch-impl.hpp>
+#endif

@@ -26,7 +26,8 @@ public:
             if (name == "__metadata__") metadata(value);
             else tensor(name, value);
         }
-        order();
+        check_coverage();
+        hand_out();
     }
 
 private:
@@ -75,14 +76,23 @@ private:
         items_.push_back({static_cast<std::uint64_t>(begin), static_cast<std::uint64_t>(end), std::move(record)});
     }
 
-    // Tensors fill the data without gap or overlap; their order in the file is that of their offsets.
-    void order() {
-        std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
+    // Tensors fill the data without gap or overlap. Their order is that of the header, as the writer meant it.
+    void check_coverage() {
+        std::vector<const Item*> order;
+        order.reserve(items_.size());
+        for (const Item& item : items_) order.push_back(&item);
+        std::sort(order.begin(), order.end(), [](const Item* a, const Item* b) { return a->begin != b->begin ? a->begin < b->begin : a->end < b->end; });
         std::uint64_t at = 0;
+        for (const Item* item : order) {
+            if (item->begin != at) fail(item->record.name, item->begin < at ? "overlaps another" : "has bytes before it that belong to no tensor");
+            at = item->end;
+        }
+        if (at != file_.size() - data_) refuse_at(file_.path(), data_ + at, "bytes after the last tensor");
+    }
+
+    void hand_out() {
         out_.groups.resize(1);
         for (Item& item : items_) {
-            if (item.begin != at) fail(item.record.name, item.begin < at ? "overlaps another" : "has bytes before it that belong to no tensor");
-            at = item.end;
             CheckpointStorage storage;
             storage.data = file_.data() + data_ + item.begin;
             storage.size = item.end - item.begin;
@@ -92,7 +102,6 @@ private:
             out_.data->storages.push_back(std::move(storage));
             out_.groups.front().tensors.push_back(std::move(item.record));
         }
-        if (at != file_.size() - data_) refuse_at(file_.path(), data_ + at, "bytes after the last tensor");
     }
 
     struct Item {

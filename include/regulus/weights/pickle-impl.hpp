@@ -14,15 +14,6 @@ REGULUS_INLINE Pickle read_pickle(const std::uint8_t* bytes, std::size_t size, s
     return PickleMachine(bytes, size, begin, base, who, dialect).run();
 }
 
-REGULUS_INLINE const PickleNode* Pickle::find(const PickleNode& dict, std::string_view key) const {
-    if (dict.kind != PickleKind::dict) return nullptr;
-    for (std::size_t i = dict.items.size(); i >= 2; i -= 2) {
-        const PickleNode& name = nodes[dict.items[i - 2]];
-        if ((name.kind == PickleKind::text || name.kind == PickleKind::bytes) && name.text == key) return &nodes[dict.items[i - 1]];
-    }
-    return nullptr;
-}
-
 REGULUS_INLINE Pickle PickleMachine::run() {
     for (std::size_t count = 0; !stopped_; ++count) {
         opcode_at_ = at_;

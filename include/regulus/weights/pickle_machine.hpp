@@ -3,8 +3,9 @@
 #include <initializer_list>
 #include <utility>
 
+#include <regulus/core/config.hpp>
 #include <regulus/weights/bytes.hpp>
-#include <regulus/weights/pickle.hpp>
+#include <regulus/weights/pickle_values.hpp>
 
 namespace regulus::detail {
 

@@ -21,3 +21,7 @@ enum class TorchContent : std::uint8_t {
 REGULUS_INLINE void write_torch(const std::string& path, const Weights& weights, TorchContent content = TorchContent::bare);
 
 }  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/weights/write_torch-impl.hpp>
+#endif
