@@ -11,10 +11,10 @@
 namespace regulus {
 
 struct CompileOptions {
-    int threads = 0;                         // 0: as many as the machine has
-    std::size_t memory_budget = 0;           // bytes that one context's arena may take; 0: no limit
-    std::size_t max_plans = 8;               // plans kept; the least recently used goes first
-    std::vector<std::string> extra_outputs;  // labels of values to give out besides the graph's own outputs
+    int threads = 0;                           // 0: as many as the machine has
+    std::size_t memory_budget = 0;             // bytes that one context's arena may take; 0: no limit
+    std::size_t max_plans = 8;                 // plans kept; the least recently used goes first
+    std::vector<std::string> extra_outputs{};  // labels of values to give out besides the graph's own outputs
 };
 
 /// Nanoseconds per step of one run; filled when asked for.

@@ -152,10 +152,11 @@ public:
             blocks.push_back(rows_primitive(block, description, dnnl::convolution_forward(description)));
         }
         reason = "oneDNN's first choice for channels-last";
-        const std::string key = context.node.parameters[0].name;
+        std::string key;  // all parameters: nodes may share a weight and differ in the norm that is folded into it
+        for (const Parameter& parameter : context.node.parameters) key += parameter.name + " ";
         const std::vector<Tensor>& bound = context.bound;
         weights = store.get(key, MemoryDesc(dims, dnnl::memory::data_type::f32, tag), wanted, [&] { return folded_parameters(op, bound).weight; });
-        bias = store.get(key + "/bias", vector_of(op.out_channels), vector_of(op.out_channels), [&] { return folded_parameters(op, bound).bias; });
+        bias = store.get(key + "bias", vector_of(op.out_channels), vector_of(op.out_channels), [&] { return folded_parameters(op, bound).bias; });
     }
 };
 
