@@ -64,7 +64,8 @@ TEST_CASE("anchors: mmdetection goes ratio by ratio, detectron2 scale by scale")
     REQUIRE(d2.size() == 9);
     for (std::size_t ratio = 0; ratio < 3; ++ratio) {
         for (std::size_t scale = 0; scale < 3; ++scale) {
-            for (std::size_t corner = 0; corner < 4; ++corner) CHECK(mm[3 * ratio + scale][corner] == doctest::Approx(d2[3 * scale + ratio][corner]).epsilon(1e-6));
+            for (std::size_t corner = 0; corner < 4; ++corner)
+                CHECK(mm[3 * ratio + scale][corner] == doctest::Approx(d2[3 * scale + ratio][corner]).epsilon(1e-6));
         }
     }
 }
@@ -81,7 +82,8 @@ TEST_CASE("anchors: equal to the peers' to the last bit") {
         for (std::size_t level = 0; item.at("outputs").contains("base." + std::to_string(level)); ++level, ++levels) {
             std::vector<Anchor> anchors;
             if (item.contains("strides") && !item.contains("sizes")) {
-                const std::vector<double> scales = item.contains("scales") ? item.at("scales").get<std::vector<double>>() : octave_scales(item.at("octave_base_scale"), item.at("scales_per_octave"));
+                const std::vector<double> scales = item.contains("scales") ? item.at("scales").get<std::vector<double>>()
+                                                                           : octave_scales(item.at("octave_base_scale"), item.at("scales_per_octave"));
                 anchors = base_anchors(AnchorRule::mmdetection, item.at("strides").at(level), scales, ratios, item.value("center_offset", 0.0));
             } else {
                 const AnchorRule rule = name.rfind("detectron2", 0) == 0 ? AnchorRule::detectron2 : AnchorRule::torchvision;

@@ -15,7 +15,11 @@ TEST_CASE("conv_bn: parameters, shape, and the activation behind the norm") {
     Recording r;
     const auto y = ConvBn<24, 48, 3, 2, 4>{}(r.scope / "b", r.feature<24, 2>(), Activation::relu);
     static_assert(std::is_same_v<decltype(y), const Feature<48, 4>>);
-    CHECK(r.parameters() == Parameters{{"net.b.weight", "[48, 6, 3, 3]"}, {"net.b.norm.weight", "[48]"}, {"net.b.norm.bias", "[48]"}, {"net.b.norm.running_mean", "[48]"}, {"net.b.norm.running_var", "[48]"}});
+    CHECK(r.parameters() == Parameters{{"net.b.weight", "[48, 6, 3, 3]"},
+                                       {"net.b.norm.weight", "[48]"},
+                                       {"net.b.norm.bias", "[48]"},
+                                       {"net.b.norm.running_mean", "[48]"},
+                                       {"net.b.norm.running_var", "[48]"}});
     CHECK(r.op<ops::BatchNorm>(y.id).activation == Activation::relu);
     CHECK(r.op<ops::BatchNorm>(y.id).eps == 1e-5);
     const ops::Conv2d& conv = r.op<ops::Conv2d>(r.producer(y.id).inputs[0]);

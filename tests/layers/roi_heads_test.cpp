@@ -25,8 +25,12 @@ Pyramid<16, 4, 5> pyramid(Recording& r) {
 TEST_CASE("rpn head: one set of parameters for all levels") {
     Recording r;
     const auto maps = RpnHead<16, 3>{}(r.scope, pyramid(r));
-    CHECK(r.parameters() == Parameters{{"net.conv.weight", "[16, 16, 3, 3]"}, {"net.conv.bias", "[16]"}, {"net.logits.weight", "[3, 16, 1, 1]"},
-                                       {"net.logits.bias", "[3]"}, {"net.deltas.weight", "[12, 16, 1, 1]"}, {"net.deltas.bias", "[12]"}});
+    CHECK(r.parameters() == Parameters{{"net.conv.weight", "[16, 16, 3, 3]"},
+                                       {"net.conv.bias", "[16]"},
+                                       {"net.logits.weight", "[3, 16, 1, 1]"},
+                                       {"net.logits.bias", "[3]"},
+                                       {"net.deltas.weight", "[12, 16, 1, 1]"},
+                                       {"net.deltas.bias", "[12]"}});
     for (std::size_t level = 0; level < 5; ++level) {
         CHECK(r.graph.find_label("rpn_logits." + std::to_string(level)) == maps.logits[level]);
         CHECK(r.graph.find_label("rpn_deltas." + std::to_string(level)) == maps.deltas[level]);

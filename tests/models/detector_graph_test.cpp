@@ -68,11 +68,12 @@ TEST_CASE("mask r-cnn: inputs, outputs and labels") {
     CHECK(graph.inputs == std::vector<ValueId>{graph.find_label("image"), graph.find_label("image_info")});
     CHECK(output_names(graph) == std::vector<std::string>{"boxes", "scores", "labels", "count", "masks"});
     const std::vector<std::pair<std::string, Shape>> expected{
-        {"stem", {2, 32, 128, 176}}, {"C2", {2, 96, 64, 88}},   {"C3", {2, 192, 32, 44}},  {"C4", {2, 432, 16, 22}},   {"C5", {2, 1008, 8, 11}},
-        {"P2", {2, 256, 64, 88}},    {"P3", {2, 256, 32, 44}},  {"P4", {2, 256, 16, 22}},  {"P5", {2, 256, 8, 11}},    {"P6", {2, 256, 4, 6}},
-        {"rpn_logits.0", {2, 3, 64, 88}}, {"rpn_deltas.0", {2, 12, 64, 88}}, {"rpn_logits.4", {2, 3, 4, 6}}, {"rpn_deltas.4", {2, 12, 4, 6}},
-        {"proposals", {2000, 4}},    {"proposal_scores", {2000}}, {"roi_feats", {2000, 256, 7, 7}}, {"class_logits", {2000, 81}}, {"box_regression", {2000, 320}},
-        {"mask_roi_feats", {200, 256, 14, 14}}, {"mask_logits", {200, 80, 28, 28}}};
+        {"stem", {2, 32, 128, 176}},       {"C2", {2, 96, 64, 88}},         {"C3", {2, 192, 32, 44}},         {"C4", {2, 432, 16, 22}},
+        {"C5", {2, 1008, 8, 11}},          {"P2", {2, 256, 64, 88}},        {"P3", {2, 256, 32, 44}},         {"P4", {2, 256, 16, 22}},
+        {"P5", {2, 256, 8, 11}},           {"P6", {2, 256, 4, 6}},          {"rpn_logits.0", {2, 3, 64, 88}}, {"rpn_deltas.0", {2, 12, 64, 88}},
+        {"rpn_logits.4", {2, 3, 4, 6}},    {"rpn_deltas.4", {2, 12, 4, 6}}, {"proposals", {2000, 4}},         {"proposal_scores", {2000}},
+        {"roi_feats", {2000, 256, 7, 7}},  {"class_logits", {2000, 81}},    {"box_regression", {2000, 320}},  {"mask_roi_feats", {200, 256, 14, 14}},
+        {"mask_logits", {200, 80, 28, 28}}};
     for (const auto& [label, shape] : expected) CHECK(shape_of(graph, label, two) == shape);
     const std::vector<Shape> shapes = infer_shapes(graph, two);
     CHECK(shapes[std::size_t(graph.outputs[0].second)] == Shape{200, 4});
@@ -208,8 +209,10 @@ TEST_CASE("retinanet: labels, names and settings") {
 }
 
 TEST_CASE("settings that do not fit the sizes are refused, and say both numbers") {
-    CHECK_THROWS_WITH_AS(recorded<TwoRatios>(),
-                         "record rpn: the settings give 2 anchors a cell, the head has 3 score channels; make sizes.anchors equal to ratios times scales per octave", ArgumentError);
+    CHECK_THROWS_WITH_AS(
+        recorded<TwoRatios>(),
+        "record rpn: the settings give 2 anchors a cell, the head has 3 score channels; make sizes.anchors equal to ratios times scales per octave",
+        ArgumentError);
     CHECK_THROWS_AS((Numbers{1, 2, 3, 4, 5, 6, 7, 8, 9}), ArgumentError);
 }
 

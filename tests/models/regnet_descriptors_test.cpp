@@ -79,7 +79,8 @@ TEST_CASE("regnet: parameters outside their range are refused") {
 
 TEST_CASE("regnet: the rounded parameters of the paper's figure give other networks") {
     // X-6.4GF drops to three stages; X-400MF keeps its widths but moves two blocks (spec/regnet.md, 1.5).
-    CHECK_THROWS_WITH_AS(regulus::regnet({.w0 = 184, .wa = 61, .wm = 2.1, .depth = 17, .group_width = 56}), "regnet: the parameters give fewer than four stages", regulus::ArgumentError);
+    CHECK_THROWS_WITH_AS(regulus::regnet({.w0 = 184, .wa = 61, .wm = 2.1, .depth = 17, .group_width = 56}),
+                         "regnet: the parameters give fewer than four stages", regulus::ArgumentError);
     const regulus::RegNetStages net = regulus::regnet({.w0 = 24, .wa = 24, .wm = 2.5, .depth = 22, .group_width = 16});
     CHECK(net.widths == Four{32, 64, 160, 384});
     CHECK(net.depths == Four{1, 2, 6, 13});

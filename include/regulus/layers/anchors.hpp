@@ -19,7 +19,8 @@ enum class AnchorRule : std::uint8_t {
 
 /// Base anchors in the peer's order and to its last bit. A box of scale s and ratio r (height / width) has the area
 /// (base_size * s)^2, height base_size * s * sqrt(r). `centre_offset` moves the centre by that part of base_size (mmdetection only).
-inline std::vector<Anchor> base_anchors(AnchorRule rule, double base_size, const std::vector<double>& scales, const std::vector<double>& ratios, double centre_offset = 0) {
+inline std::vector<Anchor> base_anchors(AnchorRule rule, double base_size, const std::vector<double>& scales, const std::vector<double>& ratios,
+                                        double centre_offset = 0) {
     std::vector<Anchor> anchors;
     if (rule == AnchorRule::detectron2) {
         for (const double scale : scales) {

@@ -22,10 +22,10 @@ struct Bottleneck {
     template <int C, int S>
     Feature<Out, S * Stride> operator()(const Scope& scope, Feature<C, S> x) const {
         static_assert(Wired<In, C>::agree);
-        const auto a = ConvBn<In, Middle, 1>{}(scope / "a", x, Activation::relu);                                            // [n, Middle, h,  w ]
-        auto b = ConvBn<Middle, Middle, 3, Stride, Middle / GroupWidth>{}(scope / "b", a, Activation::relu);                 // [n, Middle, h', w']
+        const auto a = ConvBn<In, Middle, 1>{}(scope / "a", x, Activation::relu);                             // [n, Middle, h,  w ]
+        auto b = ConvBn<Middle, Middle, 3, Stride, Middle / GroupWidth>{}(scope / "b", a, Activation::relu);  // [n, Middle, h', w']
         if constexpr (Squeeze > 0) b = SqueezeExcite<Middle, Squeeze>{}(scope / "se", b);
-        const auto c = ConvBn<Middle, Out, 1>{}(scope / "c", b);                                                             // [n, Out, h', w']
+        const auto c = ConvBn<Middle, Out, 1>{}(scope / "c", b);  // [n, Out, h', w']
         if constexpr (projects) return relu(c + ConvBn<In, Out, 1, Stride>{}(scope / "proj", x));
         else return relu(c + x);
     }

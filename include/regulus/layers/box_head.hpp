@@ -31,7 +31,8 @@ struct BoxHead {
         static_assert(SameSize<Size, S>::agree);
         const auto fc1 = Linear<Channels * Size * Size, Hidden>{}(scope / "fc1", rois, Activation::relu);  // [r, Hidden]
         const auto fc2 = Linear<Hidden, Hidden>{}(scope / "fc2", fc1, Activation::relu);
-        return {labelled(Linear<Hidden, Classes + 1>{}(scope / "logits", fc2), "class_logits"), labelled(Linear<Hidden, deltas>{}(scope / "deltas", fc2), "box_regression")};
+        return {labelled(Linear<Hidden, Classes + 1>{}(scope / "logits", fc2), "class_logits"),
+                labelled(Linear<Hidden, deltas>{}(scope / "deltas", fc2), "box_regression")};
     }
 };
 

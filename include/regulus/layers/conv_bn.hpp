@@ -8,7 +8,8 @@ namespace regulus {
 template <int Channels, int Part>
 struct MultipleOf {
     static_assert(Part >= 1 && Channels % Part == 0,
-                  "groups: the channels must be a multiple of the number of groups and of the group width (<channels, divisor> are printed here); regnet() rounds widths so");
+                  "groups: the channels must be a multiple of the number of groups and of the group width (<channels, divisor> are printed here); regnet() "
+                  "rounds widths so");
     static constexpr bool agree = Part >= 1 && Channels % Part == 0;
 };
 

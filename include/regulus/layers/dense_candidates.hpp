@@ -29,23 +29,23 @@ struct AnchorSettings {
 /// What becomes of the scores and deltas of one level.
 struct CandidateSettings {
     AnchorSettings anchors;
-    int limit = 1000;                                             // candidates a level
+    int limit = 1000;                                           // candidates a level
     float threshold = -std::numeric_limits<float>::infinity();  // scores must exceed it
-    bool level_is_label = false;                                  // label = level, so that suppression keeps levels apart; else the class
+    bool level_is_label = false;                                // label = level, so that suppression keeps levels apart; else the class
     ops::BoxCoder coder;
     bool rescale = false;  // boxes in pixels of the original picture instead of the network's
 };
 
 namespace detail {
 
-inline std::vector<Candidates> dense_candidates(const Scope& scope, const ValueId* logits, const ValueId* deltas, int levels, int finest_stride, int score_channels, ValueId info,
-                                                const CandidateSettings& settings) {
+inline std::vector<Candidates> dense_candidates(const Scope& scope, const ValueId* logits, const ValueId* deltas, int levels, int finest_stride,
+                                                int score_channels, ValueId info, const CandidateSettings& settings) {
     const std::vector<double> scales = octave_scales(settings.anchors.scale, settings.anchors.scales_per_octave);
     const std::vector<double> ratios = settings.anchors.ratios.to_vector();
     const int anchors = int(scales.size() * ratios.size());
     if (anchors == 0 || score_channels % anchors != 0) {
-        throw ArgumentError("record " + scope.name() + ": the settings give " + std::to_string(anchors) + " anchors a cell, the head has " + std::to_string(score_channels) +
-                            " score channels; make sizes.anchors equal to ratios times scales per octave");
+        throw ArgumentError("record " + scope.name() + ": the settings give " + std::to_string(anchors) + " anchors a cell, the head has " +
+                            std::to_string(score_channels) + " score channels; make sizes.anchors equal to ratios times scales per octave");
     }
     std::vector<Candidates> lists;
     for (int level = 0; level < levels; ++level) {
@@ -56,7 +56,8 @@ inline std::vector<Candidates> dense_candidates(const Scope& scope, const ValueI
         decode.label_offset = settings.level_is_label ? level : 0;
         decode.coder = settings.coder;
         decode.rescale = settings.rescale;
-        lists.push_back(record::anchor_candidates(scope / indexed("level", level), ops::TopK{settings.limit, settings.threshold}, std::move(decode), logits[level], deltas[level], info));
+        lists.push_back(record::anchor_candidates(scope / indexed("level", level), ops::TopK{settings.limit, settings.threshold}, std::move(decode),
+                                                  logits[level], deltas[level], info));
     }
     return lists;
 }
@@ -66,7 +67,8 @@ inline std::vector<Candidates> dense_candidates(const Scope& scope, const ValueI
 /// The best scores of each level with their decoded boxes, one list a level. Throws ArgumentError when the anchors of the
 /// settings are not those of the head.
 template <int ScoreChannels, int FinestStride, int Levels>
-std::vector<Candidates> dense_candidates(const Scope& scope, const DenseHeadMaps<ScoreChannels, FinestStride, Levels>& maps, ValueId info, const CandidateSettings& settings) {
+std::vector<Candidates> dense_candidates(const Scope& scope, const DenseHeadMaps<ScoreChannels, FinestStride, Levels>& maps, ValueId info,
+                                         const CandidateSettings& settings) {
     return detail::dense_candidates(scope, maps.logits.data(), maps.deltas.data(), Levels, FinestStride, ScoreChannels, info, settings);
 }
 

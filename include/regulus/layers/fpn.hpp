@@ -12,8 +12,8 @@ namespace regulus {
 /// What follows the coarsest merged level.
 enum class FpnExtra : std::uint8_t {
     none,
-    pool,              // one more level: every second pixel of the coarsest (R-CNN's P6)
-    convs_on_input,    // two more: 3x3 of stride 2 on the coarsest input, 3x3 of stride 2 on that (mmdetection's RetinaNet)
+    pool,                  // one more level: every second pixel of the coarsest (R-CNN's P6)
+    convs_on_input,        // two more: 3x3 of stride 2 on the coarsest input, 3x3 of stride 2 on that (mmdetection's RetinaNet)
     convs_on_input_relu,   // the same with ReLU between the two (detectron2's RetinaNet)
     convs_on_output_relu,  // the first one on the coarsest output, ReLU between (torchvision's RetinaNet)
 };
@@ -60,31 +60,37 @@ private:
 
     static void label(Graph& graph, ValueId id, const std::string& text) { graph.values[std::size_t(id)].label = text; }
 
-    static void record_levels(const Scope& scope, const std::array<ValueId, sizeof...(In)>& maps, int finest_stride, std::array<ValueId, std::size_t(levels)>& outputs) {
+    static ValueId conv(const Scope& scope, int in, int kernel, int stride, ValueId src) {
+        return detail::conv_bias(scope, detail::same_conv(in, Channels, kernel, stride, 1, 1), src, Activation::none);
+    }
+
+    static void record_levels(const Scope& scope, const std::array<ValueId, sizeof...(In)>& maps, int finest_stride,
+                              std::array<ValueId, std::size_t(levels)>& outputs) {
+        const auto lateral = [&](int level) { return scope / "lateral" / name(finest_stride, "c", level); };
+        const auto merge = [&](int level) { return scope / "merge" / name(finest_stride, "c", level); };
+        const auto output = [&](int level) { return scope / "output" / name(finest_stride, "p", level); };
+
         std::array<ValueId, sizeof...(In)> merged{};
-        for (int i = inputs - 1; i >= StartLevel; --i) {
-            const Scope lateral = scope / "lateral" / name(finest_stride, "c", i);
-            const std::size_t at = std::size_t(i);
-            merged[at] = detail::conv_bias(lateral, detail::same_conv(in_channels[at], Channels, 1, 1, 1, 1), maps[at], Activation::none);
-            if (i < inputs - 1) merged[at] = record::resize(scope / "merge" / name(finest_stride, "c", i), ops::Resize{ops::Resize::Mode::nearest, true}, merged[at + 1], merged[at]);
+        for (int level = inputs - 1; level >= StartLevel; --level) {
+            const std::size_t i = std::size_t(level);
+            merged[i] = conv(lateral(level), in_channels[i], 1, 1, maps[i]);
+            if (level < inputs - 1) merged[i] = record::resize(merge(level), ops::Resize{ops::Resize::Mode::nearest, true}, merged[i + 1], merged[i]);
         }
-        const Scope output = scope / "output";
-        for (int i = StartLevel; i < inputs; ++i) {
-            outputs[std::size_t(i - StartLevel)] =
-                detail::conv_bias(output / name(finest_stride, "p", i), detail::same_conv(Channels, Channels, 3, 1, 1, 1), merged[std::size_t(i)], Activation::none);
+        for (int level = StartLevel; level < inputs; ++level) {
+            outputs[std::size_t(level - StartLevel)] = conv(output(level), Channels, 3, 1, merged[std::size_t(level)]);
         }
+
         constexpr std::size_t next = std::size_t(inputs - StartLevel);
-        const std::string first = name(finest_stride, "p", inputs);
         if constexpr (Extra == FpnExtra::pool) {
-            outputs[next] = record::pool2d(output / first, ops::Pool2d{ops::Pool2d::Kind::maximum, 1, 2, 0}, outputs[next - 1]);
+            outputs[next] = record::pool2d(output(inputs), ops::Pool2d{ops::Pool2d::Kind::maximum, 1, 2, 0}, outputs[next - 1]);
+        } else if constexpr (Extra == FpnExtra::convs_on_input) {
+            outputs[next] = conv(output(inputs), in_channels.back(), 3, 2, maps.back());
+            outputs[next + 1] = conv(output(inputs + 1), Channels, 3, 2, outputs[next]);
         } else if constexpr (Extra != FpnExtra::none) {
             constexpr bool on_output = Extra == FpnExtra::convs_on_output_relu;
-            const ValueId source = on_output ? outputs[next - 1] : maps.back();
-            const int width = on_output ? Channels : in_channels.back();
-            outputs[next] = detail::conv_bias(output / first, detail::same_conv(width, Channels, 3, 2, 1, 1), source, Activation::none);
-            ValueId middle = outputs[next];
-            if constexpr (Extra != FpnExtra::convs_on_input) middle = record::activate(output / (first + "_relu"), Activation::relu, middle);
-            outputs[next + 1] = detail::conv_bias(output / name(finest_stride, "p", inputs + 1), detail::same_conv(Channels, Channels, 3, 2, 1, 1), middle, Activation::none);
+            outputs[next] = conv(output(inputs), on_output ? Channels : in_channels.back(), 3, 2, on_output ? outputs[next - 1] : maps.back());
+            const ValueId rectified = record::activate(scope / "relu", Activation::relu, outputs[next]);
+            outputs[next + 1] = conv(output(inputs + 1), Channels, 3, 2, rectified);
         }
     }
 };

@@ -22,8 +22,10 @@ struct RetinaHead {
         for (std::size_t i = 0; i < std::size_t(Levels); ++i) {
             Feature<Channels, 1> classes{pyramid.graph, pyramid.ids[i]};
             Feature<Channels, 1> boxes = classes;
-            for (int step = 1; step <= TowerDepth; ++step) classes = Conv2d<Channels, Channels, 3>{}(scope / "class_tower" / std::to_string(step), classes, Activation::relu);
-            for (int step = 1; step <= TowerDepth; ++step) boxes = Conv2d<Channels, Channels, 3>{}(scope / "box_tower" / std::to_string(step), boxes, Activation::relu);
+            for (int step = 1; step <= TowerDepth; ++step)
+                classes = Conv2d<Channels, Channels, 3>{}(scope / "class_tower" / std::to_string(step), classes, Activation::relu);
+            for (int step = 1; step <= TowerDepth; ++step)
+                boxes = Conv2d<Channels, Channels, 3>{}(scope / "box_tower" / std::to_string(step), boxes, Activation::relu);
             maps.logits[i] = labelled(Conv2d<Channels, Anchors * Classes, 3>{}(scope / "logits", classes), "cls_logits." + std::to_string(i)).id;
             maps.deltas[i] = labelled(Conv2d<Channels, 4 * Anchors, 3>{}(scope / "deltas", boxes), "box_deltas." + std::to_string(i)).id;
         }

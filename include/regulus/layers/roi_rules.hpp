@@ -6,7 +6,8 @@ namespace regulus {
 /// Side of the region maps that a head declares against the side that it is given.
 template <int DeclaredSize, int GivenSize>
 struct SameSize {
-    static_assert(DeclaredSize == GivenSize, "rois: the head declares another side of region maps than it is given (declared == given is printed here); pool the regions to that side");
+    static_assert(DeclaredSize == GivenSize,
+                  "rois: the head declares another side of region maps than it is given (declared == given is printed here); pool the regions to that side");
     static constexpr bool agree = DeclaredSize == GivenSize;
 };
 

@@ -17,8 +17,9 @@ struct SqueezeExcite {
     template <int C, int S>
     Feature<Channels, S> operator()(const Scope& scope, Feature<C, S> x) const {
         static_assert(Wired<Channels, C>::agree);
-        const ValueId mean = record::global_average_pool(scope / "pool", x.id);                                                                // [n, Channels, 1, 1]
-        const ValueId squeezed = detail::conv_bias(scope / "reduce", detail::same_conv(Channels, Squeeze, 1, 1, 1, 1), mean, Activation::relu);  // [n, Squeeze, 1, 1]
+        const ValueId mean = record::global_average_pool(scope / "pool", x.id);  // [n, Channels, 1, 1]
+        const ValueId squeezed =
+            detail::conv_bias(scope / "reduce", detail::same_conv(Channels, Squeeze, 1, 1, 1, 1), mean, Activation::relu);  // [n, Squeeze, 1, 1]
         const ValueId gate = detail::conv_bias(scope / "expand", detail::same_conv(Squeeze, Channels, 1, 1, 1, 1), squeezed, Activation::sigmoid);
         return {x.graph, record::scale_channels(scope / "scale", x.id, gate)};
     }

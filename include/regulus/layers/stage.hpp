@@ -16,7 +16,8 @@ struct Stage {
     auto operator()(const Scope& scope, Feature<C, S> x) const {
         const std::string prefix = scope.name().substr(scope.name().rfind('.') + 1);
         auto y = labelled(First{}(scope / "b1", x), prefix + ".b1");
-        static_assert(std::is_same_v<decltype(y), decltype(Rest{}(scope, y))>, "Stage: the blocks after the first must keep channels and stride; give them In == Out and stride 1");
+        static_assert(std::is_same_v<decltype(y), decltype(Rest{}(scope, y))>,
+                      "Stage: the blocks after the first must keep channels and stride; give them In == Out and stride 1");
         for (int i = 2; i <= depth; ++i) y = Rest{}(scope / indexed("b", i), y);
         return labelled(y, prefix);
     }

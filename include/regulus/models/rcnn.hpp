@@ -15,16 +15,16 @@ namespace regulus {
 
 /// What is fixed at compile time, with the defaults of the published COCO models.
 struct RcnnSizes {
-    int anchors = 3;             // a cell
-    int rpn_candidates = 1000;   // kept per level before suppression
-    int proposals = 1000;        // per picture
-    int box_size = 7;            // side of a region's map
-    int box_features = 1024;     // of the two fully connected layers
-    bool class_agnostic = false; // one box for all classes
-    int mask_size = 14;          // side of a region's map in the mask head; masks are twice as large
+    int anchors = 3;              // a cell
+    int rpn_candidates = 1000;    // kept per level before suppression
+    int proposals = 1000;         // per picture
+    int box_size = 7;             // side of a region's map
+    int box_features = 1024;      // of the two fully connected layers
+    bool class_agnostic = false;  // one box for all classes
+    int mask_size = 14;           // side of a region's map in the mask head; masks are twice as large
     int mask_convs = 4;
     int mask_channels = 256;
-    int detections = 100;        // per picture
+    int detections = 100;  // per picture
 };
 
 inline constexpr RcnnSizes rcnn_sizes{};
@@ -84,7 +84,8 @@ struct Rcnn {
         const auto maps = labelled_levels(Backbone{}(scope / "backbone", input.image));
         const auto pyramid = Fpn<typename Backbone::Widths, FpnChannels, FpnExtra::pool>{}(scope / "neck", maps);
 
-        const CandidateSettings candidates{.anchors = {chosen.anchor_rule, chosen.anchor_scale, 1, chosen.anchor_ratios}, .limit = Sizes.rpn_candidates, .coder = chosen.rpn_coder};
+        const CandidateSettings candidates{
+            .anchors = {chosen.anchor_rule, chosen.anchor_scale, 1, chosen.anchor_ratios}, .limit = Sizes.rpn_candidates, .coder = chosen.rpn_coder};
         const auto dense = RpnHead<FpnChannels, Sizes.anchors>{}(scope / "rpn", pyramid);
         const auto proposals = Proposals<Sizes.proposals>{candidates, chosen.rpn_iou_threshold, chosen.rpn_min_size}(scope / "rpn", dense, input.info);
 

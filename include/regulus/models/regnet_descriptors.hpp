@@ -31,8 +31,10 @@ inline constexpr RegNetStages regnety_12gf = regnet({.w0 = 168, .wa = 73.36, .wm
 inline constexpr RegNetStages regnety_16gf = regnet({.w0 = 200, .wa = 106.23, .wm = 2.48, .depth = 18, .group_width = 112, .se_ratio = 0.25});
 inline constexpr RegNetStages regnety_32gf = regnet({.w0 = 232, .wa = 115.89, .wm = 2.53, .depth = 20, .group_width = 232, .se_ratio = 0.25});
 inline constexpr RegNetStages regnetx_400mf_tv = regnet({.w0 = 24, .wa = 24.48, .wm = 2.54, .depth = 22, .group_width = 16, .rule = WidthRule::torchvision});
-inline constexpr RegNetStages regnety_800mf_tv = regnet({.w0 = 56, .wa = 38.84, .wm = 2.4, .depth = 14, .group_width = 16, .se_ratio = 0.25, .rule = WidthRule::torchvision});
-inline constexpr RegNetStages regnety_8_0gf_tv = regnet({.w0 = 192, .wa = 76.82, .wm = 2.19, .depth = 17, .group_width = 56, .se_ratio = 0.25, .rule = WidthRule::torchvision});
+inline constexpr RegNetStages regnety_800mf_tv =
+    regnet({.w0 = 56, .wa = 38.84, .wm = 2.4, .depth = 14, .group_width = 16, .se_ratio = 0.25, .rule = WidthRule::torchvision});
+inline constexpr RegNetStages regnety_8_0gf_tv =
+    regnet({.w0 = 192, .wa = 76.82, .wm = 2.19, .depth = 17, .group_width = 56, .se_ratio = 0.25, .rule = WidthRule::torchvision});
 inline constexpr RegNetStages regnety_64gf = regnet({.w0 = 352, .wa = 147.48, .wm = 2.4, .depth = 20, .group_width = 328, .se_ratio = 0.25});
 inline constexpr RegNetStages regnety_128gf = regnet({.w0 = 456, .wa = 160.83, .wm = 2.52, .depth = 27, .group_width = 264, .se_ratio = 0.25});
 inline constexpr RegNetStages regnety_256gf = regnet({.w0 = 640, .wa = 230.83, .wm = 2.53, .depth = 27, .group_width = 373, .se_ratio = 0.25});

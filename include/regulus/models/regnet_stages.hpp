@@ -17,13 +17,13 @@ enum class WidthRule : std::uint8_t {
 
 /// The parameters of a published network, as in pycls's yaml files (the figures of the paper print them rounded).
 struct RegNetParameters {
-    int w0 = 0;            // width of the first block
-    double wa = 0;         // slope
-    double wm = 2;         // width multiplier from stage to stage
-    int depth = 0;         // blocks
-    int group_width = 1;   // channels a group, cut to the stage's width
-    double bot_mul = 1;    // channels of the 3x3 over those of the block
-    double se_ratio = 0;   // squeeze-excite channels over the block's input channels; 0: none (RegNetX)
+    int w0 = 0;           // width of the first block
+    double wa = 0;        // slope
+    double wm = 2;        // width multiplier from stage to stage
+    int depth = 0;        // blocks
+    int group_width = 1;  // channels a group, cut to the stage's width
+    double bot_mul = 1;   // channels of the 3x3 over those of the block
+    double se_ratio = 0;  // squeeze-excite channels over the block's input channels; 0: none (RegNetX)
     int stem_width = 32;
     WidthRule rule = WidthRule::pycls;
 };

@@ -12,10 +12,10 @@ namespace regulus {
 
 /// What is fixed at compile time, with the defaults of the published COCO models.
 struct RetinaSizes {
-    int anchors = 9;      // a cell: scales per octave times ratios
-    int tower_depth = 4;  // 3x3 convolutions before the last
-    int candidates = 1000;  // kept per level before suppression
-    int detections = 100;   // per picture
+    int anchors = 9;                            // a cell: scales per octave times ratios
+    int tower_depth = 4;                        // 3x3 convolutions before the last
+    int candidates = 1000;                      // kept per level before suppression
+    int detections = 100;                       // per picture
     FpnExtra extra = FpnExtra::convs_on_input;  // how P6 and P7 are made
 };
 
@@ -36,11 +36,13 @@ struct RetinaSettings {
 
 /// Where detectron2 differs: anchors in double and scale by scale, deltas clamped above only, no clipping before suppression,
 /// suppression in network pixels. Its P6 and P7 have a ReLU between them: RetinaSizes{.extra = FpnExtra::convs_on_input_relu}.
-inline constexpr RetinaSettings detectron2_retina{.anchor_rule = AnchorRule::detectron2, .coder = {.clamp_both_sides = false, .clip = false}, .min_size = -1.f, .rescale = false};
+inline constexpr RetinaSettings detectron2_retina{
+    .anchor_rule = AnchorRule::detectron2, .coder = {.clamp_both_sides = false, .clip = false}, .min_size = -1.f, .rescale = false};
 inline constexpr RetinaSizes detectron2_retina_sizes{.extra = FpnExtra::convs_on_input_relu};
 
 /// Where torchvision differs (first version of its weights): rounded anchors, deltas clamped above only, 300 detections, P6 from P5.
-inline constexpr RetinaSettings torchvision_retina{.anchor_rule = AnchorRule::torchvision, .coder = {.clamp_both_sides = false}, .min_size = -1.f, .rescale = false};
+inline constexpr RetinaSettings torchvision_retina{
+    .anchor_rule = AnchorRule::torchvision, .coder = {.clamp_both_sides = false}, .min_size = -1.f, .rescale = false};
 inline constexpr RetinaSizes torchvision_retina_sizes{.detections = 300, .extra = FpnExtra::convs_on_output_relu};
 
 /// image [n, 3, H, W], image_info [n, 4]  ->  boxes, scores, labels, count (models/names.hpp).
