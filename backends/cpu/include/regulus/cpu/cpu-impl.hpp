@@ -10,6 +10,7 @@ REGULUS_INLINE std::shared_ptr<const Executable> CpuBackend::compile(const Graph
     auto compiled = std::make_shared<cpu::Compiled>();
     compiled->graph = optimize(with_outputs(graph, options.extra_outputs));
     compiled->bound = bind_weights(compiled->graph, weights);
+    compiled->winograd = options_.winograd;
     compiled->threads = cpu::thread_count(options.threads);
     for (const auto& tensors : compiled->bound) {
         for (const Tensor& tensor : tensors) compiled->weight_bytes += tensor.bytes();

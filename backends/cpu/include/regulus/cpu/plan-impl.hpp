@@ -5,6 +5,7 @@
 
 #include <regulus/cpu/detection-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
+#include <regulus/cpu/winograd-impl.hpp>
 #include <regulus/graph/memory_plan.hpp>
 #include <regulus/graph/program.hpp>
 
@@ -16,6 +17,7 @@ struct Compiled {
     std::vector<std::vector<Tensor>> bound;
     mutable WeightStore store;
     int threads = 1;
+    bool winograd = true;
     std::size_t weight_bytes = 0;
 };
 
@@ -25,7 +27,14 @@ inline bool is_map(const Graph& graph, ValueId id, const Shape& shape) { return 
 inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeContext& context, bool residual_in_place) {
     const Operation& operation = context.node.operation;
     try {
-        if (std::holds_alternative<ops::Conv2d>(operation)) return std::make_unique<ConvolutionKernel>(context, compiled.store, residual_in_place);
+        if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
+            if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {
+                auto weights = compiled.store.get<WinogradWeights>(parameter_key(context.node) + "winograd",
+                                                                   [&] { return WinogradWeights::make(folded_parameters(*conv, context.bound), winograd_functions().panel_width); });
+                return std::make_unique<WinogradKernel>(context, std::move(weights), compiled.threads);
+            }
+            return std::make_unique<ConvolutionKernel>(context, compiled.store, residual_in_place);
+        }
         if (std::holds_alternative<ops::ConvTranspose2d>(operation)) return std::make_unique<ConvTransposeKernel>(context, compiled.store);
         if (std::holds_alternative<ops::Linear>(operation)) return std::make_unique<LinearKernel>(context, compiled.store);
     } catch (const dnnl::error& error) {
@@ -160,8 +169,19 @@ private:
             transpose(run.floats({id}), tensor.data<float>(), shape[0], shape[2] * shape[3], shape[1]);
         } else if (tensor.bytes() != 0) {
             std::memcpy(tensor.raw(), run.at({id}), tensor.bytes());
+            const Value& value = graph.values[std::size_t(id)];
+            if (value.count != no_value && !value.is_rows) clear_unused(run.integers({value.count}), tensor);
         }
         return tensor;
+    }
+
+    /// Entries of a list beyond its count hold nothing; zero, as the reference gives them, rather than what the arena held before.
+    static void clear_unused(const std::int32_t* counts, Tensor& list) {
+        const std::size_t image_bytes = list.bytes() / std::size_t(list.shape()[0]), entry_bytes = image_bytes / std::size_t(list.shape()[1]);
+        for (std::int64_t image = 0; image < list.shape()[0]; ++image) {
+            const std::size_t used = std::size_t(counts[image]) * entry_bytes;
+            std::memset(static_cast<std::byte*>(list.raw()) + std::size_t(image) * image_bytes + used, 0, image_bytes - used);
+        }
     }
 
     std::shared_ptr<const Compiled> compiled_;

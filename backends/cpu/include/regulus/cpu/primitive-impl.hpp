@@ -36,6 +36,17 @@ public:
         return memory;
     }
 
+    /// Anything else that is derived from parameters; `make` is called when no plan holds it.
+    template <class Derived, class Make>
+    std::shared_ptr<const Derived> get(const std::string& key, const Make& make) {
+        const std::lock_guard lock(mutex_);
+        std::weak_ptr<const void>& slot = derived_[key];
+        if (const std::shared_ptr<const void> alive = slot.lock()) return std::static_pointer_cast<const Derived>(alive);
+        std::shared_ptr<const Derived> made = std::make_shared<const Derived>(make());
+        slot = made;
+        return made;
+    }
+
 private:
     struct Entry {
         MemoryDesc desc;
@@ -43,7 +54,15 @@ private:
     };
     std::mutex mutex_;
     std::map<std::string, std::vector<Entry>> entries_;
+    std::map<std::string, std::weak_ptr<const void>> derived_;
 };
+
+/// Names all parameters: nodes may share a weight and differ in the norm that is folded into it.
+inline std::string parameter_key(const Node& node) {
+    std::string key;
+    for (const Parameter& parameter : node.parameters) key += parameter.name + " ";
+    return key;
+}
 
 /// A primitive for a fixed number of rows, with its constant arguments.
 struct RowsPrimitive {
@@ -152,8 +171,7 @@ public:
             blocks.push_back(rows_primitive(block, description, dnnl::convolution_forward(description)));
         }
         reason = "oneDNN's first choice for channels-last";
-        std::string key;  // all parameters: nodes may share a weight and differ in the norm that is folded into it
-        for (const Parameter& parameter : context.node.parameters) key += parameter.name + " ";
+        const std::string key = parameter_key(context.node);
         const std::vector<Tensor>& bound = context.bound;
         weights = store.get(key, MemoryDesc(dims, dnnl::memory::data_type::f32, tag), wanted, [&] { return folded_parameters(op, bound).weight; });
         bias = store.get(key + "bias", vector_of(op.out_channels), vector_of(op.out_channels), [&] { return folded_parameters(op, bound).bias; });
