@@ -11,7 +11,7 @@ namespace regulus {
 
 struct ReadOptions {
     /// Key that holds the weights ("state_dict", "model", ...); empty: chosen as CheckpointFile::weights_group says, with `ema`.
-    std::string group;
+    std::string group{};
     EmaChoice ema = EmaChoice::published;
     /// Drops "module." before names (DataParallel).
     bool strip_module = true;
