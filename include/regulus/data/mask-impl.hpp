@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <regulus/data/rle-impl.hpp>
+
 namespace regulus {
 namespace data_detail {
 

@@ -16,7 +16,7 @@ namespace regulus {
 struct BitMask {
     std::int64_t height = 0;
     std::int64_t width = 0;
-    std::vector<std::uint8_t> bits;
+    std::vector<std::uint8_t> bits = {};
 
     bool at(std::int64_t y, std::int64_t x) const noexcept { return bits[std::size_t(y * width + x)] != 0; }
     friend bool operator==(const BitMask&, const BitMask&) = default;
@@ -26,7 +26,7 @@ struct BitMask {
 struct Rle {
     std::int64_t height = 0;
     std::int64_t width = 0;
-    std::vector<std::uint32_t> counts;
+    std::vector<std::uint32_t> counts = {};
 
     bool empty() const noexcept { return counts.empty(); }
     friend bool operator==(const Rle&, const Rle&) = default;

@@ -17,15 +17,15 @@ namespace regulus {
 struct DrawnObject {
     std::array<float, 4> box = {};   ///< x1 y1 x2 y2, pixels
     int class_index = 0;             ///< chooses the colour
-    std::string label;               ///< UTF-8; empty: no tag
+    std::string label = {};          ///< UTF-8; empty: no tag
     float score = -1;                ///< 0..1, shown behind the label; negative: not shown
-    Rle mask;                        ///< of the picture's size; empty: none
+    Rle mask = {};                   ///< of the picture's size; empty: none
 };
 
 /// A line of the legend, which sits in the emptiest corner.
 struct LegendEntry {
     int class_index = 0;
-    std::string name;
+    std::string name = {};
     std::int64_t count = 0;
 };
 
@@ -37,7 +37,7 @@ struct DrawStyle {
     double line_width = 0;           ///< pixels; 0: chosen by the picture's size
     double font_size = 0;            ///< pixels; 0: chosen by the picture's size
     std::string font = "DejaVu Sans";  ///< a family that fontconfig knows; another is taken when it is missing
-    std::vector<LegendEntry> legend;   ///< empty: none
+    std::vector<LegendEntry> legend = {};  ///< empty: none
 };
 
 /// Paints the objects, the least certain first, so that the best lie on top. Tags stay inside the picture and, where there is room, out of each

@@ -18,7 +18,7 @@ struct CocoResult {
     std::int64_t category_id = 0;      ///< the data set's id, not the network's label
     std::array<double, 4> bbox = {};   ///< x, y, width, height in pixels
     float score = 0;
-    std::optional<Rle> segmentation;
+    std::optional<Rle> segmentation = {};
 };
 
 /// x1 y1 x2 y2 to x, y, width, height; differences in double, as mmdetection writes them.
