@@ -55,7 +55,7 @@ run_programs() {  # run_programs TREE
     (cd "$1" && ctest --verbose --parallel "$jobs" --timeout 1500 --no-tests=error)
 }
 
-programs() { configure "$build/release" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O2 -DNDEBUG" && cmake --build "$build/release" -j "$jobs" && run_programs "$build/release"; }
+programs() { configure "$build/release" -DCMAKE_BUILD_TYPE=Release && cmake --build "$build/release" -j "$jobs" && run_programs "$build/release"; }
 
 headers() { tests/headers/check.sh "$build/release" "$jobs"; }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Public headers: each compiles alone, and all of them in two source files of one program (the target test_headers), in the header-only form with g++; each compiles
-# alone in the compiled form with clang++ (there x.hpp must not live on what x-impl.hpp includes). Every *-impl.hpp is built by exactly one file of backends/compiled.
+# alone, *-impl.hpp too, in the compiled form with clang++ (there x.hpp must not live on what x-impl.hpp includes). Every *-impl.hpp is built by exactly one file of backends/compiled.
 #   check.sh BUILD_TREE JOBS
 set -uo pipefail
 tree=$1 jobs=${2:-2}
@@ -10,7 +10,7 @@ passed=0 failed=0
 
 if cmake --build "$tree" --target test_headers -j "$jobs" && "$tree/tests/headers/test_headers"; then :; else failed=$((failed + 1)); fi
 
-headers=$(for root in "${roots[@]}"; do [ -d "$root" ] && (cd "$root" && find . -name '*.hpp' ! -name '*-impl.hpp' -printf '%P\n'); done | sort)
+headers=$(for root in "${roots[@]}"; do [ -d "$root" ] && (cd "$root" && find . -name '*.hpp' -printf '%P\n'); done | sort)
 flags="-fopenmp $(printf -- '-I%s ' "${roots[@]}")-idirafter $(g++ -print-file-name=include)"
 alone() {  # says everything in one write, as several run side by side
     local said

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <regulus/data/rle-impl.hpp>
+#include <regulus/data/run_writer.hpp>
 
 namespace regulus {
 namespace data_detail {

@@ -10,7 +10,6 @@
 
 #include <regulus/core/utf8.hpp>
 #include <regulus/draw/outline.hpp>
-#include <regulus/draw/palette-impl.hpp>
 
 #if __has_include(<cairo/cairo.h>)
 #include <cairo/cairo.h>

@@ -200,7 +200,7 @@ struct Sentence {
 
 inline std::string in_thousands(std::int64_t value) {
     std::string digits = std::to_string(value);
-    for (int at = int(digits.size()) - 3; at > 0; at -= 3) digits.insert(std::size_t(at), ",");
+    for (int at = int(digits.size()) - 3; at > 0; at -= 3) digits.insert(std::size_t(at), 1, ',');
     return digits;
 }
 

@@ -5,6 +5,7 @@
 
 #include <regulus/converters/convert.hpp>
 #include <regulus/pipeline/any_detector.hpp>
+#include <regulus/pipeline/golden_case-impl.hpp>
 #include <regulus/pipeline/golden_compare.hpp>
 #include <regulus/zoo/zoo.hpp>
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include <regulus/converters/convert.hpp>
+#include <regulus/converters/convert-impl.hpp>
 #include <regulus/converters/seeded_weights.hpp>
 
 namespace regulus {

@@ -1,0 +1,4 @@
+// The definitions of converters/.
+#include <regulus/converters/convert-impl.hpp>
+#include <regulus/converters/name_table-impl.hpp>
+#include <regulus/converters/seeded_weights-impl.hpp>

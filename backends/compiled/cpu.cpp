@@ -1,0 +1,8 @@
+// The definitions of backends/cpu/.
+#include <regulus/cpu/cpu-impl.hpp>
+#include <regulus/cpu/detection-impl.hpp>
+#include <regulus/cpu/maps-impl.hpp>
+#include <regulus/cpu/onednn-impl.hpp>
+#include <regulus/cpu/plan-impl.hpp>
+#include <regulus/cpu/primitive-impl.hpp>
+#include <regulus/cpu/winograd-impl.hpp>

@@ -1,0 +1,9 @@
+// The definitions of include/regulus/data/.
+#include <regulus/data/file-impl.hpp>
+#include <regulus/data/image_file-impl.hpp>
+#include <regulus/data/jpeg-impl.hpp>
+#include <regulus/data/mask-impl.hpp>
+#include <regulus/data/png-impl.hpp>
+#include <regulus/data/preprocess-impl.hpp>
+#include <regulus/data/resize-impl.hpp>
+#include <regulus/data/rle-impl.hpp>

@@ -1,0 +1,3 @@
+// The definitions of include/regulus/draw/.
+#include <regulus/draw/draw_detections-impl.hpp>
+#include <regulus/draw/palette-impl.hpp>

@@ -1,0 +1,3 @@
+// The definitions of include/regulus/evaluate/.
+#include <regulus/evaluate/coco_dataset-impl.hpp>
+#include <regulus/evaluate/coco_results-impl.hpp>

@@ -1,0 +1,5 @@
+// The definitions of include/regulus/ itself.
+#include <regulus/pipeline/any_detector-impl.hpp>
+#include <regulus/pipeline/detection-impl.hpp>
+#include <regulus/pipeline/golden-impl.hpp>
+#include <regulus/pipeline/golden_case-impl.hpp>

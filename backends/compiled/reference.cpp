@@ -1,0 +1,2 @@
+// The definitions of backends/reference/.
+#include <regulus/reference-impl.hpp>
