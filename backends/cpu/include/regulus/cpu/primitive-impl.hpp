@@ -81,16 +81,16 @@ inline std::vector<std::int64_t> row_blocks(const RowCount& rows) {
     return blocks;
 }
 
-/// Calls body(block index, first row) so that the blocks cover [0, rows). The last call of a size may overlap rows done
-/// before, so bodies must not work in place.
+/// Calls body(block, first row) so that the blocks cover [0, rows). With `may_repeat` the last call of a size may overlap rows
+/// done before; a body that adds to what dst holds must see each row once.
 template <class Body>
-void cover_rows(const std::vector<RowsPrimitive>& blocks, std::int64_t rows, const Body& body) {
+void cover_rows(const std::vector<RowsPrimitive>& blocks, std::int64_t rows, bool may_repeat, const Body& body) {
     std::int64_t done = 0;
     for (std::size_t which = 0; which < blocks.size() && done < rows; ++which) {
         const std::int64_t size = blocks[which].rows;
         for (; rows - done >= size; done += size) body(blocks[which], done);
         const bool worth_overlap = done >= size && 2 * (rows - done) > size;
-        if (rows > done && (worth_overlap || (done > 0 && which + 1 == blocks.size()))) {
+        if (may_repeat && rows > done && (worth_overlap || (done > 0 && which + 1 == blocks.size()))) {
             body(blocks[which], rows - size);
             done = rows;
         }
@@ -102,6 +102,7 @@ class PrimitiveKernel : public Kernel {
 public:
     Place src, dst, residual;
     RowCount rows;
+    bool adds_to_dst = false;              // dst holds the residual when the primitive starts
     bool copies_residual = false;          // the residual lives on, so dst is filled with a copy of it first
     std::size_t residual_bytes = 0;
     std::size_t src_row_bytes = 0, dst_row_bytes = 0;
@@ -125,7 +126,7 @@ protected:
     /// Rows [first, first + count) of src into dst, which starts at its own row 0.
     void execute(std::byte* src_data, std::byte* dst_data, std::byte* scratch_data, std::int64_t first, std::int64_t count) const {
         dnnl::stream stream(engine());
-        cover_rows(blocks, count, [&](const RowsPrimitive& block, std::int64_t row) {
+        cover_rows(blocks, count, !adds_to_dst, [&](const RowsPrimitive& block, std::int64_t row) {
             std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, dnnl::memory(block.src, engine(), src_data + std::size_t(first + row) * src_row_bytes)},
                                                             {DNNL_ARG_WEIGHTS, *weights},
                                                             {DNNL_ARG_BIAS, *bias},
@@ -154,6 +155,7 @@ public:
         dst = context.place(context.out(0));
         src_row_bytes = std::size_t(in[1] * in[2] * in[3]) * sizeof(float);
         dst_row_bytes = std::size_t(out[1] * out[2] * out[3]) * sizeof(float);
+        adds_to_dst = op.residual;
         copies_residual = op.residual && !residual_in_place;
         if (op.residual) residual = context.place(context.in(1));
         residual_bytes = std::size_t(out[0]) * dst_row_bytes;
