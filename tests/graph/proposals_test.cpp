@@ -111,7 +111,8 @@ TEST_CASE("decode_anchors: zero deltas give the grids of the peers, in their ord
             op.coder.clip = false;
             for (std::int64_t a = 0; a < base.shape()[0]; ++a) {
                 const float* row = base.data<float>() + 4 * a;
-                op.anchors.push_back({row[0], row[1], row[2], row[3]});
+                const float offset = float(number(one, "offset", 0)) * float(op.stride);  // part of a cell by which centres are moved
+                op.anchors.push_back({row[0] + offset, row[1] + offset, row[2] + offset, row[3] + offset});
             }
             const int total = height * width * int(op.anchors.size());
             const std::size_t deltas_of_all = 4 * std::size_t(total);

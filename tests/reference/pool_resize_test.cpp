@@ -1,0 +1,90 @@
+// Pooling, resizing and elementwise operations against torch's layers and plain arithmetic.
+#include <doctest/doctest.h>
+
+#include "reference/graph_support.hpp"
+
+using namespace regulus;
+using namespace regulus::testing;
+
+namespace {
+
+Tensor pooled(const ops::Pool2d& op, const Tensor& src) {
+    const Graph graph = graph_of(int(src.shape()[1]), [&](Graph& g, ValueId image) { return record::pool2d(Scope(g) / "pool", op, image); });
+    return run(graph, {}, {src})["y"];
+}
+
+Tensor resized(const Tensor& src, std::int64_t height, std::int64_t width) {
+    Tensor dst(Shape{src.shape()[0], src.shape()[1], height, width}, DType::f32);
+    reference::resize<float>(ops::Resize{}, {src.data<float>(), src.shape()}, nullptr, {dst.data<float>(), dst.shape()}, 2);
+    return dst;
+}
+
+}  // namespace
+
+TEST_CASE("pool2d: the maxima equal torch's") {
+    REGULUS_REQUIRE_OPERATOR("layers");
+    const OperatorFile file("layers");
+    for (const Json& one : file.cases()) {
+        if (name_of_case(one) != "pools") continue;
+        CHECK(equal(pooled({ops::Pool2d::Kind::maximum, 3, 2, 1}, file.input(one, "x")), file.output(one, "max3x3s2p1")));
+        CHECK(equal(pooled({ops::Pool2d::Kind::maximum, 1, 2, 0}, file.input(one, "x")), file.output(one, "max1x1s2")));
+        return;
+    }
+    FAIL("the operator file has no case \"pools\"");
+}
+
+TEST_CASE("pool2d: padding counts neither in the maximum nor in the average") {
+    const Tensor src = tensor_of(Shape{1, 1, 2, 3}, {-1, -2, -3, -4, -5, -6});
+    CHECK(equal(pooled({ops::Pool2d::Kind::maximum, 2, 2, 1}, src), tensor_of(Shape{1, 1, 2, 2}, {-1, -2, -4, -5})));
+    CHECK(equal(pooled({ops::Pool2d::Kind::average, 2, 2, 1}, src), tensor_of(Shape{1, 1, 2, 2}, {-1, -2.5f, -4, -5.5f})));
+}
+
+TEST_CASE("pool2d: a NaN in the window makes it NaN") {
+    CHECK(std::isnan(pooled({ops::Pool2d::Kind::maximum, 2, 1, 0}, tensor_of(Shape{1, 1, 2, 2}, {1, NAN, 3, 2})).data<float>()[0]));
+    CHECK(std::isnan(pooled({ops::Pool2d::Kind::maximum, 2, 1, 0}, tensor_of(Shape{1, 1, 2, 2}, {NAN, 1, 3, 2})).data<float>()[0]));
+}
+
+TEST_CASE("resize: nearest equals torch's, up, down and to odd sizes") {
+    REGULUS_REQUIRE_OPERATOR("layers");
+    const OperatorFile file("layers");
+    int checked = 0;
+    for (const Json& one : file.cases()) {
+        if (name_of_case(one).find("resize_") != 0) continue;
+        CAPTURE(name_of_case(one));
+        const Tensor& expected = file.output(one, "nearest");
+        CHECK(equal(resized(file.input(one, "x"), expected.shape()[2], expected.shape()[3]), expected));
+        ++checked;
+    }
+    CHECK(checked == 4);
+}
+
+TEST_CASE("resize: takes the pixel floor(dst * in / out)") {
+    const Tensor y = resized(tensor_of(Shape{1, 1, 1, 3}, {10, 20, 30}), 2, 7);
+    CHECK(equal(y, tensor_of(Shape{1, 1, 2, 7}, {10, 10, 10, 20, 20, 30, 30, 10, 10, 10, 20, 20, 30, 30})));
+}
+
+TEST_CASE("global_average_pool and scale_channels: the squeeze and the excitation") {
+    const Graph graph = graph_of(2, [](Graph& g, ValueId image) {
+        const Scope scope(g);
+        return record::scale_channels(scope / "scale", image, record::global_average_pool(scope / "mean", image));
+    });
+    const Tensor y = run(graph, {}, {tensor_of(Shape{1, 2, 1, 2}, {1, 3, -2, 0})})["y"];
+    CHECK(equal(y, tensor_of(Shape{1, 2, 1, 2}, {2, 6, 2, -0.f})));
+}
+
+TEST_CASE("activations: relu keeps NaN, the sigmoid saturates without overflow") {
+    const auto activated = [](Activation activation, const Tensor& src) {
+        const Graph graph = graph_of(1, [&](Graph& g, ValueId image) { return record::activate(Scope(g) / "act", activation, image); });
+        return run(graph, {}, {src})["y"];
+    };
+    const Tensor src = tensor_of(Shape{1, 1, 1, 5}, {-INFINITY, -1000, 0, 1000, NAN});
+    const Tensor kept = activated(Activation::relu, src), sigmoid = activated(Activation::sigmoid, src);
+    CHECK(kept.data<float>()[0] == 0);
+    CHECK(kept.data<float>()[3] == 1000);
+    CHECK(std::isnan(kept.data<float>()[4]));
+    CHECK(sigmoid.data<float>()[0] == 0);
+    CHECK(sigmoid.data<float>()[1] == 0);
+    CHECK(sigmoid.data<float>()[2] == 0.5f);
+    CHECK(sigmoid.data<float>()[3] == 1);
+    CHECK(std::isnan(sigmoid.data<float>()[4]));
+}
