@@ -83,7 +83,9 @@ TEST_CASE("resize: classification pipelines give the golden crops") {
     for (const Pipeline& pipeline : {Pipeline{"mmpretrain", Interpolation::opencv_bilinear, true}, Pipeline{"timm", Interpolation::pillow_bicubic, false},
                                      Pipeline{"torchvision", Interpolation::pillow_bilinear, false}}) {
         const GoldenFile golden(std::string("golden/classification/preprocess/") + pipeline.file);
-        for (const auto& [name, entry] : *member(golden.facts, "cases").object()) {
+        for (const auto& named : *member(golden.facts, "cases").object()) {
+            const std::string& name = named.first;
+            const Json& entry = named.second;
             const Tensor* crop = golden.tensors.find(name + "/input_u8");
             if (crop == nullptr) crop = golden.tensors.find(name + ".input_u8");
             if (crop == nullptr) crop = golden.tensors.find(name);

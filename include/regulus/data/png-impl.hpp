@@ -7,7 +7,8 @@
 #include <vector>
 
 #include <regulus/data/exif.hpp>
-#include <regulus/data/image_file.hpp>
+#include <regulus/data/image.hpp>
+#include <regulus/data/picture_limits.hpp>
 
 #if __has_include(<png.h>)
 #include <csetjmp>

@@ -21,15 +21,6 @@ inline constexpr Colour palette[80] = {
     {152, 184, 40}, {88, 216, 168}, {80, 255, 64}, {16, 128, 232}, {88, 232, 112}, {208, 152, 232}, {255, 168, 232}, {184, 120, 144},
 };
 
-/// Relative luminance 0..1 of WCAG 2.
-inline double luminance(Colour colour) {
-    const auto linear = [](std::uint8_t value) {
-        const double c = value / 255.0;
-        return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
-    };
-    return 0.2126 * linear(colour.red) + 0.7152 * linear(colour.green) + 0.0722 * linear(colour.blue);
-}
-
 }  // namespace draw_detail
 
 REGULUS_INLINE Colour class_colour(int class_index) noexcept {
@@ -37,8 +28,16 @@ REGULUS_INLINE Colour class_colour(int class_index) noexcept {
     return draw_detail::palette[index < 0 ? index + 80 : index];
 }
 
+REGULUS_INLINE double luminance(Colour colour) noexcept {
+    const auto linear = [](std::uint8_t value) {
+        const double c = value / 255.0;
+        return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
+    };
+    return 0.2126 * linear(colour.red) + 0.7152 * linear(colour.green) + 0.0722 * linear(colour.blue);
+}
+
 REGULUS_INLINE Colour text_colour(Colour background) noexcept {
-    const double light = draw_detail::luminance(background);
+    const double light = luminance(background);
     const bool black_is_better = (light + 0.05) * (light + 0.05) > 1.05 * 0.05;  // contrast with black against contrast with white
     return black_is_better ? Colour{0, 0, 0} : Colour{255, 255, 255};
 }

@@ -20,6 +20,9 @@ struct Colour {
 /// eyes tell apart; the first 80 are all different in hue, lightness or both, and light or strong enough to be seen on a photograph. Later ones repeat.
 Colour class_colour(int class_index) noexcept;
 
+/// Relative luminance of WCAG 2: 0 black .. 1 white.
+double luminance(Colour colour) noexcept;
+
 /// Black or white, whichever is easier to read on `background` (WCAG contrast).
 Colour text_colour(Colour background) noexcept;
 
