@@ -1,5 +1,6 @@
 #pragma once
 // Builds small checkpoint files, good and hostile, opcode by opcode.
+#include <bit>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>

@@ -1,0 +1,63 @@
+// Writes the seeds of the fuzz targets: make_seeds FOLDER makes FOLDER/{torch,safetensors,npz,json}/*. Seeds are generated, never committed as files.
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <regulus/weights/write_safetensors.hpp>
+#include <regulus/weights/write_torch.hpp>
+
+#include "../weights/pickle_assembler.hpp"
+
+using namespace regulus;
+using namespace regulus::testing;
+
+int main(int argc, char** argv) {
+    if (argc != 2) return 2;
+    const std::filesystem::path folder = argv[1];
+    int count = 0;
+    const auto put = [&](const char* target, const std::string& bytes) {
+        std::filesystem::create_directories(folder / target);
+        std::ofstream(folder / target / std::to_string(count++), std::ios::binary) << bytes;
+    };
+    const std::string six = floats({0, 1, 2, 3, 4, 5});
+    const std::string array = ndarray("f4", "<", {2, 3}, six), big = ndarray("f4", ">", {2, 3}, six, true);
+    const std::string good = dict({{"a", good_a()}, {"b", good_b()}});
+
+    Weights weights;
+    weights.metadata = {{"classes", "[\"a\"]"}};
+    for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::boolean, DType::i64}) weights.add(name_of(dtype), Tensor::zeros(Shape{2, 2}, dtype));
+    const TemporaryFile written;
+    for (const TorchContent content : {TorchContent::bare, TorchContent::with_meta}) {
+        write_torch(written.path(), weights, content);
+        put("torch", written.bytes());
+    }
+    put("torch", torch_zip(good));
+    for (const std::string& body : {good, dict({{"state_dict", good}, {"meta", dict({{"CLASSES", tuple({text("x"), text("y")})}, {"t", "G\x3F\xF0\0\0\0\0\0\0"s}})}}), array, dict({{"model", dict({{"a", array}, {"b", big}})}}),
+                                    call("torch._utils", "_rebuild_parameter", {good_a(), "\x88", call("collections", "OrderedDict", {})}), dict({{"a", tensor(storage("0", 6), 1, {2, 2}, {0, 2})}}),
+                                    dict({{"h", global("my", "Class") + ")\x81}b"}, {"a", good_a()}, {"c", call("_codecs", "encode", {text("\xC3\xBF"), text("latin1")})}}),
+                                    std::string("ccollections\nOrderedDict\nq\0)Rq\1(h\1u0](K\1K\2eM\1\2\x85\x86\x94", 50)}) {
+        put("torch", "Z" + program(body));
+        put("torch", program(body));
+    }
+    const std::string view = tuple({text("storage"), global("torch", "FloatStorage"), text("0"), text("cpu"), integer(6), "N"}) + "Q";
+    put("torch", "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."s + program(integer(1001)) + program(dict({{"little_endian", "\x88"}})) + program(dict({{"a", tensor(view, 0, {2, 3}, {1, 2})}})) +
+                     program("](" + text("0") + "e") + little<std::uint64_t>(6) + six);
+    put("torch", "(dp0\nS'a'\np1\nI5\nsV\\u0041\nL12L\ns.");
+
+    write_safetensors(written.path(), weights);
+    put("safetensors", "\xFF" + written.bytes());
+    put("safetensors", "\x18"s + R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[4,2],"data_offsets":[8,24]}})");
+    put("safetensors", "\x08"s + R"({"__metadata__":{"k":"\u00e9"},"a":{"dtype":"BOOL","shape":[8],"data_offsets":[0,8]}})");
+
+    const std::string simple = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", six);
+    put("npz", simple);
+    put("npz", "Z" + npy("{'descr': '>f2', 'fortran_order': True, 'shape': (3, 2,), }", six.substr(12)));
+    put("npz", zip({{"a.npy", simple}, {"b.npy", npy("{'descr': '|b1', 'fortran_order': False, 'shape': (), }", "\1")}}));
+    put("npz", "D\x05\0\x01\x05\0\xFA\xFFhello"s);                                          // stored block
+    put("npz", "D\x0C\0\x4B\x4C\x4A\x4E\x49\x4D\x4B\x04\x52\x20\x06\x00"s);                  // fixed codes
+    put("npz", "D\x10\0\x05\xC0\x81\x08\0\0\0\0\x20\x7F\xEB\x03"s);                          // dynamic codes
+
+    put("json", R"({"a":[1,-2.5e3,true,false,null],"b":{"c":"\u00e9\ud83d\ude00\n"}})");
+    put("json", "[0.1,1e-300,123456789012345678901234567890]");
+    return 0;
+}
