@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Shows Regulus at work: builds the tool `regulus` and lets it find fasteners in the shipped pictures with the shipped model. A few minutes on two cores.
+# Installs the Debian packages it needs where it may. Arguments go to `regulus detect` instead of the shipped pictures: examples/run.sh my_picture.jpg
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ -t 0 ] || exec </dev/null
+
+. .ci/packages.sh
+install_packages "${build_packages[@]}"
+
+options=(-DCMAKE_BUILD_TYPE=Release)
+[ -e build/CMakeCache.txt ] || options+=(-G Ninja)
+command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+cmake -S . -B build "${options[@]}" >/dev/null
+cmake --build build --target regulus_tool -j "$(nproc)"
+
+[ $# -gt 0 ] || set -- examples/pictures
+mkdir -p out
+build/regulus detect --score 0.3 --json out/detections.json --draw out "$@"
+echo
+echo "Annotated pictures: $PWD/out/"
+echo "COCO results:       $PWD/out/detections.json"
+echo "More to try:        build/regulus --help"
