@@ -98,7 +98,9 @@ void check_case(const std::string& name, std::string (*peer_name)(std::string), 
     const Outputs outputs = program.run(context, {network_input(expected)});
 
     std::size_t compared = 0;
-    for (const auto& [node, ours] : outputs.entries()) {
+    for (const auto& entry : outputs.entries()) {
+        const std::string& node = entry.first;
+        const Tensor& ours = entry.second;
         const Tensor* values = expected.find(node);
         const Tensor* index = values == nullptr ? expected.find(node + "@index") : nullptr;
         if (index != nullptr) values = expected.find(node + "@value");
