@@ -36,6 +36,15 @@ REGULUS_INLINE std::byte* Context::arena(std::size_t bytes, std::size_t budget) 
     return memory_.get();
 }
 
+REGULUS_INLINE PlanState* Context::state(const std::shared_ptr<const Plan>& plan) {
+    for (const KeptState& kept : states_) {
+        if (!kept.plan.owner_before(plan) && !plan.owner_before(kept.plan)) return kept.state.get();
+    }
+    states_.erase(std::remove_if(states_.begin(), states_.end(), [](const KeptState& kept) { return kept.plan.expired(); }), states_.end());
+    states_.push_back({plan, plan->make_state()});
+    return states_.back().state.get();
+}
+
 REGULUS_INLINE Program::Program(const Backend& backend, const Graph& graph, const Weights& weights, const CompileOptions& options) : state_(std::make_shared<State>()) {
     state_->executable = backend.compile(graph, weights, options);
     state_->options = options;
@@ -57,7 +66,11 @@ REGULUS_INLINE std::shared_ptr<const Plan> Program::plan_for(const InputSize& si
     return plan;
 }
 
-REGULUS_INLINE void Program::prepare(Context& context, const InputSize& size) const { context.arena(plan_for(size)->memory().arena, state_->options.memory_budget); }
+REGULUS_INLINE void Program::prepare(Context& context, const InputSize& size) const {
+    const std::shared_ptr<const Plan> plan = plan_for(size);
+    context.arena(plan->memory().arena, state_->options.memory_budget);
+    context.state(plan);
+}
 
 REGULUS_INLINE Outputs Program::run(Context& context, const std::vector<Tensor>& inputs, Profile* profile) const {
     const Graph& graph = this->graph();
@@ -77,7 +90,7 @@ REGULUS_INLINE Outputs Program::run(Context& context, const std::vector<Tensor>&
         }
     }
     const std::shared_ptr<const Plan> plan = plan_for(size);
-    std::vector<Tensor> tensors = plan->run(context.arena(plan->memory().arena, state_->options.memory_budget), inputs, profile);
+    std::vector<Tensor> tensors = plan->run(context.arena(plan->memory().arena, state_->options.memory_budget), context.state(plan), inputs, profile);
     Outputs outputs;
     for (std::size_t i = 0; i < tensors.size(); ++i) outputs.add(graph.outputs[i].first, std::move(tensors[i]));
     return outputs;

@@ -38,7 +38,13 @@ struct MemoryReport {
     std::size_t weights = 0;        // bytes of parameters as the backend keeps them
 };
 
-/// What a backend makes for one input size. Immutable; run() may be called by several threads, each with its own arena.
+/// What one context keeps for one plan between runs, so that a run need not make it: argument objects of a library, a captured graph.
+class PlanState {
+public:
+    virtual ~PlanState() = default;
+};
+
+/// What a backend makes for one input size. Immutable; run() may be called by several threads, each with its own arena and state.
 class Plan {
 public:
     virtual ~Plan() = default;
@@ -46,7 +52,9 @@ public:
     virtual const std::vector<Step>& steps() const = 0;
     /// `inputs` in the graph's order, already checked; `arena` holds memory().arena bytes aligned to 64. Rows that no image
     /// fills are cut from the outputs.
-    virtual std::vector<Tensor> run(std::byte* arena, const std::vector<Tensor>& inputs, Profile* profile) const = 0;
+    /// `state` is what make_state() gave for this context.
+    virtual std::vector<Tensor> run(std::byte* arena, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const = 0;
+    virtual std::unique_ptr<PlanState> make_state() const { return nullptr; }
 };
 
 /// A graph with its weights as a backend holds them.
@@ -78,14 +86,17 @@ private:
     std::vector<std::pair<std::string, Tensor>> entries_;
 };
 
-/// What one run needs: the arena. Use one per thread; it grows to the largest plan it met and never shrinks by itself.
+/// What one run needs: the arena, and the states of the plans in use. Use one per thread; the arena grows to the largest plan it met and never shrinks by itself.
 class Context {
 public:
     Context() = default;
     /// At least `bytes`, aligned to 64. Throws BackendError when `budget` (if not 0) or the machine's memory is exceeded.
     std::byte* arena(std::size_t bytes, std::size_t budget);
     std::size_t arena_bytes() const noexcept { return capacity_; }
+    /// The state of a plan, made at its first use; states of plans that no program keeps any more are dropped.
+    PlanState* state(const std::shared_ptr<const Plan>& plan);
     void release() noexcept {
+        states_.clear();
         memory_.reset();
         capacity_ = 0;
     }
@@ -94,8 +105,13 @@ private:
     struct Free {
         void operator()(std::byte* memory) const noexcept;
     };
+    struct KeptState {
+        std::weak_ptr<const Plan> plan;
+        std::unique_ptr<PlanState> state;
+    };
     std::unique_ptr<std::byte, Free> memory_;
     std::size_t capacity_ = 0;
+    std::vector<KeptState> states_;
 };
 
 /// An immutable compiled graph; copies share it. All members may be called by several threads at once.

@@ -16,9 +16,16 @@ struct Place {
     int slot = -1;
 };
 
-/// One run: the address of every buffer. The table itself lies in the arena.
+/// What one context keeps for a kernel between runs.
+class KernelState {
+public:
+    virtual ~KernelState() = default;
+};
+
+/// One run: the address of every buffer (the table itself lies in the arena), and the context's state of every kernel.
 struct Run {
     std::byte* const* slots;
+    const std::unique_ptr<KernelState>* states = nullptr;
 
     void* at(const Place& place) const { return slots[place.slot]; }
     float* floats(const Place& place) const { return static_cast<float*>(at(place)); }
@@ -46,6 +53,8 @@ class Kernel {
 public:
     virtual ~Kernel() = default;
     virtual void run(const Run& run) const = 0;
+    virtual std::unique_ptr<KernelState> make_state() const { return nullptr; }
+    int id = 0;          // set by the plan: the kernel's entry in Run::states
     virtual std::size_t scratch_bytes() const { return 0; }
     Place scratch;       // set by the plan
     std::string name;    // for explain

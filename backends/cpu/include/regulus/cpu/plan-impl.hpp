@@ -86,6 +86,7 @@ public:
             }
             if (kernel) {
                 kernel->scratch = {scratch_slot(NodeId(id))};
+                kernel->id = int(id);
                 request.scratch_bytes[id] = kernel->scratch_bytes();
             }
             kernels_.push_back(std::move(kernel));
@@ -110,7 +111,7 @@ public:
     MemoryReport memory() const override { return memory_; }
     const std::vector<Step>& steps() const override { return steps_; }
 
-    std::vector<Tensor> run(std::byte* arena, const std::vector<Tensor>& inputs, Profile* profile) const override {
+    std::vector<Tensor> run(std::byte* arena, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const override {
         const ThreadScope team(compiled_->threads);
         const Graph& graph = compiled_->graph;
         std::byte** table = reinterpret_cast<std::byte**>(arena);
@@ -123,7 +124,7 @@ public:
             if (table[std::size_t(graph.inputs[i])] == nullptr) table[std::size_t(graph.inputs[i])] = foreign;
         }
 
-        const Run run{table};
+        const Run run{table, static_cast<State*>(state)->kernels.data()};
         if (profile != nullptr) profile->nanoseconds.clear();
         try {
             for (const auto& kernel : kernels_) {
@@ -140,7 +141,18 @@ public:
         return outputs;
     }
 
+    std::unique_ptr<PlanState> make_state() const override {
+        const ThreadScope team(compiled_->threads);
+        auto state = std::make_unique<State>();
+        for (const auto& kernel : kernels_) state->kernels.push_back(kernel ? kernel->make_state() : nullptr);
+        return state;
+    }
+
 private:
+    struct State final : PlanState {
+        std::vector<std::unique_ptr<KernelState>> kernels;
+    };
+
     std::size_t bytes_of(ValueId id) const { return std::size_t(shapes_[std::size_t(id)].numel()) * size_of(compiled_->graph.values[std::size_t(id)].dtype); }
     int scratch_slot(NodeId id) const { return int(compiled_->graph.values.size()) + id; }
 

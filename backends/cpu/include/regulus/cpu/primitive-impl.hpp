@@ -1,6 +1,7 @@
 #pragma once
 // Convolutions, transposed convolutions and linear layers through oneDNN.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -119,23 +120,49 @@ public:
 
     void run(const Run& run) const override {
         if (copies_residual) std::memcpy(run.at(dst), run.at(residual), residual_bytes);
-        execute(static_cast<std::byte*>(run.at(src)), static_cast<std::byte*>(run.at(dst)), primitive_scratch_bytes() == 0 ? nullptr : static_cast<std::byte*>(run.at(scratch)), 0, rows(run));
+        execute(run, static_cast<std::byte*>(run.at(dst)), primitive_scratch_bytes() == 0 ? nullptr : static_cast<std::byte*>(run.at(scratch)), 0, rows(run));
+    }
+
+    std::unique_ptr<KernelState> make_state() const override {
+        auto state = std::make_unique<State>();
+        for (const RowsPrimitive& block : blocks) {
+            state->arguments.push_back({dnnl::memory(block.src, engine(), nullptr), dnnl::memory(block.dst, engine(), nullptr), dnnl::memory(block.scratch, engine(), nullptr), {}});
+            Arguments& arguments = state->arguments.back();
+            arguments.list = {{{DNNL_ARG_SRC, arguments.src.get()},
+                               {DNNL_ARG_WEIGHTS, weights->get()},
+                               {DNNL_ARG_BIAS, bias->get()},
+                               {DNNL_ARG_DST, arguments.dst.get()},
+                               {DNNL_ARG_SCRATCHPAD, arguments.scratch.get()}}};
+        }
+        return state;
     }
 
 protected:
     /// Rows [first, first + count) of src into dst, which starts at its own row 0.
-    void execute(std::byte* src_data, std::byte* dst_data, std::byte* scratch_data, std::int64_t first, std::int64_t count) const {
-        dnnl::stream stream(engine());
+    void execute(const Run& run, std::byte* dst_data, std::byte* scratch_data, std::int64_t first, std::int64_t count) const {
+        State& state = static_cast<State&>(*run.states[id]);
+        std::byte* const src_data = static_cast<std::byte*>(run.at(src));
         cover_rows(blocks, count, !adds_to_dst, [&](const RowsPrimitive& block, std::int64_t row) {
-            std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, dnnl::memory(block.src, engine(), src_data + std::size_t(first + row) * src_row_bytes)},
-                                                            {DNNL_ARG_WEIGHTS, *weights},
-                                                            {DNNL_ARG_BIAS, *bias},
-                                                            {DNNL_ARG_DST, dnnl::memory(block.dst, engine(), dst_data + std::size_t(row) * dst_row_bytes)}};
-            if (block.scratch.get_size() != 0) arguments.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(block.scratch, engine(), scratch_data));
-            block.primitive.execute(stream, arguments);
+            Arguments& arguments = state.arguments[std::size_t(&block - blocks.data())];
+            arguments.src.set_data_handle(src_data + std::size_t(first + row) * src_row_bytes);
+            arguments.dst.set_data_handle(dst_data + std::size_t(row) * dst_row_bytes);
+            if (scratch_data != nullptr) arguments.scratch.set_data_handle(scratch_data);
+            const dnnl_status_t status = dnnl_primitive_execute(block.primitive.get(), state.stream.get(), int(arguments.list.size()), arguments.list.data());
+            if (status != dnnl_success) throw dnnl::error(status, "a primitive could not be executed");
         });
-        stream.wait();
+        state.stream.wait();
     }
+
+private:
+    /// oneDNN wants its arguments as objects; each context makes them once and moves their pointers.
+    struct Arguments {
+        dnnl::memory src, dst, scratch;
+        std::array<dnnl_exec_arg_t, 5> list;
+    };
+    struct State final : KernelState {
+        dnnl::stream stream{engine()};
+        std::vector<Arguments> arguments;
+    };
 };
 
 template <class Description>
@@ -278,7 +305,7 @@ public:
         const std::int64_t line = width_ * kernel_ * channels_;  // floats of an output line
         for (std::int64_t first = 0; first < total; first += chunk_) {
             const std::int64_t count = std::min(chunk_, total - first);
-            execute(static_cast<std::byte*>(run.at(src)), scratch_data, scratch_data + wide_bytes(), first, count);
+            execute(run, scratch_data, scratch_data + wide_bytes(), first, count);
             parallel_for(count * height_, [&](std::int64_t index) {
                 const float* pixels = wide + index * width_ * kernel_ * kernel_ * channels_;
                 float* lines = dst_data + (first * height_ + index) * kernel_ * line;
