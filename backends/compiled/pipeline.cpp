@@ -1,5 +1,6 @@
-// The definitions of include/regulus/ itself.
+// The definitions of include/regulus/pipeline/.
 #include <regulus/pipeline/any_detector-impl.hpp>
 #include <regulus/pipeline/detection-impl.hpp>
+#include <regulus/pipeline/draw-impl.hpp>
 #include <regulus/pipeline/golden-impl.hpp>
 #include <regulus/pipeline/golden_case-impl.hpp>

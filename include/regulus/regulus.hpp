@@ -65,6 +65,10 @@
 #include <regulus/data/rle.hpp>
 #include <regulus/evaluate/coco_results.hpp>
 
+#include <regulus/pipeline/any_detector.hpp>
+#include <regulus/pipeline/detection.hpp>
+#include <regulus/pipeline/detector.hpp>
+
 #include <regulus/zoo/class_names.hpp>
 #include <regulus/zoo/model_spec.hpp>
 #if defined(REGULUS_COMPILED)

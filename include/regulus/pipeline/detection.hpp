@@ -11,7 +11,6 @@
 
 #include <regulus/core/config.hpp>
 #include <regulus/data/mask.hpp>
-#include <regulus/draw/draw_detections.hpp>
 #include <regulus/evaluate/coco_results.hpp>
 
 namespace regulus {
@@ -66,9 +65,6 @@ std::vector<std::pair<std::string, int>> class_counts(const DetectionList& detec
 
 /// Rows of a COCO results file. `with_masks` adds run lengths where there are masks.
 std::vector<CocoResult> coco_results(const DetectionList& detections, std::int64_t image_id, bool with_masks = true);
-
-/// Paints boxes, masks, labels and a legend of counts on the picture. Throws what draw_detections throws.
-void draw(Image& image, const DetectionList& detections, const DrawStyle& style = {});
 
 }  // namespace regulus
 

@@ -1,0 +1,23 @@
+#pragma once
+// examples/tool/: the program `regulus`. One file a subcommand; each adds itself to the command line and is called after parsing.
+// Talk goes to stderr, results to stdout. Exit codes: 0 ok, 1 a negative answer (a comparison failed), 2 usage or bad input.
+#include <CLI/CLI.hpp>
+
+namespace tool {
+
+/// What the chosen subcommand leaves for main() to return.
+struct Outcome {
+    int exit_code = 0;
+};
+
+void add_detect(CLI::App& app, Outcome& outcome);
+void add_summary(CLI::App& app, Outcome& outcome);
+void add_explain(CLI::App& app, Outcome& outcome);
+void add_inspect(CLI::App& app, Outcome& outcome);
+void add_convert(CLI::App& app, Outcome& outcome);
+void add_verify(CLI::App& app, Outcome& outcome);
+void add_bench(CLI::App& app, Outcome& outcome);
+void add_zoo(CLI::App& app, Outcome& outcome);
+void add_completion(CLI::App& app, Outcome& outcome);
+
+}  // namespace tool

@@ -1,0 +1,156 @@
+#include "models.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <set>
+
+#include <regulus/converters/convert.hpp>
+#include <regulus/converters/seeded_weights.hpp>
+#include <regulus/cpu.hpp>
+#include <regulus/reference.hpp>
+#include <regulus/weights/read_weights.hpp>
+
+#include "../fasteners.hpp"
+
+namespace tool {
+
+namespace {
+
+constexpr const char* shipped_name = "regulus/fasteners";
+
+template <class Model>
+regulus::ModelSpec demo_model(std::string name, std::string architecture, double box_ap, double mask_ap) {
+    regulus::ModelSpec spec = regulus::model_spec<Model>(std::move(name), "mmdetection", std::move(architecture));
+    spec.licence = "Apache-2.0";
+    spec.data = "rendered pictures of fasteners";
+    spec.box_ap = box_ap;
+    spec.mask_ap = mask_ap;
+    return spec;
+}
+
+bool is_readable(const std::string& path) { return access(path.c_str(), R_OK) == 0; }
+
+/// The folder of this program's file, or "".
+std::string program_folder() {
+    std::string path(4096, '\0');
+    const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
+    if (length <= 0 || std::size_t(length) == path.size()) return "";
+    path.resize(std::size_t(length));
+    return path.substr(0, path.rfind('/'));
+}
+
+/// Whether every tensor of the weights has its parameter and the other way round, shapes included.
+bool fits(const regulus::ModelSpec& model, const regulus::Weights& weights) {
+    const regulus::Graph graph = regulus::recorded(model);
+    const regulus::Weights ours = regulus::to_regulus(weights, graph);
+    std::set<std::string> known;
+    for (const regulus::Node& node : graph.nodes) {
+        for (const regulus::Parameter& parameter : node.parameters) {
+            const regulus::Tensor* tensor = ours.find(parameter.name);
+            if (tensor == nullptr || !(tensor->shape() == parameter.shape)) return false;
+            known.insert(parameter.name);
+        }
+    }
+    return known.size() == ours.size();
+}
+
+/// Models that differ neither in their graph's parameters nor in how they see pictures give the same results.
+bool same_eyes(const regulus::ModelSpec& a, const regulus::ModelSpec& b) {
+    return a.facts.preprocessing == b.facts.preprocessing && a.facts.class_names == b.facts.class_names;
+}
+
+const regulus::ModelSpec& recognise(const regulus::Weights& weights) {
+    if (const auto stated = weights.metadata.find("regulus.model"); stated != weights.metadata.end()) return model_named(stated->second);
+    std::vector<const regulus::ModelSpec*> found;
+    for (const regulus::ModelSpec& model : models()) {
+        if (fits(model, weights)) found.push_back(&model);
+    }
+    if (found.empty()) throw regulus::ArgumentError("load: " + weights.source + " fits none of the known models; name one with --model to see what differs (regulus zoo list)");
+    std::string names;
+    bool equal = true;
+    for (const regulus::ModelSpec* model : found) {
+        names += "\n  " + model->name;
+        equal = equal && same_eyes(*model, *found.front());
+    }
+    if (!equal) throw regulus::ArgumentError("load: " + weights.source + " fits several models that see pictures differently; choose with --model:" + names);
+    return *found.front();
+}
+
+}  // namespace
+
+const std::vector<regulus::ModelSpec>& models() {
+    static const std::vector<regulus::ModelSpec> all = [] {
+        std::vector<regulus::ModelSpec> list{demo_model<Fasteners>(shipped_name, "Mask R-CNN, RegNetX-200MF, FPN of 64", 49.5, 38.3),
+                                             demo_model<FastenersRetinaNet>("regulus/fasteners_retinanet", "RetinaNet, RegNetX-200MF, FPN of 64", 36.2, 0)};
+        list.insert(list.end(), regulus::zoo_models().begin(), regulus::zoo_models().end());
+        return list;
+    }();
+    return all;
+}
+
+const regulus::ModelSpec& model_named(const std::string& name) { return regulus::find_model(models(), name); }
+
+std::string shipped_weights() {
+    if (const char* chosen = std::getenv("REGULUS_MODEL"); chosen != nullptr && *chosen != '\0') return chosen;
+    const std::string file = "fasteners.safetensors";
+    const std::string folder = program_folder();
+    for (const std::string& path : {folder + "/../share/regulus/" + file, std::string(REGULUS_MODEL_FOLDER) + "/" + file}) {
+        if (is_readable(path)) return path;
+    }
+    throw regulus::FileError("load: the shipped weights " + file + " were not found; name a model and weights with --model and --weights, or set REGULUS_MODEL to the file");
+}
+
+regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights) {
+    if (weights != "seeded" && weights.rfind("seeded:", 0) != 0) return regulus::read_weights(weights);
+    std::uint64_t salt = 0;
+    if (weights != "seeded") {
+        const std::string digits = weights.substr(7);
+        if (digits.empty() || digits.size() > 19 || digits.find_first_not_of("0123456789") != std::string::npos) {
+            throw regulus::ArgumentError("--weights seeded:SALT: the salt must be an integer of up to 19 digits, got \"" + digits + "\"");
+        }
+        salt = std::stoull(digits);
+    }
+    return regulus::seeded_weights(regulus::recorded(model), model.code_base, salt);
+}
+
+Loaded load(const std::string& model, const std::string& weights) {
+    const bool seeded = weights.rfind("seeded", 0) == 0;
+    if (model.empty() && weights.empty()) return {&model_named(shipped_name), regulus::read_weights(shipped_weights())};
+    if (model.empty()) {
+        if (seeded) throw regulus::ArgumentError("--weights seeded needs --model: which network? (regulus zoo list)");
+        regulus::Weights read = regulus::read_weights(weights);
+        const regulus::ModelSpec& spec = recognise(read);
+        return {&spec, std::move(read)};
+    }
+    const regulus::ModelSpec& spec = model_named(model);
+    if (!weights.empty()) return {&spec, load_weights(spec, weights)};
+    if (spec.name == shipped_name) return {&spec, regulus::read_weights(shipped_weights())};
+    throw regulus::ArgumentError("--model " + spec.name + " needs --weights FILE" + (spec.checkpoint.empty() ? "" : " (published as " + spec.checkpoint + ")") +
+                                 "; --weights seeded runs it without a checkpoint");
+}
+
+std::unique_ptr<regulus::Backend> make_backend(const std::string& device) {
+    if (device == "reference") return std::make_unique<regulus::ReferenceBackend>();
+    return std::make_unique<regulus::CpuBackend>();
+}
+
+void parse_size(const std::string& text, int& height, int& width) {
+    const std::size_t cross = text.find('x');
+    const auto number = [&](const std::string& digits) {
+        if (digits.empty() || digits.size() > 6 || digits.find_first_not_of("0123456789") != std::string::npos) return 0;
+        return std::stoi(digits);
+    };
+    height = cross == std::string::npos ? 0 : number(text.substr(0, cross));
+    width = cross == std::string::npos ? 0 : number(text.substr(cross + 1));
+    if (height < 1 || width < 1 || height > 65536 || width > 65536) throw regulus::ArgumentError("--size must be HEIGHTxWIDTH, each 1 .. 65536, as 800x1344; got \"" + text + "\"");
+}
+
+void default_size(const regulus::ModelSpec& model, int& height, int& width) {
+    const regulus::Preprocessing& p = model.facts.preprocessing;
+    const auto padded = [&](std::int64_t side) { return int((side + p.pad_divisor - 1) / p.pad_divisor * p.pad_divisor); };
+    height = padded(p.short_side);
+    width = padded(p.long_side);
+}
+
+}  // namespace tool

@@ -1,0 +1,44 @@
+#pragma once
+// Which model and which weights the user means.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <regulus/graph/program.hpp>
+#include <regulus/weights/weights.hpp>
+#include <regulus/zoo/zoo.hpp>
+
+namespace tool {
+
+/// The zoo and the demo's detectors.
+const std::vector<regulus::ModelSpec>& models();
+
+/// The entry that the user names. Throws regulus::ArgumentError listing candidates.
+const regulus::ModelSpec& model_named(const std::string& name);
+
+/// The file of the shipped weights: $REGULUS_MODEL, beside the installed program, or in the source tree. Throws regulus::FileError.
+std::string shipped_weights();
+
+/// A model with weights that fit it.
+struct Loaded {
+    const regulus::ModelSpec* model = nullptr;
+    regulus::Weights weights;  // as read; not yet under our names
+};
+
+/// From --model and --weights; either may be empty. Without both: the shipped detector. Without --model: what the file says it is, else the
+/// only models whose parameters it fits. `weights` may be "seeded" or "seeded:SALT".
+Loaded load(const std::string& model, const std::string& weights);
+
+/// Only the weights, for a model that is known: a file, or seeded.
+regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights);
+
+/// "cpu" or "reference".
+std::unique_ptr<regulus::Backend> make_backend(const std::string& device);
+
+/// "800x1333" to height and width. Throws regulus::ArgumentError.
+void parse_size(const std::string& text, int& height, int& width);
+
+/// The padded size that a model's preprocessing gives the largest picture, for commands without --size.
+void default_size(const regulus::ModelSpec& model, int& height, int& width);
+
+}  // namespace tool

@@ -1,0 +1,15 @@
+#pragma once
+// Detections painted on their picture. Needs Cairo, so it is apart from the rest of pipeline/.
+#include <regulus/draw/draw_detections.hpp>
+#include <regulus/pipeline/detection.hpp>
+
+namespace regulus {
+
+/// Paints boxes, masks, labels and, unless the style has its own, a legend of counts. Throws what draw_detections throws.
+void draw(Image& image, const DetectionList& detections, const DrawStyle& style = {});
+
+}  // namespace regulus
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/pipeline/draw-impl.hpp>
+#endif
