@@ -1,0 +1,114 @@
+#pragma once
+#include <regulus/evaluate/coco_table.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+#include <vector>
+
+namespace regulus {
+namespace evaluate_detail {
+
+inline std::string percent(double value) {
+    if (!(value > -1)) return "-";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f", value * 100);
+    return text;
+}
+
+/// Rows of cells as text: the first column on the left, those named in `left` too, all others on the right.
+class TextTable {
+public:
+    explicit TextTable(std::vector<std::string> heading, std::size_t left_from = std::size_t(-1)) : left_from_(left_from) { add(std::move(heading)); }
+
+    void add(std::vector<std::string> row) {
+        widths_.resize(std::max(widths_.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i) widths_[i] = std::max(widths_[i], width(row[i]));
+        rows_.push_back(std::move(row));
+    }
+
+    std::string text() const {
+        std::string result;
+        for (const auto& row : rows_) {
+            std::string line;
+            for (std::size_t i = 0; i < row.size(); ++i) {
+                const std::string space(widths_[i] - width(row[i]), ' ');
+                line += (i == 0 ? "" : "  ") + (i == 0 || i >= left_from_ ? row[i] + space : space + row[i]);
+            }
+            line.erase(line.find_last_not_of(' ') + 1);
+            result += line + '\n';
+        }
+        return result;
+    }
+
+private:
+    /// Characters, not bytes, of UTF-8.
+    static std::size_t width(const std::string& text) {
+        return std::size_t(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    }
+
+    std::size_t left_from_;
+    std::vector<std::size_t> widths_;
+    std::vector<std::vector<std::string>> rows_;
+};
+
+/// Names come from files: control characters would break the table, or the terminal.
+inline std::string printable(std::string text) {
+    for (char& c : text) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+    }
+    return text;
+}
+
+inline const char* kind_name(CocoKind kind) { return kind == CocoKind::boxes ? "boxes" : kind == CocoKind::masks ? "masks" : "keypoints"; }
+
+}  // namespace evaluate_detail
+
+REGULUS_INLINE std::string coco_table(const CocoEvaluation& evaluation) {
+    const std::int64_t truths = std::accumulate(evaluation.truths.begin(), evaluation.truths.end(), std::int64_t{0});
+    std::string heading = std::string(evaluate_detail::kind_name(evaluation.kind)) + ": " + std::to_string(evaluation.images) + " pictures, " +
+                          std::to_string(truths) + " objects, " + std::to_string(evaluation.detections) + " detections\n";
+    if (evaluation.strangers > 0) heading += std::to_string(evaluation.strangers) + " results are of categories that the annotations do not list\n";
+    evaluate_detail::TextTable table({"number", "%", "what"}, 2);
+    for (const CocoNumber& number : evaluation.numbers)
+        table.add({evaluate_detail::printable(number.name), evaluate_detail::percent(number.value), evaluate_detail::printable(number.description)});
+    return heading + table.text();
+}
+
+REGULUS_INLINE std::string coco_category_table(const CocoEvaluation& evaluation) {
+    const auto& thresholds = evaluation.settings.iou_thresholds;
+    std::vector<std::string> heading = {"category", "objects", "AP"};
+    std::vector<int> singles;
+    for (const double threshold : {0.5, 0.75}) {
+        const auto at = std::find(thresholds.begin(), thresholds.end(), threshold);
+        if (at == thresholds.end()) continue;
+        singles.push_back(int(at - thresholds.begin()));
+        heading.push_back(threshold == 0.5 ? "AP50" : "AP75");
+    }
+    for (std::size_t a = 1; a < evaluation.settings.areas.size(); ++a) heading.push_back("AP_" + evaluate_detail::printable(evaluation.settings.areas[a].name));
+    heading.push_back("AR");
+    evaluate_detail::TextTable table(heading);
+    for (std::size_t k = 0; k < evaluation.category_ids.size(); ++k) {
+        std::vector<std::string> row = {evaluate_detail::printable(evaluation.category_names[k]), std::to_string(evaluation.truths[k]),
+                                        evaluate_detail::percent(evaluation.category_ap(k))};
+        for (const int t : singles) row.push_back(evaluate_detail::percent(evaluation.average_precision({t, int(k), 0, -1})));
+        for (std::size_t a = 1; a < evaluation.settings.areas.size(); ++a)
+            row.push_back(evaluate_detail::percent(evaluation.average_precision({-1, int(k), int(a), -1})));
+        row.push_back(evaluate_detail::percent(evaluation.average_recall({-1, int(k), 0, -1})));
+        table.add(std::move(row));
+    }
+    return table.text();
+}
+
+REGULUS_INLINE std::string coco_threshold_table(const CocoEvaluation& evaluation) {
+    evaluate_detail::TextTable table({"IoU", "AP", "AR"});
+    for (std::size_t t = 0; t < evaluation.settings.iou_thresholds.size(); ++t) {
+        char threshold[32];
+        std::snprintf(threshold, sizeof threshold, "%.2f", evaluation.settings.iou_thresholds[t]);
+        table.add({threshold, evaluate_detail::percent(evaluation.average_precision({int(t), -1, 0, -1})),
+                   evaluate_detail::percent(evaluation.average_recall({int(t), -1, 0, -1}))});
+    }
+    return table.text();
+}
+
+}  // namespace regulus
