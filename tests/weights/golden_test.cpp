@@ -71,7 +71,9 @@ TEST_CASE("checkpoints: every group, name, shape, type and byte as the program t
     REGULUS_REQUIRE_SHARED(folder + "expected_valid.json");
     const Json expected = read_json(folder + "expected_valid.json");
     int files = 0;
-    for (const auto& [name, facts] : *expected.find("files")->object()) {
+    for (const auto& entry : *expected.find("files")->object()) {
+        const std::string& name = entry.first;
+        const Json& facts = entry.second;
         if (*facts.find("verdict")->text() != "accept") continue;
         ++files;
         INFO(name);
@@ -157,7 +159,9 @@ TEST_CASE("checkpoints: every malformed file gets its verdict within 100 ms") {
     REGULUS_REQUIRE_SHARED(folder + "malformed/expected.json");
     const Json expected = read_json(folder + "malformed/expected.json");
     CHECK(expected.object()->size() == 205);
-    for (const auto& [name, facts] : *expected.object()) {
+    for (const auto& entry : *expected.object()) {
+        const std::string& name = entry.first;
+        const Json& facts = entry.second;
         INFO(name);
         const std::string path = shared_path(folder + "malformed/" + name);
         const std::string& verdict = *facts.find("verdict")->text();

@@ -86,10 +86,11 @@ TEST_CASE("hostile: calls that only an attack needs are refused by name") {
                                                          {"builtins", "__import__"}, {"builtins", "open"}, {"sys", "exit"}, {"shutil", "rmtree"}, {"socket", "create_connection"}, {"runpy", "run_path"},
                                                          {"importlib", "import_module"}, {"webbrowser", "open"}, {"ctypes", "CDLL"}, {"pickle", "loads"}, {"marshal", "loads"}, {"operator", "attrgetter"},
                                                          {"torch.hub", "load"}, {"urllib.request", "urlopen"}, {"pty", "spawn"}, {"pip", "main"}};
-    for (const auto& [module, name] : calls) {
-        const std::string message = read(attack(module, name));
-        INFO(module << '.' << name);
-        CHECK(message.find(std::string("wants to call ") + module + "." + name + "; nothing was run") != std::string::npos);
+    for (const auto& each : calls) {
+        const std::string called = std::string(each.first) + "." + each.second;
+        const std::string message = read(attack(each.first, each.second));
+        INFO(called);
+        CHECK(message.find("wants to call " + called + "; nothing was run") != std::string::npos);
     }
     check_refused({
         {"dropped result", torch_zip(call("os", "system", {text("x")}) + "0" + dict({{"a", good_a()}})), "os.system"},
