@@ -1,4 +1,6 @@
 #pragma once
+#include <map>
+
 #include <regulus/cpu.hpp>
 #include <regulus/cpu/plan-impl.hpp>
 #include <regulus/graph/passes.hpp>
@@ -8,13 +10,23 @@ namespace regulus {
 REGULUS_INLINE std::shared_ptr<const Executable> CpuBackend::compile(const Graph& graph, const Weights& weights, const CompileOptions& options) const {
     cpu::bound_primitive_cache();
     auto compiled = std::make_shared<cpu::Compiled>();
+    const std::vector<std::vector<Tensor>> bound = bind_weights(graph, weights);  // as recorded: a checkpoint may hold what the outputs do not need
+    std::map<std::string, Tensor> tensors;  // by name, because the passes move parameters between nodes
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+        for (std::size_t i = 0; i < bound[id].size(); ++i) tensors.emplace(graph.nodes[id].parameters[i].name, bound[id][i]);
+    }
     compiled->graph = optimize(with_outputs(graph, options.extra_outputs));
-    compiled->bound = bind_weights(compiled->graph, weights);
+    std::map<std::string, std::size_t> kept;  // heads share their parameters between levels
+    for (const Node& node : compiled->graph.nodes) {
+        compiled->bound.emplace_back();
+        for (const Parameter& parameter : node.parameters) {
+            compiled->bound.back().push_back(tensors.at(parameter.name));
+            kept.emplace(parameter.name, compiled->bound.back().back().bytes());
+        }
+    }
+    for (const auto& [name, bytes] : kept) compiled->weight_bytes += bytes;
     compiled->winograd = options_.winograd;
     compiled->threads = cpu::thread_count(options.threads);
-    for (const auto& tensors : compiled->bound) {
-        for (const Tensor& tensor : tensors) compiled->weight_bytes += tensor.bytes();
-    }
     return std::make_shared<cpu::CpuExecutable>(std::move(compiled));
 }
 

@@ -80,9 +80,10 @@ public:
                     request.value_bytes[std::size_t(node.outputs[0])] = 0;  // read where the caller has it
                 }
             } else {
-                const bool in_place = can_reuse_residual(node, lives[std::size_t(node.inputs.back())], NodeId(id));
-                if (in_place) request.shares[std::size_t(node.outputs[0])] = node.inputs[1];
-                kernel = make_kernel(*compiled_, context, in_place);
+                ValueId source = overwritten(node, lives, NodeId(id));
+                if (source != no_value && request.value_bytes[std::size_t(source)] == 0) source = no_value;  // the caller's memory
+                if (source != no_value) request.shares[std::size_t(node.outputs[0])] = source;
+                kernel = make_kernel(*compiled_, context, source != no_value);
             }
             if (kernel) {
                 kernel->scratch = {scratch_slot(NodeId(id))};
@@ -165,10 +166,19 @@ private:
         return {id};
     }
 
-    /// A residual that nobody needs afterwards may become the output.
-    bool can_reuse_residual(const Node& node, const Lifetime& life, NodeId id) const {
+    /// The input whose bytes become the output's: a residual that the convolution adds to, or the operand of an elementwise step,
+    /// when nobody needs it afterwards and the node reads it once.
+    static ValueId overwritten(const Node& node, const std::vector<Lifetime>& lives, NodeId id) {
         const auto* conv = std::get_if<ops::Conv2d>(&node.operation);
-        return conv != nullptr && conv->residual && life.last == id && node.inputs[0] != node.inputs[1];
+        const auto* resize = std::get_if<ops::Resize>(&node.operation);
+        const bool elementwise = std::holds_alternative<ops::Activate>(node.operation) || std::holds_alternative<ops::Add>(node.operation) || std::holds_alternative<ops::BatchNorm>(node.operation) ||
+                                 std::holds_alternative<ops::ScaleChannels>(node.operation);
+        std::size_t which = 0;
+        if ((conv != nullptr && conv->residual) || (resize != nullptr && resize->adds)) which = 1;
+        else if (!elementwise) return no_value;
+        const ValueId source = node.inputs[which];
+        const bool dies = lives[std::size_t(source)].last == id && std::count(node.inputs.begin(), node.inputs.end(), source) == 1;
+        return dies ? source : no_value;
     }
 
     Tensor copy_out(const Run& run, ValueId id) const {
