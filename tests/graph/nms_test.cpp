@@ -101,7 +101,7 @@ TEST_CASE("nms: the vector of the fact sheet; an IoU of exactly the threshold su
 
 TEST_CASE("nms: equals the textbook loop for many labels, negative ones included, and for equal scores") {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-        Numbers numbers(seed);
+        RandomNumbers numbers(seed);
         const int count = 150 + numbers.below(200);
         const int classes = 1 + numbers.below(700);  // more labels than buckets in some
         Tensor boxes(Shape{count, 4}, DType::f32), scores(Shape{count}, DType::f32);

@@ -52,7 +52,7 @@ Best<T> sorted_top(const ops::TopK& op, const std::vector<T>& logits, int channe
 
 template <class T>
 void check_against_sorting(std::uint64_t seed, double spread, int limit, float threshold) {
-    Numbers numbers(seed);
+    RandomNumbers numbers(seed);
     const int channels = 1 + numbers.below(9), height = 1 + numbers.below(90), width = 1 + numbers.below(90);
     std::vector<T> logits(std::size_t(channels * height * width));
     // Halves of small integers, so that many scores are equal; large spreads saturate the sigmoid at both ends.

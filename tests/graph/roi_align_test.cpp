@@ -138,7 +138,7 @@ TEST_CASE("roi_align: samples of a box far larger than the map equal those of th
     // Every sample is evaluated here, as the definition says; the kernel skips those outside.
     const std::vector<double> map = [] {
         std::vector<double> values(6 * 5);
-        Numbers numbers(4);
+        RandomNumbers numbers(4);
         for (double& value : values) value = numbers.next();
         return values;
     }();
