@@ -1,4 +1,5 @@
 // Files that want to hurt: each is refused with a sentence that names the file, and nothing of it runs.
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -145,6 +146,26 @@ TEST_CASE("hostile: pickle programs that break the machine's rules or limits") {
     });
 }
 
+TEST_CASE("hostile: a text named again and again through the memo costs no time") {
+    const std::string megabytes = text(std::string(8u << 20, 'k')) + "q\1";
+    const std::string key_of_dicts = "}" + repeated("(" + repeated("h\1}", 2'000) + "u", 50);      // 100000 dicts under one giant name
+    const std::string lists = "}(" + text("x") + "](" + repeated("h\1", 3) + "eq\2" + repeated(text("y") + "h\2", 3'000) + "u";  // 3000 times one list of giants
+    const std::string many_dicts = "}" + [] {
+        std::string out;
+        for (int batch = 0; batch < 50; ++batch) {
+            out += "(";
+            for (int i = 0; i < 1'000; ++i) out += text("k" + std::to_string(batch * 1'000 + i)) + "}";
+            out += "u";
+        }
+        return out;
+    }();
+    for (const std::string& body : {megabytes + "0" + key_of_dicts, megabytes + "0" + lists, many_dicts}) {
+        const auto begin = std::chrono::steady_clock::now();
+        CHECK(read(torch_zip(body)).find("holds no tensors") != std::string::npos);
+        CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < 2.0);
+    }
+}
+
 TEST_CASE("hostile: tensors and arrays that do not fit their bytes") {
     const std::int64_t huge = std::int64_t(1) << 62;
     check_refused({
@@ -200,7 +221,8 @@ TEST_CASE("hostile: zip archives that say two things") {
         {"local header gone", patched(good, local, "XX"), "no local header"},
         {"data changed", patched(good, local + 30 + 14 + 3, "\x7F"), "checksum"},
         {"pickle changed", patched(good, 30 + 16 + 9, "z"), "checksum"},
-        {"overlap", patched(good, second + 42, std::string(4, '\0')), "another in its local header"},
+        {"overlap", patched(good, second + 42, std::string(4, '\0')), "overlap"},
+        {"larger than its place", patched(patched(good, second + 20, "\xFF"), second + 24, "\xFF"), "overlap"},
         {"two of one name", zip({{"archive/data.pkl", program("}")}, {"archive/data.pkl", program("}")}}), "two zip entries named"},
         {"two roots", zip({{"a/data.pkl", program("}")}, {"b/data.pkl", program("}")}}), "two checkpoints"},
         {"zero byte in a name", zip({{"archive/data.pkl\0x"s, program("}")}}), "zero byte"},

@@ -1,6 +1,7 @@
 #pragma once
 // From pickled values to groups of tensors and flat metadata.
 #include <charconv>
+#include <string_view>
 #include <unordered_map>
 
 #include <regulus/core/json.hpp>
@@ -33,10 +34,15 @@ public:
         if (root.kind != PickleKind::dict) refuse(out_.path, "holds no dict of tensors, but a single value or a list");
         add_arrays();
         add_group("", root);
+        std::unordered_map<std::string_view, std::size_t> last;  // as in Python, the last value of a key counts
+        for (std::size_t i = 0; i + 1 < root.items.size(); i += 2) {
+            if (is_key(root.items[i])) last[pickle_[root.items[i]].text] = i;
+        }
         for (std::size_t i = 0; i + 1 < root.items.size(); i += 2) {
             const PickleNode& value = pickle_[root.items[i + 1]];
             std::string name;
-            if (value.kind == PickleKind::dict && text_of(pickle_[root.items[i]], name) && pickle_.find(root, name) == &value) add_group(name, value);
+            if (value.kind != PickleKind::dict || !is_key(root.items[i]) || last[pickle_[root.items[i]].text] != i) continue;
+            if (text_of(pickle_[root.items[i]], name)) add_group(name, value);
         }
         add_metadata("", root, 0);
         out_.unknown_globals.assign(pickle_.unknown_globals.begin(), pickle_.unknown_globals.end());
@@ -44,6 +50,12 @@ public:
     }
 
 private:
+    // Keys of groups and metadata are short; a long text, named again and again through the memo, would cost time without end.
+    bool is_key(std::uint32_t handle) const {
+        const PickleNode& key = pickle_[handle];
+        return (key.kind == PickleKind::text || key.kind == PickleKind::bytes) && key.text.size() <= 1024;
+    }
+
     std::string class_of(const PickleNode& object) const {
         const PickleNode& callable = pickle_[object.items[0]];
         return callable.kind == PickleKind::global ? std::string(callable.text) + "." + std::string(pickle_[callable.items[0]].text) : "an unnamed object";
@@ -53,7 +65,7 @@ private:
         for (std::size_t i = 0; i + 1 < root.items.size(); i += 2) {
             std::string name;
             const PickleNode& value = pickle_[root.items[i + 1]];
-            if (value.kind != PickleKind::object || !text_of(pickle_[root.items[i]], name)) continue;
+            if (value.kind != PickleKind::object || !is_key(root.items[i]) || !text_of(pickle_[root.items[i]], name)) continue;
             if (name == "model" || name == "ema" || name == "state_dict" || name == "net") {
                 refuse(out_.path, "\"" + name + "\" is a pickled module (" + class_of(value) + "), not a state dict: save model.state_dict() with the program that wrote it");
             }
@@ -120,7 +132,7 @@ private:
     }
 
     // A scalar as bare text (top) or JSON (inside a list). False for everything else.
-    bool scalar_text(const PickleNode& value, bool json, std::string& out) const {
+    bool scalar_text(const PickleNode& value, bool json, std::string& out) {
         switch (value.kind) {
             case PickleKind::none: out = "null"; return true;
             case PickleKind::boolean: out = value.integer != 0 ? "true" : "false"; return true;
@@ -131,7 +143,8 @@ private:
                 return true;
             }
             case PickleKind::text: case PickleKind::bytes:
-                if (!text_of(value, out)) return false;
+                metadata_bytes_ += value.text.size();  // counted also when it is dropped later
+                if (metadata_bytes_ > max_metadata_bytes || !text_of(value, out)) return false;
                 if (json) out = json_quote(out);
                 return true;
             default: return false;
@@ -142,7 +155,7 @@ private:
     bool list_text(const PickleNode& list, int depth, std::string& out) {
         out = "[";
         for (const std::uint32_t item : list.items) {
-            if (++looked_at_ > 10 * max_metadata_values || out.size() > max_metadata_bytes) return false;
+            if (++looked_at_ > 10 * max_metadata_values || metadata_bytes_ > max_metadata_bytes) return false;
             std::string text;
             const PickleNode& value = pickle_[item];
             const bool nested = value.kind == PickleKind::list || value.kind == PickleKind::tuple;
@@ -159,7 +172,7 @@ private:
             if (++looked_at_ > 10 * max_metadata_values || out_.metadata.size() >= max_metadata_values || metadata_bytes_ > max_metadata_bytes) return;
             const PickleNode& value = pickle_[dict.items[i + 1]];
             std::string key, text;
-            if (!text_of(pickle_[dict.items[i]], key) || key.size() > 1024) continue;
+            if (!is_key(dict.items[i]) || !text_of(pickle_[dict.items[i]], key)) continue;
             key = prefix + key;
             if (value.kind == PickleKind::dict) {
                 if (depth < 2) add_metadata(key + ".", value, depth + 1);
@@ -167,8 +180,7 @@ private:
             }
             const bool list = value.kind == PickleKind::list || value.kind == PickleKind::tuple;
             if (!(list ? list_text(value, 0, text) : scalar_text(value, false, text))) continue;
-            metadata_bytes_ += key.size() + text.size();
-            if (metadata_bytes_ > max_metadata_bytes) return;
+            metadata_bytes_ += key.size();
             out_.metadata.emplace_back(std::move(key), std::move(text));
         }
     }

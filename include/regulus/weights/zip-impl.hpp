@@ -19,7 +19,6 @@ public:
         std::uint64_t at = directory_;
         for (std::uint64_t i = 0; i < count_; ++i) result.push_back(central_entry(at));
         if (at != directory_ + directory_size_) fail(at, "the zip directory is longer than its entries");
-        for (ZipEntry& entry : result) check_local_header(entry);
         check_layout(result);
         return result;
     }
@@ -120,13 +119,15 @@ private:
         return entry;
     }
 
-    void check_local_header(ZipEntry& entry) const {
+    // The entry ends at `limit` at the latest, where `next` begins.
+    void check_local_header(ZipEntry& entry, std::uint64_t limit, const std::string& next) const {
         const std::string who = "the zip entry \"" + entry.name + "\"";
         const std::uint64_t at = entry.header;
         if (!lies_within(at, 30, directory_) || !signature(at, 0x04034B50)) fail(at, who + " has no local header where the directory says");
         const std::uint64_t name = number<std::uint16_t>(at + 26);
         const std::uint64_t extra = number<std::uint16_t>(at + 28);
-        if (!lies_within(at + 30, name + extra, directory_)) fail(at, who + " lies outside the file");
+        entry.data = at + 30 + name + extra;
+        if (!lies_within(entry.data, entry.packed, limit)) fail(at, who + " reaches into " + next + ": the two overlap");
         const bool same_name = name == entry.name.size() && std::memcmp(bytes_ + at + 30, entry.name.data(), name) == 0;
         const std::uint16_t flags = number<std::uint16_t>(at + 6);
         const bool same_method = number<std::uint16_t>(at + 8) == (entry.deflated ? 8 : 0);
@@ -139,22 +140,22 @@ private:
         const bool follows = (flags & 8) != 0;  // sizes and checksum stand behind the data; the header may leave them out
         const bool same_size = (size == entry.size || (follows && size == 0)) && (packed == entry.packed || (follows && packed == 0));
         if (!same_size || (crc != entry.crc && !(follows && crc == 0))) fail(at, who + " has another size or checksum in its local header than in the directory");
-        entry.data = at + 30 + name + extra;
-        if (!lies_within(entry.data, entry.packed, directory_)) fail(at, who + " lies outside the file");
     }
 
-    void check_layout(const std::vector<ZipEntry>& entries) const {
-        std::vector<const ZipEntry*> order;
+    // Names differ and entries do not overlap; local headers are read only where they cannot lie over another's.
+    void check_layout(std::vector<ZipEntry>& entries) const {
+        std::vector<ZipEntry*> order;
         order.reserve(entries.size());
-        for (const ZipEntry& entry : entries) order.push_back(&entry);
-        std::sort(order.begin(), order.end(), [](const ZipEntry* a, const ZipEntry* b) { return a->header < b->header; });
-        if (!order.empty() && order[0]->header != 0) fail(0, "bytes before the first zip entry");
-        for (std::size_t i = 1; i < order.size(); ++i) {
-            if (order[i - 1]->data + order[i - 1]->packed > order[i]->header) fail(order[i]->header, "the zip entries \"" + order[i - 1]->name + "\" and \"" + order[i]->name + "\" overlap");
-        }
+        for (ZipEntry& entry : entries) order.push_back(&entry);
         std::sort(order.begin(), order.end(), [](const ZipEntry* a, const ZipEntry* b) { return a->name < b->name; });
         for (std::size_t i = 1; i < order.size(); ++i) {
             if (order[i - 1]->name == order[i]->name) fail(order[i]->header, "two zip entries named \"" + order[i]->name + "\"");
+        }
+        std::sort(order.begin(), order.end(), [](const ZipEntry* a, const ZipEntry* b) { return a->header < b->header; });
+        if (!order.empty() && order[0]->header != 0) fail(0, "bytes before the first zip entry");
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            const bool last = i + 1 == order.size();
+            check_local_header(*order[i], last ? directory_ : std::min(order[i + 1]->header, directory_), last ? "the zip directory" : "the entry \"" + order[i + 1]->name + "\"");
         }
     }
 
