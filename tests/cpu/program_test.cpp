@@ -124,6 +124,15 @@ TEST_CASE("cpu program: wrong weights are listed, all of them") {
                          WeightError);
 }
 
+TEST_CASE("cpu program: a checkpoint may hold what the outputs do not need, and must hold all that was recorded") {
+    Graph graph = recorded<TinyClassifier>();
+    const Weights weights = random_weights(graph);
+    graph.outputs = {{"C", graph.find_label("s2")}};  // stages 3 and 4 and the classifier are dead now
+    const std::vector<Tensor> inputs = random_inputs(graph, {1, 33, 47});
+    CHECK(relative_difference(run_on(CpuBackend{}, graph, weights, inputs)["C"], run_on(ReferenceBackend{}, graph, weights, inputs)["C"]) <= 1e-4);
+    CHECK_THROWS_AS(compile(CpuBackend{}, graph, Weights{}), WeightError);
+}
+
 TEST_CASE("cpu program: an output that no value is labelled for is refused") {
     const Graph graph = recorded<TinyClassifier>();
     CHECK_THROWS_WITH_AS(compile(CpuBackend{}, graph, random_weights(graph), {.extra_outputs = {"C9"}}), "outputs: \"classifier\" has no value labelled \"C9\"", ArgumentError);
