@@ -20,6 +20,23 @@ struct BlindMaskRcnn : MaskRcnn<RegNet<regnetx_200mf>, 16, 5, small_sizes> {
     static constexpr RcnnSettings settings{.anchor_scale = 3, .finest_scale = 14, .score_threshold = 1.f};
 };
 
+/// Random weights with which a detector finds something: residual branches are damped, as trained ones are, and the last layers
+/// give logits and deltas of a few units at most.
+inline Weights detector_weights(const Graph& graph, std::uint64_t seed) {
+    const Weights random = random_weights(graph, seed);
+    Weights weights;
+    for (const Weights::Entry& entry : random.entries()) {
+        const auto ends_with = [&](const std::string& end) { return entry.name.size() >= end.size() && entry.name.compare(entry.name.size() - end.size(), end.size(), end) == 0; };
+        float factor = 1;
+        if (ends_with(".c.norm.weight")) factor = 0.2f;
+        if (ends_with(".logits.weight") || ends_with(".deltas.weight")) factor = 0.02f;
+        Tensor tensor = entry.tensor.clone();
+        for (std::int64_t i = 0; i < tensor.numel(); ++i) tensor.data<float>()[i] *= factor;
+        weights.add(entry.name, std::move(tensor));
+    }
+    return weights;
+}
+
 /// `steps` random nodes over maps of eight channels; the last value and a random earlier one are outputs.
 inline Graph random_graph(std::uint64_t seed, int steps) {
     RandomNumbers numbers(seed);

@@ -145,7 +145,7 @@ TEST_CASE("run: threads share a program, each with its own context") {
     const Graph graph = recorded<SmallMaskRcnn>();
     CompileOptions options;
     options.threads = 1;
-    const Program program(ReferenceBackend{}, graph, random_weights(graph, 3), options);
+    const Program program(ReferenceBackend{}, graph, detector_weights(graph, 3), options);
     std::vector<Outputs> results(4);
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < results.size(); ++i) {

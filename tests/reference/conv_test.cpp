@@ -58,7 +58,7 @@ Graph conv_graph(const ops::Conv2d& op) {
 }  // namespace
 
 TEST_CASE("conv2d: equals its definition over kernels, strides, paddings, dilations, groups, odd sizes and one pixel") {
-    Numbers numbers(11);
+    RandomNumbers numbers(11);
     for (int round = 0; round < 60; ++round) {
         ops::Conv2d op;
         op.groups = 1 + numbers.below(3);

@@ -17,10 +17,10 @@
 
 namespace regulus::testing {
 
-/// Numbers in [0, 1), the same on every machine.
-class Numbers {
+/// RandomNumbers in [0, 1), the same on every machine.
+class RandomNumbers {
 public:
-    explicit Numbers(std::uint64_t seed) : state_(seed * 2654435761u + 88172645463325252u) {}
+    explicit RandomNumbers(std::uint64_t seed) : state_(seed * 2654435761u + 88172645463325252u) {}
     double next() {
         state_ = state_ * 6364136223846793005u + 1442695040888963407u;
         return double(state_ >> 11) / 9007199254740992.0;
@@ -33,7 +33,7 @@ private:
 };
 
 inline Tensor random_tensor(const Shape& shape, std::uint64_t seed, double low = -1, double high = 1) {
-    Numbers numbers(seed);
+    RandomNumbers numbers(seed);
     Tensor tensor(shape, DType::f32);
     for (std::int64_t i = 0; i < tensor.numel(); ++i) tensor.data<float>()[i] = numbers.between(low, high);
     return tensor;
