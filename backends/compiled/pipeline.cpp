@@ -1,4 +1,4 @@
-// The definitions of include/regulus/pipeline/.
+// The definitions of include/regulus/ itself.
 #include <regulus/pipeline/any_detector-impl.hpp>
 #include <regulus/pipeline/detection-impl.hpp>
 #include <regulus/pipeline/draw-impl.hpp>
