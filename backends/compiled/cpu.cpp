@@ -1,8 +1,10 @@
 // The definitions of backends/cpu/.
 #include <regulus/cpu/cpu-impl.hpp>
+#include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
 #include <regulus/cpu/maps-impl.hpp>
 #include <regulus/cpu/onednn-impl.hpp>
 #include <regulus/cpu/plan-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
+#include <regulus/cpu/refine-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>

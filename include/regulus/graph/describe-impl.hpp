@@ -61,6 +61,15 @@ struct Describer {
         if (op.residual && !(need_rank(node, in, 1, 4) == dst)) wrong_shape(node, "a residual of shape " + to_string(dst), in[1]);
         return {dst};
     }
+    std::vector<Shape> operator()(const ops::DeformConv2d& op) const {
+        const Shape dst = (*this)(op.conv)[0];
+        const Shape offsets{dst[0], op.offset_channels(), dst[2], dst[3]};
+        if (!(need_rank(node, in, 1, 4) == offsets)) wrong_shape(node, "offsets of shape " + to_string(offsets), in[1]);
+        if (op.conv.residual || op.deform_groups < 1 || op.conv.in_channels % op.deform_groups != 0) {
+            throw ShapeError("shape of \"" + node.name + "\": a deformable convolution takes no residual, and its channels must be a multiple of its deform groups");
+        }
+        return {dst};
+    }
     std::vector<Shape> operator()(const ops::ConvTranspose2d& op) const {
         const Shape& src = need_rank(node, in, 0, 4);
         if (src[1] != op.in_channels) wrong_shape(node, std::to_string(op.in_channels) + " channels", src);
@@ -76,6 +85,12 @@ struct Describer {
     std::vector<Shape> operator()(const ops::Add&) const {
         if (!(in.at(0) == in.at(1))) wrong_shape(node, "two equal shapes, the left one " + to_string(in[0]), in[1]);
         return {in[0]};
+    }
+    std::vector<Shape> operator()(const ops::Average&) const {
+        for (const Shape& shape : in) {
+            if (!(shape == in[0])) wrong_shape(node, "equal shapes, the first one " + to_string(in[0]), shape);
+        }
+        return {in.at(0)};
     }
     std::vector<Shape> operator()(const ops::Pool2d& op) const {
         const Shape& src = need_rank(node, in, 0, 4);
@@ -108,7 +123,8 @@ struct Describer {
     std::vector<Shape> operator()(const ops::Softmax&) const { return {in.at(0)}; }
     std::vector<Shape> operator()(const ops::TopK& op) const {
         const Shape& src = need_rank(node, in, 0, 4);
-        const std::int64_t k = std::min<std::int64_t>(op.limit, src[1] * src[2] * src[3]);
+        if (op.classes < 1 || src[1] % op.classes != 0) wrong_shape(node, "a multiple of " + std::to_string(op.classes) + " channels", src);
+        const std::int64_t k = std::min<std::int64_t>(op.limit, src[1] / op.classes * src[2] * src[3]) * op.classes;
         return {Shape{src[0], k}, Shape{src[0], k}, Shape{src[0]}};
     }
     std::vector<Shape> operator()(const ops::DecodeAnchors& op) const {
@@ -136,6 +152,18 @@ struct Describer {
         const std::int64_t k = n == 0 ? 0 : probabilities[0] / n * op.classes;
         return {Shape{n, k, 4}, Shape{n, k}, Shape{n, k}, Shape{n}};
     }
+    std::vector<Shape> operator()(const ops::RefineBoxes&) const {
+        const Shape& boxes = need_rank(node, in, 0, 2);
+        if (!(need_rank(node, in, 1, 2) == boxes)) wrong_shape(node, "four deltas a row, " + to_string(boxes), in[1]);
+        need_rank(node, in, 2, 1);
+        need_rank(node, in, 3, 2);
+        return {boxes};
+    }
+    std::vector<Shape> operator()(const ops::ScaleBoxes&) const {
+        need_rank(node, in, 1, 1);
+        need_rank(node, in, 2, 2);
+        return {need_rank(node, in, 0, 2)};
+    }
     std::vector<Shape> operator()(const ops::SelectChannel&) const {
         const Shape& src = need_rank(node, in, 0, 4);
         return {Shape{src[0], src[2], src[3]}};
@@ -161,6 +189,10 @@ struct Kind {
     const char* operator()(const ops::RoiAlign&) const { return "roi_align"; }
     const char* operator()(const ops::ClassCandidates&) const { return "class_candidates"; }
     const char* operator()(const ops::SelectChannel&) const { return "select_channel"; }
+    const char* operator()(const ops::DeformConv2d&) const { return "deform_conv2d"; }
+    const char* operator()(const ops::Average&) const { return "average"; }
+    const char* operator()(const ops::RefineBoxes&) const { return "refine_boxes"; }
+    const char* operator()(const ops::ScaleBoxes&) const { return "scale_boxes"; }
 };
 
 struct Sentence {
@@ -188,7 +220,18 @@ struct Sentence {
     std::string operator()(const ops::Resize& op) const { return op.adds ? "nearest resize, added to the finer map" : "nearest resize"; }
     std::string operator()(const ops::Linear& op) const { return "linear, " + arrow(op.in_features, op.out_features) + suffix(op.activation); }
     std::string operator()(const ops::Softmax&) const { return "softmax over the last axis"; }
-    std::string operator()(const ops::TopK& op) const { return "the best " + std::to_string(op.limit) + " scores" + (op.threshold > 0 ? " above " + number(op.threshold) : ""); }
+    std::string operator()(const ops::DeformConv2d& op) const {
+        std::string text = (op.modulated ? "modulated deformable " : "deformable ") + (*this)(op.conv);
+        const std::string groups = op.deform_groups == 1 ? "" : ", " + std::to_string(op.deform_groups) + " deform groups";
+        return text.insert(text.size() - std::string(suffix(op.conv.activation)).size(), groups);
+    }
+    std::string operator()(const ops::Average&) const { return "mean of the inputs"; }
+    std::string operator()(const ops::RefineBoxes&) const { return "regions moved by their deltas"; }
+    std::string operator()(const ops::ScaleBoxes&) const { return "boxes from original to network pixels"; }
+    std::string operator()(const ops::TopK& op) const {
+        if (op.classes > 1) return "all classes above " + number(op.threshold) + " of the best " + std::to_string(op.limit) + " anchors";
+        return "the best " + std::to_string(op.limit) + " scores" + (op.threshold > 0 ? " above " + number(op.threshold) : "");
+    }
     std::string operator()(const ops::DecodeAnchors& op) const { return "boxes of the chosen anchors, " + std::to_string(op.anchors.size()) + " a cell at stride " + std::to_string(op.stride); }
     std::string operator()(const ops::Nms& op) const {
         return "non-maximum suppression over " + std::to_string(op.lists) + (op.lists == 1 ? " list" : " lists") + ", IoU " + number(op.iou_threshold) + ", at most " + std::to_string(op.limit);
@@ -235,6 +278,8 @@ REGULUS_INLINE Cost cost_of(const Graph& graph, const Node& node, const std::vec
     for (const Parameter& parameter : node.parameters) cost.parameters += parameter.shape.numel();
     if (const auto* conv = std::get_if<ops::Conv2d>(&node.operation)) {
         cost.macs = shapes[std::size_t(node.outputs[0])].numel() * (conv->in_channels / conv->groups) * conv->kernel * conv->kernel;
+    } else if (const auto* deform = std::get_if<ops::DeformConv2d>(&node.operation)) {
+        cost.macs = shapes[std::size_t(node.outputs[0])].numel() * (deform->conv.in_channels / deform->conv.groups) * deform->conv.kernel * deform->conv.kernel;
     } else if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&node.operation)) {
         cost.macs = shapes[std::size_t(node.inputs[0])].numel() * deconv->out_channels * deconv->kernel * deconv->kernel;
     } else if (const auto* linear = std::get_if<ops::Linear>(&node.operation)) {

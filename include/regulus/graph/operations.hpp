@@ -47,6 +47,20 @@ struct Conv2d {
     Activation activation = Activation::none;
 };
 
+/// Convolution whose taps read where offsets point: tap k = ky * kernel + kx of deform group g reads `src`, bilinearly, (dy, dx) away from its place
+/// in the window. Deform groups share the input channels equally; the convolution's own groups are independent of them.
+///     src map, offsets map [n, offset_channels(), h', w']  ->  dst as Conv2d's
+/// Offset channel 2 (g K + k) is dy, the next one dx (K taps). When modulated, channel 2 G K + g K + k follows, the logit of a factor on the tap's
+/// value. Outside the map, and where offsets are not finite, taps read zero.
+/// Source: Dai et al., Deformable Convolutional Networks, ICCV 2017 (v1); Zhu et al., Deformable ConvNets v2, CVPR 2019 (modulated).
+struct DeformConv2d {
+    Conv2d conv;  // without a residual
+    int deform_groups = 1;
+    bool modulated = true;
+
+    constexpr int offset_channels() const { return (modulated ? 3 : 2) * deform_groups * conv.kernel * conv.kernel; }
+};
+
 /// Transposed convolution, weight [in, out, kernel, kernel]: h' = (h - 1) * stride + kernel - 2 * padding.
 struct ConvTranspose2d {
     int in_channels = 0;
@@ -74,6 +88,9 @@ struct Activate {
 struct Add {
     Activation activation = Activation::none;
 };
+
+/// Elementwise mean of all inputs, which have equal shapes.
+struct Average {};
 
 /// Pooling over square windows; the maximum ignores padding, the average counts it not.
 struct Pool2d {
@@ -113,9 +130,12 @@ struct Softmax {};
 ///     src map [n, anchors * classes, h, w] (logits)  ->  scores [n, k], index [n, k] int32, count [n] int32
 /// k = min(limit, anchors * classes * h * w). The score is sigmoid(logit); entries must exceed `threshold`. Order: falling
 /// score, then rising index. The index counts (y, x, channel), channel fastest.
+/// With classes > 1 the limit counts anchors, groups of that many channels: those with the best class stay, whatever their score, and give all
+/// their entries above the threshold; k = min(limit, anchors * h * w) * classes, ordered by anchor, then class (mmdetection 2's RetinaNet).
 struct TopK {
     int limit = 1000;
     float threshold = -std::numeric_limits<float>::infinity();
+    int classes = 1;
 };
 
 /// How deltas (dx, dy, dw, dh) become boxes: centre + d * std * size, size * exp(d * std), dw and dh clamped.
@@ -182,6 +202,16 @@ struct ClassCandidates {
     bool rescale = false;
 };
 
+/// Regions moved by their deltas, as a cascade hands them to its next stage. Rows stay where they are, empty boxes too.
+///     boxes rows [r, 4], deltas rows [r, 4], count [n], image_info  ->  boxes rows [r, 4], network pixels
+struct RefineBoxes {
+    BoxCoder coder;
+};
+
+/// From pixels of the original picture to network pixels.
+///     boxes rows [r, 4], count [n], image_info  ->  boxes rows [r, 4]
+struct ScaleBoxes {};
+
 /// For each row the channel that its label names: rows [r, c, h, w], labels [r] -> activation(rows [r, h, w]).
 struct SelectChannel {
     Activation activation = Activation::sigmoid;
@@ -193,6 +223,7 @@ struct SelectChannel {
 /// kernel with its tests; then the fast kernels.
 using Operation = std::variant<ops::Input, ops::Conv2d, ops::ConvTranspose2d, ops::BatchNorm, ops::Activate, ops::Add, ops::Pool2d,
                                ops::GlobalAveragePool, ops::ScaleChannels, ops::Resize, ops::Linear, ops::Softmax, ops::TopK,
-                               ops::DecodeAnchors, ops::Nms, ops::RoiAlign, ops::ClassCandidates, ops::SelectChannel>;
+                               ops::DecodeAnchors, ops::Nms, ops::RoiAlign, ops::ClassCandidates, ops::SelectChannel,
+                               ops::DeformConv2d, ops::Average, ops::RefineBoxes, ops::ScaleBoxes>;
 
 }  // namespace regulus

@@ -50,8 +50,14 @@ inline Graph drop_empty(Graph graph) {
     return without_nodes(std::move(graph), [](const Node& node) { return node.outputs.empty(); });
 }
 
+/// The convolution that a node is or holds; null for others.
+inline ops::Conv2d* convolution_of(Operation& operation) {
+    if (auto* deform = std::get_if<ops::DeformConv2d>(&operation)) return &deform->conv;
+    return std::get_if<ops::Conv2d>(&operation);
+}
+
 inline Activation* activation_of(Operation& operation) {
-    if (auto* conv = std::get_if<ops::Conv2d>(&operation)) return &conv->activation;
+    if (ops::Conv2d* conv = convolution_of(operation)) return &conv->activation;
     if (auto* deconv = std::get_if<ops::ConvTranspose2d>(&operation)) return &deconv->activation;
     if (auto* linear = std::get_if<ops::Linear>(&operation)) return &linear->activation;
     if (auto* norm = std::get_if<ops::BatchNorm>(&operation)) return &norm->activation;
@@ -78,7 +84,7 @@ REGULUS_INLINE Graph fold_batch_norm(Graph graph) {
         if (norm == nullptr || !uses.only_link(node.inputs[0])) continue;
         const NodeId producer = graph.values[std::size_t(node.inputs[0])].producer;
         Node& before = graph.nodes[std::size_t(producer)];
-        auto* conv = std::get_if<ops::Conv2d>(&before.operation);
+        ops::Conv2d* conv = detail::convolution_of(before.operation);
         if (conv == nullptr || conv->norm || conv->residual || conv->activation != Activation::none) continue;
         conv->norm = true;
         conv->norm_eps = norm->eps;

@@ -27,6 +27,12 @@ REGULUS_INLINE ValueId conv2d(const Scope& scope, ops::Conv2d op, ValueId src) {
     return detail::single(scope, op, {src}, std::move(parameters));
 }
 
+REGULUS_INLINE ValueId deform_conv2d(const Scope& scope, const ops::DeformConv2d& op, ValueId src, ValueId offsets) {
+    std::vector<Parameter> parameters{{scope.name() + ".weight", Shape{op.conv.out_channels, op.conv.in_channels / op.conv.groups, op.conv.kernel, op.conv.kernel}}};
+    if (op.conv.bias) parameters.push_back({scope.name() + ".bias", Shape{op.conv.out_channels}});
+    return detail::single(scope, op, {src, offsets}, std::move(parameters));
+}
+
 REGULUS_INLINE ValueId conv_transpose2d(const Scope& scope, ops::ConvTranspose2d op, ValueId src) {
     std::vector<Parameter> parameters{{scope.name() + ".weight", Shape{op.in_channels, op.out_channels, op.kernel, op.kernel}}};
     if (op.bias) parameters.push_back({scope.name() + ".bias", Shape{op.out_channels}});
@@ -47,6 +53,7 @@ REGULUS_INLINE ValueId linear(const Scope& scope, ops::Linear op, ValueId src) {
 
 REGULUS_INLINE ValueId activate(const Scope& scope, Activation activation, ValueId src) { return detail::single(scope, ops::Activate{activation}, {src}); }
 REGULUS_INLINE ValueId add(const Scope& scope, ValueId left, ValueId right) { return detail::single(scope, ops::Add{}, {left, right}); }
+REGULUS_INLINE ValueId average(const Scope& scope, const std::vector<ValueId>& sources) { return detail::single(scope, ops::Average{}, sources); }
 REGULUS_INLINE ValueId pool2d(const Scope& scope, ops::Pool2d op, ValueId src) { return detail::single(scope, op, {src}); }
 REGULUS_INLINE ValueId global_average_pool(const Scope& scope, ValueId src) { return detail::single(scope, ops::GlobalAveragePool{}, {src}); }
 REGULUS_INLINE ValueId scale_channels(const Scope& scope, ValueId src, ValueId gate) { return detail::single(scope, ops::ScaleChannels{}, {src, gate}); }
@@ -93,6 +100,12 @@ REGULUS_INLINE ValueId roi_align(const Scope& scope, ops::RoiAlign op, const std
     const NodeId node = graph.add_node(std::move(op), scope.name(), std::move(inputs), {Value{-1, DType::f32, count, true, {}}});
     return graph.nodes[std::size_t(node)].outputs.front();
 }
+
+REGULUS_INLINE ValueId refine_boxes(const Scope& scope, const ops::BoxCoder& coder, ValueId boxes, ValueId deltas, ValueId count, ValueId info) {
+    return detail::single(scope, ops::RefineBoxes{coder}, {boxes, deltas, count, info});
+}
+
+REGULUS_INLINE ValueId scale_boxes(const Scope& scope, ValueId boxes, ValueId count, ValueId info) { return detail::single(scope, ops::ScaleBoxes{}, {boxes, count, info}); }
 
 REGULUS_INLINE ValueId select_channel(const Scope& scope, Activation activation, ValueId src, ValueId labels) {
     return detail::single(scope, ops::SelectChannel{activation}, {src, labels});

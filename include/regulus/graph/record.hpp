@@ -8,6 +8,7 @@ namespace regulus::record {
 
 /// Parameters: NAME.weight, NAME.bias when op.bias.
 ValueId conv2d(const Scope& scope, ops::Conv2d op, ValueId src);
+ValueId deform_conv2d(const Scope& scope, const ops::DeformConv2d& op, ValueId src, ValueId offsets);
 ValueId conv_transpose2d(const Scope& scope, ops::ConvTranspose2d op, ValueId src);
 /// Parameters: NAME.weight, NAME.bias, NAME.running_mean, NAME.running_var.
 ValueId batch_norm(const Scope& scope, ops::BatchNorm op, ValueId src);
@@ -16,6 +17,7 @@ ValueId linear(const Scope& scope, ops::Linear op, ValueId src);
 
 ValueId activate(const Scope& scope, Activation activation, ValueId src);
 ValueId add(const Scope& scope, ValueId left, ValueId right);
+ValueId average(const Scope& scope, const std::vector<ValueId>& sources);
 ValueId pool2d(const Scope& scope, ops::Pool2d op, ValueId src);
 ValueId global_average_pool(const Scope& scope, ValueId src);
 ValueId scale_channels(const Scope& scope, ValueId src, ValueId gate);
@@ -29,6 +31,8 @@ Candidates class_candidates(const Scope& scope, ops::ClassCandidates op, ValueId
 /// Outputs of Nms: boxes, scores, labels, count.
 std::vector<ValueId> nms(const Scope& scope, ops::Nms op, const std::vector<Candidates>& lists);
 ValueId roi_align(const Scope& scope, ops::RoiAlign op, const std::vector<ValueId>& maps, ValueId boxes, ValueId count);
+ValueId refine_boxes(const Scope& scope, const ops::BoxCoder& coder, ValueId boxes, ValueId deltas, ValueId count, ValueId info);
+ValueId scale_boxes(const Scope& scope, ValueId boxes, ValueId count, ValueId info);
 ValueId select_channel(const Scope& scope, Activation activation, ValueId src, ValueId labels);
 
 /// The image and image_info inputs; records them as the graph's inputs.

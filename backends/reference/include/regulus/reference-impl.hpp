@@ -9,9 +9,11 @@
 #include <regulus/graph/passes.hpp>
 #include <regulus/reference.hpp>
 #include <regulus/reference/conv.hpp>
+#include <regulus/reference/deform_conv.hpp>
 #include <regulus/reference/linear_softmax.hpp>
 #include <regulus/reference/pool_resize.hpp>
 #include <regulus/reference/proposals.hpp>
+#include <regulus/reference/refine.hpp>
 #include <regulus/reference/roi_align.hpp>
 #include <regulus/reference/select.hpp>
 
@@ -98,11 +100,12 @@ struct Scratch {
         const Shape& dst = shapes[std::size_t(node.outputs[0])];
         return a_thread(conv_scratch(op, dst[2] * dst[3]));
     }
+    std::size_t operator()(const ops::DeformConv2d& op) const { return (*this)(op.conv); }
     std::size_t operator()(const ops::ConvTranspose2d&) const { return a_thread(deconv_channels * in(0)[2] * in(0)[3]); }
     std::size_t operator()(const ops::TopK& op) const {
         const std::int64_t total = in(0)[1] * in(0)[2] * in(0)[3];
         countable(total);
-        return kernels::top_k_scratch(total, op.limit) * sizeof(kernels::Scored<T>);
+        return (op.classes > 1 ? std::size_t(total / op.classes) : kernels::top_k_scratch(total, op.limit)) * sizeof(kernels::Scored<T>);
     }
     std::size_t operator()(const ops::Nms& op) const {
         std::int64_t candidates = 0;
@@ -170,10 +173,19 @@ struct Runner {
         const Norm<T> norm = op.norm ? norm_at(op.bias ? 2 : 1, op.norm_eps) : Norm<T>{};
         conv2d(op, in(0), parameters[0], op.bias ? parameters[1] : nullptr, norm, op.residual ? elements(1) : nullptr, out(), scratch_elements(), threads());
     }
+    void operator()(const ops::DeformConv2d& op) const {
+        const Norm<T> norm = op.conv.norm ? norm_at(op.conv.bias ? 2 : 1, op.conv.norm_eps) : Norm<T>{};
+        deform_conv2d(op, in(0), in(1), parameters[0], op.conv.bias ? parameters[1] : nullptr, norm, out(), scratch_elements(), threads());
+    }
     void operator()(const ops::ConvTranspose2d& op) const { conv_transpose2d(op, in(0), parameters[0], op.bias ? parameters[1] : nullptr, out(), scratch_elements(), threads()); }
     void operator()(const ops::BatchNorm& op) const { batch_norm(op, in(0), norm_at(0, op.eps), out(), threads()); }
     void operator()(const ops::Activate& op) const { activate(op, in(0), out(), threads()); }
     void operator()(const ops::Add& op) const { add(op, in(0), elements(1), out(), threads()); }
+    void operator()(const ops::Average&) const {
+        std::vector<const T*> sources;
+        for (std::size_t i = 0; i < node.inputs.size(); ++i) sources.push_back(elements(i));
+        average(sources, out());
+    }
     void operator()(const ops::Pool2d& op) const { pool2d(op, in(0), out(), threads()); }
     void operator()(const ops::GlobalAveragePool&) const { global_average_pool(in(0), out(), threads()); }
     void operator()(const ops::ScaleChannels&) const { scale_channels(in(0), elements(1), out(), threads()); }
@@ -202,6 +214,8 @@ struct Runner {
     void operator()(const ops::ClassCandidates& op) const {
         class_candidates(op, elements(0), elements(1), elements(2), in_integers(3), elements(4), out(0), out(1).data, out_integers(2), out_integers(3));
     }
+    void operator()(const ops::RefineBoxes& op) const { refine_boxes(op, elements(0), elements(1), in_integers(2), in(2)[0], elements(3), out().data); }
+    void operator()(const ops::ScaleBoxes&) const { scale_boxes(elements(0), in_integers(1), in(1)[0], elements(2), out().data); }
     void operator()(const ops::SelectChannel& op) const { select_channel(op, in(0), in_integers(1), out().data, threads()); }
 };
 

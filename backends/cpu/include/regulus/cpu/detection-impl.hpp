@@ -8,6 +8,7 @@
 #include <regulus/graph/kernels/nms.hpp>
 #include <regulus/graph/kernels/proposals.hpp>
 #include <regulus/graph/kernels/roi_align.hpp>
+#include <regulus/graph/kernels/top_anchors.hpp>
 
 namespace regulus::cpu {
 
@@ -147,24 +148,28 @@ class TopKKernel final : public Kernel {
 public:
     explicit TopKKernel(const NodeContext& context)
         : op_(std::get<ops::TopK>(context.node.operation)), logits_(context.place(context.in(0))), scores_(context.place(context.out(0))), index_(context.place(context.out(1))),
-          count_(context.place(context.out(2))), images_(context.shape(context.in(0))[0]), total_(elements_per_image(context.shape(context.in(0)))), k_(context.shape(context.out(0))[1]) {
-        name = "top_k";
-        reason = "one pass with a rising bar";
+          count_(context.place(context.out(2))), images_(context.shape(context.in(0))[0]), total_(elements_per_image(context.shape(context.in(0)))), channels_(context.shape(context.in(0))[1]), k_(context.shape(context.out(0))[1]) {
+        name = op_.classes > 1 ? "top anchors" : "top_k";
+        reason = op_.classes > 1 ? "the best class decides about an anchor" : "one pass with a rising bar";
     }
     std::size_t scratch_bytes() const override { return std::size_t(images_) * pool() * sizeof(kernels::Scored<float>); }
 
     void run(const Run& run) const override {
         parallel_for(images_, [&](std::int64_t image) {
             auto* scratch_pool = static_cast<kernels::Scored<float>*>(run.at(scratch)) + std::size_t(image) * pool();
-            run.integers(count_)[image] = kernels::top_k(op_, run.floats(logits_) + image * total_, 1, total_, 1, scratch_pool, run.floats(scores_) + image * k_, run.integers(index_) + image * k_);
+            const float* logits = run.floats(logits_) + image * total_;
+            float* scores = run.floats(scores_) + image * k_;
+            std::int32_t* index = run.integers(index_) + image * k_;
+            run.integers(count_)[image] = op_.classes > 1 ? kernels::top_anchors(op_, logits, channels_, total_ / channels_, 1, channels_, scratch_pool, scores, index)
+                                                          : kernels::top_k(op_, logits, 1, total_, 1, scratch_pool, scores, index);
         });
     }
 
 private:
-    std::size_t pool() const { return kernels::top_k_scratch(total_, op_.limit); }
+    std::size_t pool() const { return op_.classes > 1 ? std::size_t(total_ / op_.classes) : kernels::top_k_scratch(total_, op_.limit); }
     ops::TopK op_;
     Place logits_, scores_, index_, count_;
-    std::int64_t images_, total_, k_;
+    std::int64_t images_, total_, channels_, k_;
 };
 
 inline std::unique_ptr<Kernel> make_decode_anchors(const NodeContext& context) {

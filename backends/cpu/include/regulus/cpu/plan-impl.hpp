@@ -3,8 +3,10 @@
 #include <chrono>
 #include <cstring>
 
+#include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
+#include <regulus/cpu/refine-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>
 #include <regulus/graph/memory_plan.hpp>
 #include <regulus/graph/program.hpp>
@@ -40,9 +42,15 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     } catch (const dnnl::error& error) {
         throw BackendError("cpu: oneDNN has no kernel for \"" + context.node.name + "\" (" + describe(operation) + "): " + error.what());
     }
+    if (const auto* deform = std::get_if<ops::DeformConv2d>(&operation)) {
+        auto weights = compiled.store.get<DeformConvWeights>(parameter_key(context.node) + "deform_conv",
+                                                             [&] { return DeformConvWeights::make(deform->conv, folded_parameters(deform->conv, context.bound), deform_conv_functions()); });
+        return std::make_unique<DeformConvKernel>(context, std::move(weights), compiled.threads);
+    }
     if (std::holds_alternative<ops::BatchNorm>(operation)) return make_batch_norm(context);
     if (std::holds_alternative<ops::Activate>(operation)) return make_activate(context);
     if (std::holds_alternative<ops::Add>(operation)) return make_add(context);
+    if (std::holds_alternative<ops::Average>(operation)) return make_average(context);
     if (std::holds_alternative<ops::Pool2d>(operation)) return make_pool(context);
     if (std::holds_alternative<ops::GlobalAveragePool>(operation)) return make_global_average(context);
     if (std::holds_alternative<ops::ScaleChannels>(operation)) return make_scale_channels(context);
@@ -53,6 +61,8 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     if (std::holds_alternative<ops::Nms>(operation)) return std::make_unique<NmsKernel>(context);
     if (std::holds_alternative<ops::RoiAlign>(operation)) return std::make_unique<RoiAlignKernel>(context);
     if (std::holds_alternative<ops::ClassCandidates>(operation)) return make_class_candidates(context);
+    if (std::holds_alternative<ops::RefineBoxes>(operation)) return make_refine_boxes(context);
+    if (std::holds_alternative<ops::ScaleBoxes>(operation)) return make_scale_boxes(context);
     if (std::holds_alternative<ops::SelectChannel>(operation)) return make_select_channel(context);
     throw BackendError("cpu: \"" + context.node.name + "\" (" + kind_of(operation) + ") is not supported");
 }

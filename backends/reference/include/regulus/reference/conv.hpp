@@ -71,10 +71,10 @@ void gather_patches(const ops::Conv2d& op, const T* src, std::int64_t height, st
     }
 }
 
+/// What all convolutions are but for their patches, which gather(image, group, first, count, patches) fills as gather_patches does.
 /// `scratch` holds threads * conv_scratch() elements. `bias`, `norm.weight`, `residual` may be null.
-template <class T>
-void conv2d(const ops::Conv2d& op, const View<const T>& src, const T* weight, const T* bias, const Norm<T>& norm, const T* residual, const View<T>& dst, T* scratch, int threads) {
-    const std::int64_t height = src[2], width = src[3];
+template <class T, class Gather>
+void convolve(const ops::Conv2d& op, const T* weight, const T* bias, const Norm<T>& norm, const T* residual, const View<T>& dst, T* scratch, int threads, const Gather& gather) {
     const std::int64_t positions = dst[2] * dst[3];
     const std::int64_t strip = conv_strip(op, positions);
     const std::int64_t strips = (positions + strip - 1) / strip;
@@ -87,7 +87,7 @@ void conv2d(const ops::Conv2d& op, const View<const T>& src, const T* weight, co
         const std::int64_t image = task / strips / op.groups;
         const std::int64_t count = std::min(strip, positions - first);
         T* patches = scratch + thread * conv_scratch(op, positions);
-        gather_patches(op, src.data + (image * op.in_channels + group * in_group) * height * width, height, width, dst[3], first, count, patches);
+        gather(image, group, first, count, patches);
         const std::int64_t offset = (image * op.out_channels + group * out_group) * positions + first;
         for (std::int64_t c = 0; c < out_group; ++c) {
             T* sums = dst.data + offset + c * positions;
@@ -104,6 +104,15 @@ void conv2d(const ops::Conv2d& op, const View<const T>& src, const T* weight, co
                 sums[i] = kernels::activated(op.activation, x);
             }
         }
+    });
+}
+
+template <class T>
+void conv2d(const ops::Conv2d& op, const View<const T>& src, const T* weight, const T* bias, const Norm<T>& norm, const T* residual, const View<T>& dst, T* scratch, int threads) {
+    const std::int64_t height = src[2], width = src[3];
+    const std::int64_t in_group = op.in_channels / op.groups;
+    convolve(op, weight, bias, norm, residual, dst, scratch, threads, [&](std::int64_t image, std::int64_t group, std::int64_t first, std::int64_t count, T* patches) {
+        gather_patches(op, src.data + (image * op.in_channels + group * in_group) * height * width, height, width, dst[3], first, count, patches);
     });
 }
 

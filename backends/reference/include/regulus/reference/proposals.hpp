@@ -5,6 +5,7 @@
 
 #include <regulus/graph/kernels/nms.hpp>
 #include <regulus/graph/kernels/proposals.hpp>
+#include <regulus/graph/kernels/top_anchors.hpp>
 #include <regulus/reference/parallel.hpp>
 
 namespace regulus::reference {
@@ -13,6 +14,11 @@ template <class T>
 void top_k(const ops::TopK& op, const View<const T>& logits, kernels::Scored<T>* pool, const View<T>& scores, std::int32_t* index, std::int32_t* count) {
     const std::int64_t a_map = logits[1] * logits[2] * logits[3];
     for (std::int64_t image = 0; image < logits[0]; ++image) {
+        if (op.classes > 1) {
+            const std::int64_t cells = logits[2] * logits[3];
+            count[image] = kernels::top_anchors(op, logits.data + image * a_map, logits[1], cells, cells, 1, pool, scores.data + image * scores[1], index + image * scores[1]);
+            continue;
+        }
         count[image] = kernels::top_k(op, logits.data + image * a_map, logits[1], logits[2], logits[3], pool, scores.data + image * scores[1], index + image * scores[1]);
     }
 }
