@@ -59,6 +59,11 @@ struct BitMask;
 struct Rle;
 struct Preprocessing;
 
+// pipeline/
+struct Detection;
+class AnyDetector;
+template <class Model> class Detector;
+
 // zoo/
 struct ModelFacts;
 struct ModelSpec;

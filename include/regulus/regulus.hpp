@@ -1,7 +1,7 @@
 #pragma once
 // Everything that a program which describes and runs a network needs, but for a backend: include <regulus/cpu.hpp> or <regulus/reference.hpp> beside it.
-// Not here: drawing (regulus/draw/), checkpoint surgery beyond reading and writing weights, the kernels that backends share, names of other code bases
-// (regulus/converters/).
+// Not here: drawing (regulus/draw/, regulus/pipeline/draw.hpp), COCO's evaluation, checkpoint surgery beyond reading and writing weights, names of other code
+// bases (regulus/converters/).
 
 #include <regulus/core/config.hpp>
 #include <regulus/core/dtype.hpp>
@@ -64,6 +64,10 @@
 #include <regulus/data/resize.hpp>
 #include <regulus/data/rle.hpp>
 #include <regulus/evaluate/coco_results.hpp>
+
+#include <regulus/pipeline/any_detector.hpp>
+#include <regulus/pipeline/detection.hpp>
+#include <regulus/pipeline/detector.hpp>
 
 #include <regulus/pipeline/any_detector.hpp>
 #include <regulus/pipeline/detection.hpp>

@@ -24,6 +24,14 @@ export -f alone
 export flags
 printf '%s\n' "$headers" | xargs -P "$jobs" -I{} bash -c 'alone {}'
 
+# The aim is 4 s of one core for the umbrella header, header-only at -O2; twice that fails on any machine.
+seconds=$({ TIMEFORMAT=%U; time echo '#include <regulus/regulus.hpp>' | g++ -std=c++20 -O2 $flags -c -o /dev/null -x c++ - >&2; } 2>&1 | tail -n 1)
+echo "#include <regulus/regulus.hpp>: $seconds s"
+if awk "BEGIN {exit !($seconds <= 8)}"; then passed=$((passed + 1)); else
+    echo "error: <regulus/regulus.hpp> takes $seconds s to compile"
+    failed=$((failed + 1))
+fi
+
 for root in "${roots[@]}"; do
     [ -d "$root" ] || continue
     while read -r impl; do
