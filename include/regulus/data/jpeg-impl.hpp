@@ -28,7 +28,7 @@ struct JpegErrors {
     jpeg_error_mgr base;
     std::jmp_buf back;
     char message[JMSG_LENGTH_MAX];
-    bool needs_end_mark;  ///< true until the header has shown that the file has one scan
+    bool needs_end_mark;  ///< true until the header has shown one scan in Huffman coding
 };
 
 [[noreturn]] inline void jpeg_fail(j_common_ptr info) {
@@ -93,7 +93,7 @@ public:
         jpeg_mem_src(&info_, bytes_.data(), static_cast<unsigned long>(bytes_.size()));
         jpeg_save_markers(&info_, JPEG_APP0 + 1, 0xFFFF);
         jpeg_read_header(&info_, TRUE);
-        errors_.needs_end_mark = jpeg_has_multiple_scans(&info_) == TRUE;
+        errors_.needs_end_mark = info_.arith_code || jpeg_has_multiple_scans(&info_);  // the arithmetic decoder reads zeros behind the end
         info_.out_color_space = is_cmyk() ? JCS_CMYK : JCS_RGB;
         jpeg_calc_output_dimensions(&info_);
         return true;
@@ -148,8 +148,10 @@ inline Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string&
     if (!decoder.read_header()) fail();
     const std::int64_t height = decoder.info().output_height, width = decoder.info().output_width;
     check_limits(height, width, name, limits);
-    // A Huffman coded block of 64 pixels takes at least one bit: a small file cannot make us take much memory.
-    if (!decoder.info().arith_code && height * width > 65536 + 512 * std::int64_t(bytes.size())) {
+    // A Huffman coded block of 64 pixels takes at least one bit, so a small file cannot make us take much memory. Arithmetic coding has no such
+    // bound; a flat picture takes about 2^14 pixels a byte.
+    const std::int64_t pixels_per_byte = decoder.info().arith_code ? 65536 : 512;
+    if (height * width > 65536 + pixels_per_byte * std::int64_t(bytes.size())) {
         throw FileError("read_image: \"" + name + "\" is a broken or cut off JPEG file: " + std::to_string(bytes.size()) + " bytes cannot hold " +
                         std::to_string(height) + " x " + std::to_string(width) + " pixels");
     }

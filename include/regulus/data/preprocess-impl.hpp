@@ -22,9 +22,6 @@ inline NormaliseTable normalise_table(const Preprocessing& p) {
 
 /// Writes one picture to its three planes [3, h, w] and zeros to the right of and below it.
 inline void write_planes(const Image& image, const NormaliseTable& table, ChannelOrder order, float* planes, std::int64_t h, std::int64_t w) {
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(static) if (h * w > 65536)
-#endif
     for (std::int64_t y = 0; y < h; ++y) {
         for (int c = 0; c < 3; ++c) {
             float* dst = planes + (c * h + y) * w;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace regulus {
@@ -53,44 +54,35 @@ inline void opencv_row(const std::uint8_t* src, const LinearTaps& columns, std::
 
 /// Two such rows to one of the picture. Every step fits 16 bits, so that compilers use 16-bit multiplications.
 inline void opencv_blend(const std::int16_t* upper, const std::int16_t* lower, int a, int b, std::uint8_t* dst, std::size_t count) {
+#if defined(_OPENMP)
+#pragma omp simd
+#endif
     for (std::size_t i = 0; i < count; ++i) {
         dst[i] = std::uint8_t((((a * upper[i]) >> 16) + ((b * lower[i]) >> 16) + 2) >> 2);
     }
 }
 
 inline Image resize_opencv_bilinear(const Image& image, PictureSize size) {
-    constexpr std::int64_t strip = 32;  // rows that one thread makes in a row, so that source rows are used twice
     const LinearTaps columns = opencv_taps(image.width, size.width, true);
     const LinearTaps rows = opencv_taps(image.height, size.height, false);
     const std::size_t count = std::size_t(size.width) * 3;
-    const std::int64_t strips = (size.height + strip - 1) / strip;
     Image result(size.height, size.width);
-#if defined(_OPENMP)
-#pragma omp parallel if (strips > 1)
-#endif
-    {
-        std::vector<std::int16_t> memory(2 * count);
-        std::int16_t* buffers[2] = {memory.data(), memory.data() + count};
-        std::int32_t held[2] = {-1, -1};  // which source row each buffer has
-#if defined(_OPENMP)
-#pragma omp for schedule(dynamic)
-#endif
-        for (std::int64_t s = 0; s < strips; ++s) {
-            for (std::int64_t y = s * strip; y < std::min(size.height, (s + 1) * strip); ++y) {
-                const std::int32_t wanted[2] = {rows.first[std::size_t(y)], rows.second[std::size_t(y)]};
-                if (held[0] != wanted[0] && held[1] == wanted[0]) {
-                    std::swap(buffers[0], buffers[1]);
-                    std::swap(held[0], held[1]);
-                }
-                for (int k = 0; k < 2; ++k) {
-                    if (held[k] == wanted[k]) continue;
-                    if (k == 1 && wanted[1] == held[0]) std::copy_n(buffers[0], count, buffers[1]);
-                    else opencv_row(image.row(wanted[k]), columns, buffers[k]);
-                    held[k] = wanted[k];
-                }
-                opencv_blend(buffers[0], buffers[1], rows.first_weight[std::size_t(y)], rows.second_weight[std::size_t(y)], result.row(y), count);
-            }
+    std::vector<std::int16_t> memory(2 * count);
+    std::int16_t* buffers[2] = {memory.data(), memory.data() + count};
+    std::int32_t held[2] = {-1, -1};  // which source row each buffer has
+    for (std::int64_t y = 0; y < size.height; ++y) {
+        const std::int32_t wanted[2] = {rows.first[std::size_t(y)], rows.second[std::size_t(y)]};
+        if (held[0] != wanted[0] && held[1] == wanted[0]) {
+            std::swap(buffers[0], buffers[1]);
+            std::swap(held[0], held[1]);
         }
+        for (int k = 0; k < 2; ++k) {
+            if (held[k] == wanted[k]) continue;
+            if (k == 1 && wanted[1] == held[0]) std::copy_n(buffers[0], count, buffers[1]);
+            else opencv_row(image.row(wanted[k]), columns, buffers[k]);
+            held[k] = wanted[k];
+        }
+        opencv_blend(buffers[0], buffers[1], rows.first_weight[std::size_t(y)], rows.second_weight[std::size_t(y)], result.row(y), count);
     }
     return result;
 }
@@ -141,11 +133,14 @@ inline FilterTaps pillow_taps(std::int64_t in, std::int64_t out, Interpolation i
 
 inline std::uint8_t pillow_round(std::int32_t sum) { return std::uint8_t(std::clamp(sum >> 22, 0, 255)); }
 
+/// Below this many products threads cost more than they bring.
+inline constexpr std::int64_t parallel_products = std::int64_t{1} << 24;
+
 inline Image pillow_columns(const Image& image, std::int64_t width, Interpolation interpolation) {
     const FilterTaps taps = pillow_taps(image.width, width, interpolation);
     Image result(image.height, width);
 #if defined(_OPENMP)
-#pragma omp parallel for schedule(static) if (image.height > 32)
+#pragma omp parallel for schedule(static) if (image.height * std::int64_t(taps.weights.size()) > parallel_products)
 #endif
     for (std::int64_t y = 0; y < image.height; ++y) {
         std::uint8_t* dst = result.row(y);
@@ -171,7 +166,7 @@ inline Image pillow_rows(const Image& image, std::int64_t height, Interpolation 
     const std::size_t count = std::size_t(image.width) * 3;
     Image result(height, image.width);
 #if defined(_OPENMP)
-#pragma omp parallel if (height > 32)
+#pragma omp parallel if (image.width * std::int64_t(taps.weights.size()) > parallel_products)
 #endif
     {
         std::vector<std::int32_t> sums(count);
@@ -184,9 +179,15 @@ inline Image pillow_rows(const Image& image, std::int64_t height, Interpolation 
             for (std::int32_t k = 0; k < taps.count[d]; ++k) {
                 const std::int32_t weight = taps.weights[taps.offset[d] + std::size_t(k)];
                 const std::uint8_t* src = image.row(taps.first[d] + k);
+#if defined(_OPENMP)
+#pragma omp simd
+#endif
                 for (std::size_t i = 0; i < count; ++i) sums[i] += src[i] * weight;
             }
             std::uint8_t* dst = result.row(y);
+#if defined(_OPENMP)
+#pragma omp simd
+#endif
             for (std::size_t i = 0; i < count; ++i) dst[i] = pillow_round(sums[i]);
         }
     }

@@ -14,7 +14,7 @@ enum class Interpolation : std::uint8_t {
 };
 
 /// The picture at another size. Pillow's results are those of 10.4, columns first; Pillow 13 does rows first for some changes of shape that make a
-/// picture wider and lower, which may differ by a few units there. The work is shared by OpenMP threads where the program is built with OpenMP.
+/// picture wider and lower, which may differ by a few units there. Only Pillow's kinds, on large pictures, use OpenMP threads.
 /// Throws ShapeError when the picture or the new size is empty.
 Image resize(const Image& image, PictureSize size, Interpolation interpolation);
 
