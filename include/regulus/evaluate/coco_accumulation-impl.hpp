@@ -145,7 +145,8 @@ void visit_slice(const CocoEvaluation& evaluation, const CocoSlice& slice, Visit
     const auto bounds = [](const char* what, int index, std::size_t count, bool all) -> std::pair<std::size_t, std::size_t> {
         if (index == -1) return all ? std::pair<std::size_t, std::size_t>(0, count) : std::pair<std::size_t, std::size_t>(count - 1, count);
         if (index >= 0 && std::size_t(index) < count) return {std::size_t(index), std::size_t(index) + 1};
-        throw ArgumentError(std::string("CocoEvaluation: ") + what + " must be -1 .. " + std::to_string(count) + " - 1, got " + std::to_string(index));
+        throw ArgumentError(std::string("CocoEvaluation: ") + what + " must be -1 .. " + std::to_string(std::int64_t(count) - 1) + ", got " +
+                            std::to_string(index));
     };
     const auto t = bounds("threshold", slice.threshold, evaluation.settings.iou_thresholds.size(), true);
     const auto k = bounds("category", slice.category, evaluation.category_ids.size(), true);

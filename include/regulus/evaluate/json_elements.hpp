@@ -36,20 +36,48 @@ public:
         expect('[', "the array of " + name);
         if (take(']')) return;
         std::size_t index = 0;
-        do element(index++, slice());
+        do element(index++, value_text());
         while (take(','));
         expect(']', "',' or ']'");
     }
 
     /// Parses the value that stands here.
     Json value(const std::string& what) {
-        const std::string_view text = slice();
+        const std::string_view text = value_text();
         return parse_json(text, who_ + ": " + what);
     }
 
     void end() {
         skip_space();
         if (at_ != text_.size()) fail(at_, "text after the value");
+    }
+
+    /// The text of the value that stands here, still to be parsed: up to the bracket that closes it, or up to what parts values.
+    std::string_view value_text() {
+        skip_space();
+        const std::size_t begin = at_;
+        std::size_t depth = 0;
+        while (at_ < text_.size()) {
+            const char c = text_[at_];
+            if (c == '"') {
+                skip_string();
+                if (depth == 0) break;
+                continue;
+            }
+            if (c == '{' || c == '[') ++depth;
+            if (c == '}' || c == ']') {
+                if (depth == 0) break;
+                if (--depth == 0) {
+                    ++at_;
+                    break;
+                }
+            }
+            if (depth == 0 && (c == ',' || c == ':' || c == ' ' || c == '\n' || c == '\t' || c == '\r')) break;
+            ++at_;
+        }
+        if (depth != 0) fail(begin, "an array or object is not closed");
+        if (at_ == begin) fail(begin, begin == text_.size() ? "the text ends where a value should stand" : "expected a value");
+        return text_.substr(begin, at_ - begin);
     }
 
     [[noreturn]] void fail(std::size_t at, const std::string& what) const {
@@ -79,34 +107,6 @@ private:
         }
         if (at_ >= text_.size()) fail(text_.size(), "the text ends within a string");
         ++at_;
-    }
-
-    /// The text of the value that stands here: up to the bracket that closes it, or up to what parts values.
-    std::string_view slice() {
-        skip_space();
-        const std::size_t begin = at_;
-        std::size_t depth = 0;
-        while (at_ < text_.size()) {
-            const char c = text_[at_];
-            if (c == '"') {
-                skip_string();
-                if (depth == 0) break;
-                continue;
-            }
-            if (c == '{' || c == '[') ++depth;
-            if (c == '}' || c == ']') {
-                if (depth == 0) break;
-                if (--depth == 0) {
-                    ++at_;
-                    break;
-                }
-            }
-            if (depth == 0 && (c == ',' || c == ':' || c == ' ' || c == '\n' || c == '\t' || c == '\r')) break;
-            ++at_;
-        }
-        if (depth != 0) fail(begin, "an array or object is not closed");
-        if (at_ == begin) fail(begin, begin == text_.size() ? "the text ends where a value should stand" : "expected a value");
-        return text_.substr(begin, at_ - begin);
     }
 
     std::string_view text_;
