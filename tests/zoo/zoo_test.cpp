@@ -1,0 +1,112 @@
+#include <doctest/doctest.h>
+
+#include <map>
+#include <set>
+
+#include <regulus/core/json.hpp>
+#include <regulus/data/file.hpp>
+#include <regulus/zoo/class_names.hpp>
+#include <regulus/zoo/zoo.hpp>
+
+#include "support/shared.hpp"
+
+using namespace regulus;
+using doctest::Contains;
+
+TEST_CASE("zoo: a model is found by its name, an alias, or an unambiguous tail, without regard to case") {
+    const std::string full = "mmdetection/mask_rcnn_regnetx-3.2GF_fpn_1x_coco";
+    for (const char* name : {"mmdetection/mask_rcnn_regnetx-3.2GF_fpn_1x_coco", "mask_rcnn_regnetx-3.2GF_fpn_1x_coco", "mask-rcnn_regnetx-3.2GF_fpn_1x_coco",
+                             "mmdetection/mask-rcnn_regnetx-3.2GF_fpn_1x_coco", "MASK_RCNN_REGNETX-3.2gf_fpn_1x_coco"}) {
+        CAPTURE(name);
+        CHECK(find_model(zoo_models(), name).name == full);
+    }
+    CHECK(find_model(zoo_models(), "mask-rcnn_regnetx-400MF_fpn_ms-poly-3x_coco").name == "mmdetection/mask_rcnn_regnetx-400MF_fpn_mstrain-poly_3x_coco");
+    CHECK(find_model(zoo_models(), "12GF_fpn_1x_coco").name == "mmdetection/mask_rcnn_regnetx-12GF_fpn_1x_coco");
+}
+
+TEST_CASE("zoo: a name that is a tail of another model's name still means itself") {
+    std::vector<ModelSpec> models(2);
+    models[0].name = "a/small";
+    models[1].name = "b/very_small";
+    CHECK(find_model(models, "small").name == "a/small");
+    CHECK_THROWS_AS(find_model(models, "mall"), ArgumentError);  // tails begin at a part of the name
+}
+
+TEST_CASE("zoo: an ambiguous name lists its candidates") {
+    CHECK_THROWS_WITH_AS(find_model(zoo_models(), "regnetx-3.2GF_fpn_1x_coco"),
+                         "zoo: \"regnetx-3.2GF_fpn_1x_coco\" fits 3 models; give more of the name:\n"
+                         "  mmdetection/mask_rcnn_regnetx-3.2GF_fpn_1x_coco\n"
+                         "  mmdetection/faster_rcnn_regnetx-3.2GF_fpn_1x_coco\n"
+                         "  mmdetection/retinanet_regnetx-3.2GF_fpn_1x_coco",
+                         ArgumentError);
+}
+
+TEST_CASE("zoo: an unknown name is answered with near ones") {
+    CHECK_THROWS_WITH_AS(find_model(zoo_models(), "mask_rcnn_r50_fpn_1x_cocoo"), Contains("the nearest names:\n  mmdetection/mask_rcnn_r50_fpn_1x_coco\n"), ArgumentError);
+    CHECK_THROWS_AS(find_model(zoo_models(), ""), ArgumentError);
+    CHECK_THROWS_AS(find_model(zoo_models(), std::string(10000, 'x')), ArgumentError);
+}
+
+TEST_CASE("zoo: names and spellings are distinct, every model records, and is called by its name") {
+    std::set<std::string> names;
+    for (const ModelSpec& model : zoo_models()) {
+        CAPTURE(model.name);
+        CHECK(names.insert(model.name).second);
+        for (const std::string& alias : model.aliases) CHECK(names.insert("mmdetection/" + alias).second);
+        CHECK(recorded(model).name == model.name);
+        CHECK(model.facts.class_names.size() == 80);
+        CHECK(model.facts.category_ids.size() == 80);
+        CHECK(&find_model(zoo_models(), model.name) == &model);
+    }
+    CHECK_THROWS_AS(recorded(ModelSpec{}), ArgumentError);
+}
+
+TEST_CASE("zoo: parameters are those that the fact sheet computed from the layers") {
+    const std::map<std::string, std::int64_t> expected{
+        {"retinanet_r50_fpn_1x_coco", 37968692},           {"faster_rcnn_r50_fpn_1x_coco", 41753056},          {"mask_rcnn_r50_fpn_1x_coco", 44396336},
+        {"mask_rcnn_r101_fpn_1x_coco", 63388464},          {"mask_rcnn_x101_32x4d_fpn_1x_coco", 63017008},     {"retinanet_regnetx-800MF_fpn_1x_coco", 17238036},
+        {"retinanet_regnetx-1.6GF_fpn_1x_coco", 19583876}, {"retinanet_regnetx-3.2GF_fpn_1x_coco", 25852340},  {"faster_rcnn_regnetx-3.2GF_fpn_1x_coco", 31991904},
+        {"faster_rcnn_regnetx-3.2GF_fpn_2x_coco", 31991904}, {"faster_rcnn_regnetx-3.2GF_fpn_mstrain_3x_coco", 31991904}, {"mask_rcnn_regnetx-3.2GF_fpn_1x_coco", 34635184},
+        {"mask_rcnn_regnetx-3.2GF_fpn_mstrain_3x_coco", 34635184}, {"mask_rcnn_regnetx-4GF_fpn_1x_coco", 41235952}, {"mask_rcnn_regnetx-6.4GF_fpn_1x_coco", 45249328},
+        {"mask_rcnn_regnetx-8GF_fpn_1x_coco", 58314672},   {"mask_rcnn_regnetx-12GF_fpn_1x_coco", 64745168}};
+    for (const auto& [name, parameters] : expected) {
+        CAPTURE(name);
+        CHECK(recorded(find_model(zoo_models(), name)).parameter_count() == parameters);
+    }
+}
+
+TEST_CASE("zoo: colours, statistics and size limits are those of the published configs") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/inventory/mmdet/mask-rcnn_r50_fpn_1x_coco.json");
+    for (const ModelSpec& model : zoo_models()) {
+        CAPTURE(model.name);
+        const std::string config = model.aliases.empty() ? model.name.substr(model.name.find('/') + 1) : model.aliases.front();
+        const auto bytes = read_file(testing::shared_path("golden/detection2d/inventory/mmdet/" + config + ".json"), 1 << 26);
+        const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
+        const Json& input = *json.find("model")->find("data_preprocessor");
+        const Preprocessing& ours = model.facts.preprocessing;
+        CHECK((ours.channel_order == ChannelOrder::rgb) == *input.find("bgr_to_rgb")->boolean());
+        for (std::size_t i = 0; i < 3; ++i) {
+            CHECK(ours.mean[i] == float(*(*input.find("mean")->array())[i].real()));
+            CHECK(ours.std[i] == float(*(*input.find("std")->array())[i].real()));
+        }
+        CHECK(ours.pad_divisor == *input.find("pad_size_divisor")->integer());
+        for (const Json& step : *json.find("test_pipeline")->array()) {
+            const Json* scale = step.find("scale");
+            if (scale == nullptr) continue;
+            CHECK(ours.long_side == *(*scale->array())[0].integer());
+            CHECK(ours.short_side == *(*scale->array())[1].integer());
+        }
+    }
+}
+
+TEST_CASE("classes: COCO's 80 things and their ids with the ten gaps") {
+    CHECK(coco_classes().size() == 80);
+    CHECK(coco_category_ids().size() == 80);
+    CHECK(coco_classes()[0] == "person");
+    CHECK(coco_classes()[79] == "toothbrush");
+    CHECK(coco_category_ids()[79] == 90);
+    std::set<std::int64_t> missing;
+    for (std::int64_t id = 1; id <= 90; ++id) missing.insert(id);
+    for (const std::int64_t id : coco_category_ids()) missing.erase(id);
+    CHECK(missing == std::set<std::int64_t>{12, 26, 29, 30, 45, 66, 68, 69, 71, 83});
+}
