@@ -1,4 +1,6 @@
 // Pooling, resizing and elementwise operations against torch's layers and plain arithmetic.
+#include <regulus/reference/pool_resize.hpp>
+
 #include <doctest/doctest.h>
 
 #include "reference/graph_support.hpp"
