@@ -31,6 +31,7 @@ struct CandidateSettings {
     AnchorSettings anchors;
     int limit = 1000;                                           // candidates a level
     float threshold = -std::numeric_limits<float>::infinity();  // scores must exceed it
+    bool anchors_by_best_class = false;                         // the limit counts anchors, chosen by their best class; all their classes follow
     bool level_is_label = false;                                // label = level, so that suppression keeps levels apart; else the class
     ops::BoxCoder coder;
     bool rescale = false;  // boxes in pixels of the original picture instead of the network's
@@ -56,7 +57,8 @@ inline std::vector<Candidates> dense_candidates(const Scope& scope, const ValueI
         decode.label_offset = settings.level_is_label ? level : 0;
         decode.coder = settings.coder;
         decode.rescale = settings.rescale;
-        lists.push_back(record::anchor_candidates(scope / indexed("level", level), ops::TopK{settings.limit, settings.threshold}, std::move(decode),
+        const ops::TopK top_k{settings.limit, settings.threshold, settings.anchors_by_best_class ? decode.classes : 1};
+        lists.push_back(record::anchor_candidates(scope / indexed("level", level), top_k, std::move(decode),
                                                   logits[level], deltas[level], info));
     }
     return lists;

@@ -4,6 +4,7 @@
 // Parameters (a norm holds weight, bias, running_mean, running_var; "(w b)" stands for .weight and .bias)
 //   backbone.stem.weight, backbone.stem.norm.*
 //   backbone.sI.bJ.{a, b, c}.weight, .norm.*        stage I = 1..4, block J = 1..depth: 1x1, 3x3, 1x1
+//   backbone.sI.bJ.b.offset (w b)                   deformable 3x3: where its taps read
 //   backbone.sI.b1.proj.weight, .norm.*             shortcut, where stride or channels change
 //   backbone.sI.bJ.se.{reduce, expand} (w b)        squeeze-excite of RegNetY
 //   classifier (w b)
@@ -11,12 +12,14 @@
 //   rpn.{conv, logits, deltas} (w b)                shared by all levels
 //   box_head.{fc1, fc2, logits, deltas} (w b)       background is the last logit; deltas: four per class
 //   mask_head.conv1 .. convN, .upsample, .logits (w b)
+//   box_head.K.*, mask_head.K.*                     the same of a cascade's stage K = 1..3
 //   head.class_tower.1 .. N, head.box_tower.1 .. N, head.logits, head.deltas (w b)      RetinaNet, shared by all levels
 //
 // Labels of values
 //   stem (after ReLU), stem_pool (ResNet), sI.b1 (where depth > 1), sI, pooled, logits          classifiers
 //   stem, stem_pool, C2 .. C5, P2 .. P7                                                        detectors
 //   rpn_logits.L, rpn_deltas.L, cls_logits.L, box_deltas.L                                     L = 0 for the finest level
+//   stageK.{roi_feats, class_logits, box_regression, mask_logits}                              cascades, K = 0..2
 //   proposals, proposal_scores, roi_feats, class_logits, box_regression, mask_roi_feats, mask_logits
 //
 // Outputs of a graph

@@ -1,5 +1,7 @@
 #pragma once
 // Two-stage detectors on a feature pyramid: what Faster R-CNN and Mask R-CNN share.
+#include <utility>
+
 #include <regulus/layers/box_head.hpp>
 #include <regulus/layers/detections.hpp>
 #include <regulus/layers/fpn.hpp>
@@ -47,8 +49,21 @@ struct RcnnSettings {
     float score_threshold = 0.05f;
     float iou_threshold = 0.5f;
     float min_size = -1.f;              // detections must be wider and higher than this; < 0: any
-    bool rescale_without_masks = true;  // a detector without masks suppresses in pixels of the original picture (mmdetection 3)
+    bool rescale_without_masks = true;  // a detector without masks suppresses in pixels of the original picture (mmdetection)
+    bool rescale_with_masks = false;    // one with masks as well, and pools them from its boxes scaled back (mmdetection 2)
+
+    /// Whether a detector's boxes are suppressed, and leave, in pixels of the original picture.
+    constexpr bool rescales(bool has_masks) const { return has_masks ? rescale_with_masks : rescale_without_masks; }
+    RoiSettings pooling() const { return {sampling_ratio, aligned, finest_scale, level_rule}; }
 };
+
+/// The same detector as mmdetection 2 (2.11, spec B.7) runs it: proposals without width or height stay, and suppression is in original pixels
+/// with masks too. Weights and everything else are those of mmdetection 3.
+constexpr RcnnSettings as_mmdetection2(RcnnSettings settings) {
+    settings.rpn_min_size = -1.f;
+    settings.rescale_with_masks = true;
+    return settings;
+}
 
 /// Where detectron2 differs: anchors in double, deltas clamped above only, its rule of levels, suppression in network pixels.
 inline constexpr RcnnSettings detectron2_rcnn{.anchor_rule = AnchorRule::detectron2,
@@ -69,6 +84,25 @@ inline constexpr RcnnSettings torchvision_rcnn{.anchor_rule = AnchorRule::torchv
                                                .min_size = 0.00999999885f,
                                                .rescale_without_masks = false};
 
+/// Backbone, pyramid and region proposals: (Pyramid, Rois). Labels as models/names.hpp lists them.
+template <class Backbone, int FpnChannels, const RcnnSizes& Sizes>
+auto propose_regions(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) {
+    const auto maps = labelled_levels(Backbone{}(scope / "backbone", input.image));
+    const auto pyramid = Fpn<typename Backbone::Widths, FpnChannels, FpnExtra::pool>{}(scope / "neck", maps);
+    const CandidateSettings candidates{
+        .anchors = {chosen.anchor_rule, chosen.anchor_scale, 1, chosen.anchor_ratios}, .limit = Sizes.rpn_candidates, .coder = chosen.rpn_coder};
+    const auto dense = RpnHead<FpnChannels, Sizes.anchors>{}(scope / "rpn", pyramid);
+    const auto proposals = Proposals<Sizes.proposals>{candidates, chosen.rpn_iou_threshold, chosen.rpn_min_size}(scope / "rpn", dense, input.info);
+    return std::pair{pyramid, proposals};
+}
+
+/// The maps of the final boxes for a mask head; `original_pixels` says what the boxes are in. Label: "mask_roi_feats".
+template <const RcnnSizes& Sizes, class Pyramid, int Max>
+auto pool_mask_regions(const Scope& scope, const Pyramid& pyramid, Rois<Max> detections, const RoiSettings& pooling, bool original_pixels, ValueId info) {
+    if (original_pixels) detections.boxes = record::scale_boxes(scope / "scale_boxes", detections.boxes, detections.count, info);
+    return labelled(RoiExtractor<Sizes.mask_size>{pooling}(scope / "roi_align", pyramid, detections), "mask_roi_feats");
+}
+
 /// Backbone, pyramid P2..P6, region proposals, box head, and with HasMasks the mask head on the final boxes.
 template <class Backbone, int FpnChannels, int Classes, const RcnnSizes& Sizes, bool HasMasks>
 struct Rcnn {
@@ -78,26 +112,18 @@ struct Rcnn {
     static constexpr RcnnSettings settings{};
 
     /// Whether boxes leave the graph in pixels of the original picture.
-    static constexpr bool rescales(const RcnnSettings& chosen) { return chosen.rescale_without_masks && !HasMasks; }
+    static constexpr bool rescales(const RcnnSettings& chosen) { return chosen.rescales(HasMasks); }
 
     void operator()(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) const {
-        const auto maps = labelled_levels(Backbone{}(scope / "backbone", input.image));
-        const auto pyramid = Fpn<typename Backbone::Widths, FpnChannels, FpnExtra::pool>{}(scope / "neck", maps);
-
-        const CandidateSettings candidates{
-            .anchors = {chosen.anchor_rule, chosen.anchor_scale, 1, chosen.anchor_ratios}, .limit = Sizes.rpn_candidates, .coder = chosen.rpn_coder};
-        const auto dense = RpnHead<FpnChannels, Sizes.anchors>{}(scope / "rpn", pyramid);
-        const auto proposals = Proposals<Sizes.proposals>{candidates, chosen.rpn_iou_threshold, chosen.rpn_min_size}(scope / "rpn", dense, input.info);
-
-        const RoiSettings pooling{chosen.sampling_ratio, chosen.aligned, chosen.finest_scale, chosen.level_rule};
-        const auto regions = labelled(RoiExtractor<Sizes.box_size>{pooling}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
+        const auto [pyramid, proposals] = propose_regions<Backbone, FpnChannels, Sizes>(scope, input, chosen);
+        const auto regions = labelled(RoiExtractor<Sizes.box_size>{chosen.pooling()}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
         const auto predictions = BoxHead<FpnChannels, Sizes.box_size, Sizes.box_features, Classes, Sizes.class_agnostic>{}(scope / "box_head", regions);
         const Detections<Sizes.detections> select{chosen.score_threshold, chosen.iou_threshold, chosen.min_size, chosen.box_coder, rescales(chosen)};
         const auto detections = select(scope / "detections", predictions, proposals, input.info);
         detection_outputs(scope.graph(), detections);
 
         if constexpr (HasMasks) {
-            const auto mask_regions = labelled(RoiExtractor<Sizes.mask_size>{pooling}(scope / "mask_head.roi_align", pyramid, detections), "mask_roi_feats");
+            const auto mask_regions = pool_mask_regions<Sizes>(scope / "mask_head", pyramid, detections, chosen.pooling(), rescales(chosen), input.info);
             const auto logits = MaskHead<FpnChannels, Sizes.mask_channels, Sizes.mask_convs, Classes>{}(scope / "mask_head", mask_regions);
             scope.graph().outputs.emplace_back("masks", select_masks(scope / "mask_head.select", logits, detections));
         }

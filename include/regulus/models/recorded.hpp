@@ -21,6 +21,13 @@ Graph recorded(std::string name = Model::kind) {
     return graph;
 }
 
+/// A model as mmdetection 2 runs it, which published numbers were made with; the same parameters (as_mmdetection2 of each model's settings says what
+/// differs): recorded<AsMmdetection2<RetinaNet<RegNet<regnetx_800mf>>>>().
+template <class Model>
+struct AsMmdetection2 : Model {
+    static constexpr auto settings = as_mmdetection2(Model::settings);
+};
+
 /// Whether the graph of a detector gives boxes in pixels of the original picture; otherwise they are network pixels, to be
 /// divided by the resize factors afterwards.
 template <class Model>

@@ -36,8 +36,8 @@ private:
         constexpr int out = Net.widths[I];
         constexpr int group_width = Net.group_widths[I];
         constexpr int middle = Net.middle_widths[I];
-        using First = Bottleneck<In, out, 2, group_width, Net.first_squeezes[I], middle>;
-        using Rest = Bottleneck<out, out, 1, group_width, Net.other_squeezes[I], middle>;
+        using First = Bottleneck<In, out, 2, group_width, Net.first_squeezes[I], middle, Net.deformable[I]>;
+        using Rest = Bottleneck<out, out, 1, group_width, Net.other_squeezes[I], middle, Net.deformable[I]>;
         return Stage<First, Rest>{Net.depths[I]}(scope / indexed("s", I + 1), x);
     }
 };

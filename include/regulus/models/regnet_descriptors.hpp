@@ -12,6 +12,7 @@ inline constexpr RegNetStages regnetx_600mf = regnet({.w0 = 48, .wa = 36.97, .wm
 inline constexpr RegNetStages regnetx_800mf = regnet({.w0 = 56, .wa = 35.73, .wm = 2.28, .depth = 16, .group_width = 16});
 inline constexpr RegNetStages regnetx_1_6gf = regnet({.w0 = 80, .wa = 34.01, .wm = 2.25, .depth = 18, .group_width = 24});
 inline constexpr RegNetStages regnetx_3_2gf = regnet({.w0 = 88, .wa = 26.31, .wm = 2.25, .depth = 25, .group_width = 48});
+inline constexpr RegNetStages regnetx_3_2gf_mdconv_c3_c5 = with_deformable(regnetx_3_2gf, Deformable::modulated);  // mmdetection
 inline constexpr RegNetStages regnetx_4_0gf = regnet({.w0 = 96, .wa = 38.65, .wm = 2.43, .depth = 23, .group_width = 40});
 inline constexpr RegNetStages regnetx_6_4gf = regnet({.w0 = 184, .wa = 60.83, .wm = 2.07, .depth = 17, .group_width = 56});
 inline constexpr RegNetStages regnetx_8_0gf = regnet({.w0 = 80, .wa = 49.56, .wm = 2.88, .depth = 23, .group_width = 120});

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <regulus/core/error.hpp>
+#include <regulus/layers/deformable.hpp>
 
 namespace regulus {
 
@@ -37,6 +38,7 @@ struct RegNetStages {
     std::array<int, 4> middle_widths{};   // channels of the 3x3; equal to widths when bot_mul is 1
     std::array<int, 4> first_squeezes{};  // squeeze-excite channels of block 1; 0: none
     std::array<int, 4> other_squeezes{};  // of the blocks after it
+    std::array<Deformable, 4> deformable{};  // what the 3x3 of a stage's blocks is
 
     constexpr int depth() const { return depths[0] + depths[1] + depths[2] + depths[3]; }
     friend constexpr bool operator==(const RegNetStages&, const RegNetStages&) = default;
@@ -116,6 +118,12 @@ constexpr RegNetStages regnet(const RegNetParameters& p) {
     return stages;
 }
 
+/// The same network with deformable 3x3 convolutions in stages `first` .. 4, counted from 1 (mmdetection's c3-c5: 2).
+constexpr RegNetStages with_deformable(RegNetStages net, Deformable kind, int first = 2) {
+    for (int stage = first; stage <= 4; ++stage) net.deformable[std::size_t(stage - 1)] = kind;
+    return net;
+}
+
 /// Learned parameters (batch norm's scale and shift counted, its statistics not) of the backbone, and of a linear classifier
 /// behind a global mean when classes > 0.
 constexpr std::int64_t parameter_count(const RegNetStages& net, std::int64_t classes = 0) {
@@ -128,6 +136,7 @@ constexpr std::int64_t parameter_count(const RegNetStages& net, std::int64_t cla
         count += conv_bn(in, out, 1, 1);  // the projection of block 1
         for (int block = 1; block <= net.depths[i]; ++block) {
             count += conv_bn(in, middle, 1, 1) + conv_bn(middle, middle, 3, middle / net.group_widths[i]) + conv_bn(middle, out, 1, 1);
+            if (net.deformable[i] != Deformable::none) count += (middle * 9 + 1) * (net.deformable[i] == Deformable::modulated ? 27 : 18);
             const std::int64_t squeeze = block == 1 ? net.first_squeezes[i] : net.other_squeezes[i];
             if (squeeze > 0) count += 2 * middle * squeeze + squeeze + middle;
             in = out;

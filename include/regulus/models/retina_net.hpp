@@ -31,8 +31,17 @@ struct RetinaSettings {
     float score_threshold = 0.05f;
     float iou_threshold = 0.5f;
     float min_size = 0.f;  // boxes must be wider and higher than this; < 0: any
-    bool rescale = true;   // suppression in pixels of the original picture (mmdetection 3)
+    bool rescale = true;   // suppression in pixels of the original picture (mmdetection)
+    bool anchors_by_best_class = false;  // candidates are all classes of the best anchors, not the best classes of all anchors (mmdetection 2)
 };
+
+/// The same detector as mmdetection 2 (2.11, spec B.9) runs it: per level the anchors with the best class, whatever its score, then all their
+/// classes above the threshold; boxes without width or height stay. Weights and everything else are those of mmdetection 3.
+constexpr RetinaSettings as_mmdetection2(RetinaSettings settings) {
+    settings.anchors_by_best_class = true;
+    settings.min_size = -1.f;
+    return settings;
+}
 
 /// Where detectron2 differs: anchors in double and scale by scale, deltas clamped above only, no clipping before suppression,
 /// suppression in network pixels. Its P6 and P7 have a ReLU between them: RetinaSizes{.extra = FpnExtra::convs_on_input_relu}.
@@ -67,6 +76,7 @@ struct RetinaNet {
         const CandidateSettings candidates{.anchors = {chosen.anchor_rule, chosen.anchor_scale, chosen.scales_per_octave, chosen.anchor_ratios},
                                            .limit = Sizes.candidates,
                                            .threshold = chosen.score_threshold,
+                                           .anchors_by_best_class = chosen.anchors_by_best_class,
                                            .coder = chosen.coder,
                                            .rescale = chosen.rescale};
         const auto lists = dense_candidates(scope / "detections", dense, input.info, candidates);

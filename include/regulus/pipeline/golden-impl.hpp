@@ -146,14 +146,17 @@ private:
     }
 
     void rows_of_proposals() {
-        for (const char* label : {"roi_feats", "class_logits", "box_regression"}) {
-            if (const Tensor* ours = output(label)) compare_all_rows(label, *ours, proposal_partner_);
-        }
+        for (const char* label : {"roi_feats", "class_logits", "box_regression"}) compare_stages(label, proposal_partner_);
     }
 
     void rows_of_detections() {
-        for (const char* label : {"mask_roi_feats", "mask_logits"}) {
-            if (const Tensor* ours = output(label)) compare_all_rows(label, *ours, detection_partner_);
+        for (const char* label : {"mask_roi_feats", "mask_logits"}) compare_stages(label, detection_partner_);
+    }
+
+    /// The node itself, and the same node of each stage of a cascade.
+    void compare_stages(const std::string& label, const std::vector<std::int64_t>& partner) {
+        for (const char* stage : {"", "stage0.", "stage1.", "stage2."}) {
+            if (const Tensor* ours = output(stage + label)) compare_all_rows(stage + label, *ours, partner);
         }
     }
 

@@ -26,6 +26,7 @@ inline std::string mmdetection3_name(std::string name) {
     const auto replace = [&](const std::string& from, const std::string& to) {
         if (const std::size_t at = name.find(from); at != std::string::npos) name.replace(at, from.size(), to);
     };
+    replace("cascade_", "cascade-");
     replace("mask_rcnn", "mask-rcnn");
     replace("faster_rcnn", "faster-rcnn");
     replace("mstrain-poly_3x", "ms-poly-3x");

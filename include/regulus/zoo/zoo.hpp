@@ -11,10 +11,12 @@
 
 namespace regulus {
 
-/// The models of mmdetection's RegNet page with their ResNet baselines (deformable convolutions and cascades excepted).
+/// The models of mmdetection's RegNet page with their ResNet baselines.
 std::vector<ModelSpec> mmdetection_mask_rcnn();
 std::vector<ModelSpec> mmdetection_faster_rcnn();
 std::vector<ModelSpec> mmdetection_retinanet();
+std::vector<ModelSpec> mmdetection_mdconv();   // with deformable convolutions
+std::vector<ModelSpec> mmdetection_cascade();
 
 /// All of the above.
 const std::vector<ModelSpec>& zoo_models();
@@ -39,8 +41,10 @@ ModelSpec model_spec(std::string name, std::string code_base, std::string archit
 }  // namespace regulus
 
 #if !defined(REGULUS_COMPILED)
+#include <regulus/zoo/mmdetection_cascade-impl.hpp>
 #include <regulus/zoo/mmdetection_faster_rcnn-impl.hpp>
 #include <regulus/zoo/mmdetection_mask_rcnn-impl.hpp>
+#include <regulus/zoo/mmdetection_mdconv-impl.hpp>
 #include <regulus/zoo/mmdetection_retinanet-impl.hpp>
 #include <regulus/zoo/zoo-impl.hpp>
 #endif

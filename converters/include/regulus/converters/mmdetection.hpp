@@ -34,6 +34,13 @@ inline constexpr NameRule mmdetection_rcnn_heads[] = {
     {"roi_head.mask_head.convs.{i}.conv.*", "mask_head.conv{i+1}.*"},
     {"roi_head.mask_head.upsample.*", "mask_head.upsample.*"},
     {"roi_head.mask_head.conv_logits.*", "mask_head.logits.*"},
+    // The three stages of a cascade.
+    {"roi_head.bbox_head.{k}.shared_fcs.{i}.*", "box_head.{k+1}.fc{i+1}.*"},
+    {"roi_head.bbox_head.{k}.fc_cls.*", "box_head.{k+1}.logits.*"},
+    {"roi_head.bbox_head.{k}.fc_reg.*", "box_head.{k+1}.deltas.*"},
+    {"roi_head.mask_head.{k}.convs.{i}.conv.*", "mask_head.{k+1}.conv{i+1}.*"},
+    {"roi_head.mask_head.{k}.upsample.*", "mask_head.{k+1}.upsample.*"},
+    {"roi_head.mask_head.{k}.conv_logits.*", "mask_head.{k+1}.logits.*"},
     // mmdetection 1.x: the same heads without roi_head.
     {"bbox_head.shared_fcs.{i}.*", "box_head.fc{i+1}.*"},
     {"bbox_head.fc_cls.*", "box_head.logits.*"},
@@ -61,7 +68,7 @@ NameTable joined(const char* code_base, const char* kind, const NameRule (&first
 
 }  // namespace detail::names
 
-/// Faster and Mask R-CNN.
+/// Faster and Mask R-CNN, and their cascades.
 inline NameTable mmdetection_rcnn_names() { return detail::names::joined("mmdetection", "R-CNN", detail::names::mmdetection_backbone, detail::names::mmdetection_rcnn_heads); }
 inline NameTable mmdetection_retinanet_names() { return detail::names::joined("mmdetection", "RetinaNet", detail::names::mmdetection_backbone, detail::names::mmdetection_retinanet_heads); }
 

@@ -1,0 +1,2 @@
+// The definitions of zoo/mmdetection_mdconv.
+#include <regulus/zoo/mmdetection_mdconv-impl.hpp>
