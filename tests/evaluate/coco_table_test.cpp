@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include <regulus/evaluate/coco_table.hpp>
 
 using namespace regulus;
