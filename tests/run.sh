@@ -64,7 +64,11 @@ sanitize() {
         ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 run_programs "$build/sanitize"
 }
 
-end_to_end() { for check in tests/end_to_end/*.sh; do "$check" "$build/release" || return; done; }
+end_to_end() {
+    local check status=0
+    for check in tests/end_to_end/*.sh; do "$check" "$build/release" || status=1; done
+    return $status
+}
 
 run_stage() {
     case $1 in

@@ -13,6 +13,7 @@ for root in "${roots[@]}"; do [ -d "$root" ] && (cd "$root" && find . -name '*.h
 # omp.h comes from g++'s folder, asked last
 flags="-std=c++20 -Wall -Wextra -Werror -fopenmp $(printf -- '-I%s ' "${roots[@]}") -Itests -Ibench -Iexamples -Iexamples/tool"
 flags+=" -idirafter $(g++ -print-file-name=include)"
+flags+=' -DREGULUS_SHARED_DIR="" -DREGULUS_SOURCE_DIR="" -DREGULUS_TEST_DATA="" -DREGULUS_TOOL="" -DREGULUS_MODEL_FOLDER=""'  # as the build defines them
 check() {  # check KIND FILE; says everything in one write, as several run side by side
     local how said
     case $1 in
@@ -20,7 +21,7 @@ check() {  # check KIND FILE; says everything in one write, as several run side 
         library) how="-DREGULUS_COMPILED -O1 -c -o /dev/null" ;;
         program) how="-DREGULUS_COMPILED -fsyntax-only" ;;
     esac
-    if said=$(clang++ $flags -DREGULUS_SHARED_DIR='""' -DREGULUS_SOURCE_DIR='""' -DREGULUS_TEST_DATA='""' $how "$2" 2>&1); then
+    if said=$(clang++ $flags $how "$2" 2>&1); then
         echo "1 passed, 0 failed, 0 skipped"
     else
         printf '%s\nerror: clang++ refuses %s\n0 passed, 1 failed, 0 skipped\n' "$said" "$2"
