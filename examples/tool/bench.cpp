@@ -19,7 +19,7 @@ namespace {
 
 struct Options {
     std::string model;
-    std::string weights = "seeded";
+    std::string weights = "balanced";
     std::string size;
     std::string device = "cpu";
     int batch = 1;
@@ -85,7 +85,7 @@ void add_bench(CLI::App& app, Outcome&) {
     CLI::App* command = app.add_subcommand("bench", "Measures whole runs of a model on a picture of noise, without decoding and preprocessing.\n"
                                                     "Example: regulus bench mask_rcnn_regnetx-3.2GF_fpn_1x_coco --size 800x1344 --threads 2");
     command->add_option("NAME", options->model, "Model: a zoo name or an unambiguous tail of one")->required();
-    command->add_option("--weights", options->weights, "File, or seeded[:SALT]")->capture_default_str();
+    command->add_option("--weights", options->weights, "File, seeded[:SALT], or balanced: seeded and kept of order one")->capture_default_str();
     command->add_option("--size", options->size, "Padded picture, HEIGHTxWIDTH (default: the model's largest)");
     command->add_option("--batch", options->batch, "Pictures in a batch")->check(CLI::Range(1, 4096))->capture_default_str();
     command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();

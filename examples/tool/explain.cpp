@@ -15,7 +15,7 @@ namespace {
 
 struct Options {
     std::string model;
-    std::string weights = "seeded";
+    std::string weights = "balanced";
     std::string size;
     std::string device = "cpu";
     int batch = 1;
@@ -52,7 +52,7 @@ void add_explain(CLI::App& app, Outcome&) {
     CLI::App* command = app.add_subcommand("explain", "Prints for each step of a compiled model: kernel, why it was chosen, memory, share of the time of one run\n"
                                                       "on a picture of noise. Example: regulus explain retinanet_r50_fpn_1x_coco --size 640x640 --threads 2");
     command->add_option("NAME", options->model, "Model: a zoo name or an unambiguous tail of one")->required();
-    command->add_option("--weights", options->weights, "File, or seeded[:SALT]")->capture_default_str();
+    command->add_option("--weights", options->weights, "File, seeded[:SALT], or balanced: seeded and kept of order one")->capture_default_str();
     command->add_option("--size", options->size, "Padded picture, HEIGHTxWIDTH (default: the model's largest)");
     command->add_option("--batch", options->batch, "Pictures in a batch")->check(CLI::Range(1, 4096))->capture_default_str();
     command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();

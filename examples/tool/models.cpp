@@ -12,6 +12,7 @@
 #include <regulus/weights/read_weights.hpp>
 
 #include "../fasteners.hpp"
+#include "noise.hpp"
 
 namespace tool {
 
@@ -102,6 +103,7 @@ std::string shipped_weights() {
 }
 
 regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights) {
+    if (weights == "balanced") return balanced_weights(model);
     if (weights != "seeded" && weights.rfind("seeded:", 0) != 0) return regulus::read_weights(weights);
     std::uint64_t salt = 0;
     if (weights != "seeded") {

@@ -22,4 +22,27 @@ std::vector<regulus::Tensor> noise_inputs(const regulus::Graph& graph, const reg
     return inputs;
 }
 
+regulus::Weights balanced_weights(const regulus::ModelSpec& model) {
+    const regulus::Graph graph = regulus::recorded(model);
+    const regulus::Weights seeded = regulus::seeded_weights(graph, model.code_base);
+    const auto ends_with = [](const std::string& text, const std::string& end) { return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0; };
+    regulus::Weights balanced;
+    balanced.source = "balanced weights";
+    for (const regulus::Weights::Entry& entry : seeded.entries()) {
+        const bool last_norm = ends_with(entry.name, ".c.norm.weight");  // of a residual block
+        const bool is_delta = ends_with(entry.name, ".deltas.weight");
+        const bool unit = ends_with(entry.name, ".norm.weight") || ends_with(entry.name, ".running_var");
+        const bool zero = ends_with(entry.name, ".running_mean");
+        regulus::Tensor tensor = entry.tensor.clone();
+        for (std::int64_t i = 0; tensor.dtype() == regulus::DType::f32 && i < tensor.numel(); ++i) {
+            float& value = tensor.data<float>()[i];
+            if (unit) value = last_norm ? 0.25f : 1.0f;
+            else if (zero) value = 0.0f;
+            else if (is_delta) value *= 0.1f;
+        }
+        balanced.add(entry.name, std::move(tensor));
+    }
+    return balanced;
+}
+
 }  // namespace tool
