@@ -65,7 +65,7 @@ TEST_CASE("mmdetection: every entry of every published state dict has one parame
         CHECK(graph.parameter_count() == *json.find("parameters")->integer());
         ++compared;
     }
-    CHECK(compared == 27);
+    CHECK(compared >= 27);
 }
 
 TEST_CASE("converting: ours to mmdetection and back gives the same tensors, counters appear and go") {

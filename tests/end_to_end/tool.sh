@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# The tool `regulus` as people and scripts meet it: exit codes, what goes to stdout and what to stderr, bad input of every kind. Bad input must give exit
+# code 2, one clear sentence on stderr, and no half-written file.
+#   tool.sh BUILD_TREE
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+tool=$(cd "$1" && pwd)/regulus
+data=$root/tests/data_files/fasteners
+weights=$root/examples/model/fasteners.safetensors
+shared=${REGULUS_SHARED:-$root/../shared}
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+passed=0 failed=0 skipped=0
+unset REGULUS_MODEL
+
+report() {  # report STATUS TEXT
+    if [ "$1" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $2"
+        echo "  exit code $code; stdout: $(head -c 300 out); stderr: $(head -c 500 err)"
+    fi
+}
+
+run() {  # run ARGUMENTS...: leaves code, files out and err
+    timeout 120 "$tool" "$@" >out 2>err </dev/null
+    code=$?
+}
+
+# good NAME PATTERN ARGUMENTS...: exit 0 and the pattern on stdout
+good() {
+    local name=$1 pattern=$2
+    shift 2
+    run "$@"
+    [ "$code" -eq 0 ] && grep -qE -- "$pattern" out
+    report $? "$name"
+}
+
+# bad NAME PATTERN ARGUMENTS...: exit 2, the pattern on stderr, which begins "regulus: ", and nothing on stdout
+bad() {
+    local name=$1 pattern=$2
+    shift 2
+    run "$@"
+    [ "$code" -eq 2 ] && grep -qE -- "$pattern" err && [ "$(head -c 9 err)" = "regulus: " ] && [ ! -s out ]
+    report $? "$name"
+}
+
+# --- what it does ---
+good "detect: counts per class" 'val_0000.jpg  [0-9]+ objects: [0-9]+ nut, [0-9]+ washer' detect "$data/val_0000.jpg"
+good "detect: a folder, and the sum of all" '^all 12 pictures  [0-9]+ objects' detect "$data"
+good "detect: --list prints boxes" '^  washer 1\.00 at [0-9. ]+$' detect --list "$data/val_0000.jpg"
+good "detect: a score that nothing reaches" 'nothing found' detect --score 1 "$data/val_0000.jpg"
+good "detect: the reference backend" '[0-9]+ objects' detect --device reference --threads 1 "$data/val_0000.jpg"
+good "detect: seeded weights of a named model" 'val_0000' detect --model fasteners_retinanet --weights seeded:7 "$data/val_0000.jpg"
+
+run detect --json - "$data/val_0000.jpg"
+python3 - <<'PY'
+import json
+results = json.load(open("out"))
+assert results and all({"image_id", "category_id", "bbox", "score", "segmentation"} <= set(r) for r in results), results[:1]
+assert all(r["image_id"] == 1 and 1 <= r["category_id"] <= 5 and r["score"] >= 0.3 for r in results)
+assert "val_0000.jpg" in open("err").read()
+PY
+report $? "detect --json -: JSON alone on stdout, talk on stderr"
+
+run detect --image-ids "$data/annotations.json" --json ids.json --draw drawn "$data/val_0003.jpg" "$data/val_0001.jpg"
+python3 -c 'import json; assert {r["image_id"] for r in json.load(open("ids.json"))} == {4, 2}' && [ -s drawn/val_0003.jpg ] && [ -s drawn/val_0001.jpg ] && [ "$(ls drawn | wc -l)" -eq 2 ]
+report $? "detect: image ids of a data set, pictures drawn under their names"
+
+good "summary" '^3,506,238 parameters' summary fasteners --size 256x352
+good "summary: batch" 'at 2 x 64 x 64' summary retinanet_r50_fpn_1x_coco --size 64x64 --batch 2
+good "explain: kernels and shares" '[0-9.]+ %' explain fasteners --size 128x128 --threads 1
+good "explain --plan: no times" 'arena' explain fasteners --size 128x128 --plan
+good "inspect" 'box_head.fc1.weight +float16 +\[256, 3136\]' inspect "$weights"
+good "inspect: metadata" 'regulus.model = regulus/fasteners' inspect "$weights"
+good "bench" 'median +[0-9.]+ ms' bench fasteners --size 64x64 --seconds 0 --threads 1
+good "bench --json" '"median_ms": [0-9.]+' bench fasteners --size 64x64 --seconds 0 --threads 1 --json
+good "zoo list" 'mmdetection/mask_rcnn_regnetx-3.2GF_fpn_1x_coco .* 40.3 +36.6' zoo list
+good "zoo list --names" '^regulus/fasteners$' zoo list --names
+good "zoo show" 'checkpoint +mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth' zoo show mask-rcnn_r50_fpn_1x_coco
+good "help teaches" 'regulus detect picture.jpg' --help
+for command in detect summary explain inspect convert verify bench zoo completion; do good "help of $command" 'Usage: ' "$command" --help; done
+good "version" '^regulus [0-9]+\.[0-9]+\.[0-9]+$' --version
+
+good "completion: a script that bash reads" 'complete .* regulus' completion bash
+bash -c 'source out; COMP_WORDS=(regulus det); COMP_CWORD=1; _regulus; [ "${COMPREPLY[*]}" = detect ]; COMP_WORDS=(regulus detect --sc); COMP_CWORD=2; _regulus; [ "${COMPREPLY[*]}" = --score ]'
+report $? "completion: offers commands and options"
+PATH=$(dirname "$tool"):$PATH bash -c 'source out; COMP_WORDS=(regulus summary regulus/fasteners_r); COMP_CWORD=2; _regulus; [[ " ${COMPREPLY[*]} " == *" regulus/fasteners_retinanet "* ]]'
+report $? "completion: offers models"
+
+run convert "$weights" copy.pth --to mmdetection && "$tool" convert copy.pth back.safetensors --model regulus/fasteners 2>/dev/null &&
+    "$tool" detect --score 0.05 --json a.json "$data/val_0000.jpg" >/dev/null && "$tool" detect --weights back.safetensors --score 0.05 --json b.json "$data/val_0000.jpg" >/dev/null && cmp a.json b.json
+report $? "convert: to mmdetection's names and back changes nothing"
+good "detect: a checkpoint without a word about its model is recognised by its parameters" '[0-9]+ objects' detect --weights copy.pth "$data/val_0000.jpg"
+
+REGULUS_MODEL=$work/back.safetensors run detect "$data/val_0000.jpg"
+[ "$code" -eq 0 ]
+report $? "REGULUS_MODEL names the default weights"
+
+if command -v script >/dev/null; then
+    on_terminal() { script -qec "$1" /dev/null </dev/null >tty 2>/dev/null; code=$?; : >out; cp tty err; }
+    on_terminal "TERM=xterm '$tool' detect '$data'"
+    [ "$code" -eq 0 ] && grep -q '\] 3/12' tty
+    report $? "a terminal gets a progress bar for many pictures"
+    on_terminal "TERM=xterm '$tool' detect missing.jpg"
+    [ "$code" -eq 2 ] && grep -q "$(printf '\033')\[31m" tty
+    report $? "a terminal gets errors in red"
+    on_terminal "NO_COLOR=1 TERM=xterm '$tool' detect missing.jpg"
+    [ "$code" -eq 2 ] && ! grep -q "$(printf '\033')" tty
+    report $? "NO_COLOR is honoured"
+else
+    echo "skipped: no program script to make a terminal"
+    skipped=$((skipped + 3))
+fi
+
+# --- usage ---
+bad "no command" 'subcommand is required' 
+bad "unknown command" '.' destroy
+bad "unknown option" '--colour' detect --colour red "$data/val_0000.jpg"
+bad "no picture" 'required' detect
+bad "score beyond 1" 'score' detect --score 1.5 "$data/val_0000.jpg"
+bad "score that is no number" 'score' detect --score high "$data/val_0000.jpg"
+bad "negative threads" 'threads' detect --threads -1 "$data/val_0000.jpg"
+bad "unknown device" 'device' detect --device gpu "$data/val_0000.jpg"
+bad "unknown model" 'there is no model "mask_rnn"; the nearest names' summary mask_rnn
+bad "ambiguous model" 'fits [0-9]+ models' summary r50_fpn_1x_coco
+bad "size without a cross" '--size must be HEIGHTxWIDTH' summary fasteners --size 800
+bad "size zero" '--size must be HEIGHTxWIDTH' summary fasteners --size 0x100
+bad "size beyond reason" '--size must be HEIGHTxWIDTH' summary fasteners --size 99999999999x1
+bad "salt that is no number" 'salt' detect --model fasteners --weights seeded:x "$data/val_0000.jpg"
+bad "seeded without a model" 'needs --model' detect --weights seeded "$data/val_0000.jpg"
+bad "model without weights" 'needs --weights FILE .published as retinanet_r50_fpn_1x_coco_20200130-c2398f9e.pth' detect --model retinanet_r50_fpn_1x_coco "$data/val_0000.jpg"
+bad "no shell" 'SHELL|zsh' completion zsh
+
+# --- pictures ---
+: >empty.jpg
+head -c 3000 "$data/val_0000.jpg" >cut.jpg
+head -c 2000 /dev/urandom >noise.png
+echo "not a picture" >text.jpg
+printf '\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\x02\x00\x00\x00' >huge.png
+mkdir hollow
+for picture in empty.jpg cut.jpg noise.png text.jpg huge.png missing.jpg hollow; do
+    bad "picture $picture" "$picture" detect --json never.json --draw never "$picture"
+    [ ! -e never.json ] && { [ ! -d never ] || [ -z "$(ls -A never)" ]; }
+    report $? "picture $picture: nothing is written"
+done
+run detect --json never.json "$data/val_0000.jpg" cut.jpg
+[ "$code" -eq 2 ] && grep -q 'cut.jpg' err && [ ! -e never.json ]
+report $? "a broken picture among good ones: no results file is left"
+python3 - <<'PY'
+import struct, zlib
+def chunk(kind, data): return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+open("pixel.png", "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(b"\0\xff\0\0")) + chunk(b"IEND", b""))
+PY
+good "a picture of one pixel is a picture" 'pixel.png' detect pixel.png
+bad "annotations that lack the picture" 'does not list the picture' detect --image-ids "$data/annotations.json" pixel.png
+bad "annotations that are no JSON" 'text.jpg' detect --image-ids text.jpg "$data/val_0000.jpg"
+
+# --- weights ---
+head -c 100000 "$weights" >cut.safetensors
+bad "weights cut off" 'cut.safetensors' detect --weights cut.safetensors "$data/val_0000.jpg"
+bad "weights missing" 'missing.pth' detect --weights missing.pth "$data/val_0000.jpg"
+bad "weights that are a picture" 'val_0000.jpg' detect --weights "$data/val_0000.jpg" "$data/val_0000.jpg"
+bad "weights that are a folder" 'hollow' detect --weights hollow "$data/val_0000.jpg"
+bad "weights of another model" 'does not fit .*missing|misshapen|missing' detect --model fasteners_retinanet --weights "$weights" "$data/val_0000.jpg"
+bad "inspect: no checkpoint" 'text.jpg' inspect text.jpg
+python3 - <<'PY'
+import pickle
+class Evil:
+    def __reduce__(self): return (open, ("regulus_pwned", "w"))
+open("evil.pkl", "wb").write(pickle.dumps({"model": Evil()}))
+PY
+run detect --weights evil.pkl "$data/val_0000.jpg"
+[ "$code" -eq 2 ] && [ ! -e regulus_pwned ]
+report $? "a pickle that calls a function is refused and calls nothing"
+run inspect evil.pkl
+[ ! -e regulus_pwned ] && [ "$code" -ne 139 ]
+report $? "inspect calls nothing either"
+
+# --- outputs ---
+bad "json into a folder that does not exist" 'does not exist' detect --json nowhere/results.json "$data/val_0000.jpg"
+bad "json that is a folder" 'is a folder' detect --json hollow "$data/val_0000.jpg"
+bad "draw into a file" 'cannot be made' detect --draw text.jpg "$data/val_0000.jpg"
+cp "$data/val_0000.jpg" mine.jpg
+bad "drawing over the picture itself" 'would replace' detect --draw . mine.jpg
+cmp -s mine.jpg "$data/val_0000.jpg"
+report $? "the picture itself is untouched"
+mkdir twin && cp mine.jpg twin/
+bad "two pictures of one name into one folder" 'two pictures are called mine.jpg' detect --draw drawn2 mine.jpg twin/mine.jpg
+bad "convert: unknown suffix" 'must end in' convert "$weights" result.bin
+bad "convert: unknown names" '--to' convert "$weights" result.pth --to caffe3
+bad "convert: nowhere to write" 'does not exist' convert "$weights" nowhere/result.safetensors
+bad "convert: the wrong model" 'missing|misshapen' convert "$weights" result.safetensors --model fasteners_retinanet
+[ ! -e result.safetensors ] && [ ! -e result.pth ] && [ ! -e result.bin ] && [ -z "$(find . -name '*.tmp*' -o -name '.*.part')" ]
+report $? "convert: nothing half written"
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir locked && chmod a-w locked
+    bad "a folder without write permission" 'permission denied' detect --json locked/results.json "$data/val_0000.jpg"
+else
+    echo "skipped: permissions do not bind the superuser"
+    skipped=$((skipped + 1))
+fi
+if [ -w /dev/full ]; then
+    timeout 60 "$tool" zoo list >/dev/full 2>err
+    code=$?
+    : >out
+    [ "$code" -eq 2 ] && grep -q 'standard output' err
+    report $? "a full disk behind stdout is an error"
+fi
+
+# --- verify ---
+bad "verify: no case" 'case.json' verify hollow
+if [ -r "$shared/golden/detection2d/mm_retinanet_regnetx_800mf/case.json" ]; then
+    case=$shared/golden/detection2d/mm_retinanet_regnetx_800mf
+    good "verify: a case that agrees" '^passed: [0-9]+ checks' verify "$case"
+    mkdir -p spoiled && cp "$case"/* spoiled/ && chmod -R u+w spoiled
+    python3 - "$shared" <<'PY'
+import json, sys
+case = json.load(open("spoiled/case.json"))
+case["images"] = [sys.argv[1] + "/" + image if not image.startswith("/") else image for image in case["images"]]
+case["images"] = [__import__("os").path.abspath(image) for image in case["images"]]
+case["salt"] += 1
+json.dump(case, open("spoiled/case.json", "w"))
+PY
+    run verify spoiled
+    [ "$code" -eq 1 ] && grep -q '^FAILED' out
+    report $? "verify: other weights give exit code 1 and say where"
+else
+    echo "skipped: shared/golden is not on this machine"
+    skipped=$((skipped + 2))
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,178 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include <unistd.h>
+
+#include <regulus/cpu.hpp>
+#include <regulus/pipeline/golden.hpp>
+#include <regulus/pipeline/golden_compare.hpp>
+#include <regulus/reference.hpp>
+#include <regulus/weights/read_weights.hpp>
+#include <regulus/weights/write_safetensors.hpp>
+#include <regulus/zoo/zoo.hpp>
+
+#include "support/shared.hpp"
+
+using namespace regulus;
+using doctest::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+const char* const cases[] = {"mm_mask_rcnn_regnetx_3.2gf", "mm_faster_rcnn_regnetx_3.2gf", "mm_retinanet_regnetx_800mf",
+                             "mm_faster_rcnn_regnetx_400mf", "mm_faster_rcnn_regnetx_400mf_batch2", "mm_mask_rcnn_regnetx_400mf_empty",
+                             "mm_mask_rcnn_regnetx_4gf", "mm_mask_rcnn_r50", "mm_retinanet_r50"};
+
+std::string folder_of(const std::string& name) { return testing::shared_path("golden/detection2d/" + name); }
+
+void all_pass(const Backend& backend) {
+    for (const char* name : cases) {
+        CAPTURE(name);
+        const GoldenReport report = verify_golden_case(folder_of(name), zoo_models(), backend);
+        CHECK(report.checks.size() > 25);
+        if (!report.passed()) FAIL_CHECK(to_string(report));
+    }
+}
+
+/// A copy of a case that tests may spoil, removed with the object. The picture is linked beside it.
+class SpoiledCase {
+public:
+    explicit SpoiledCase(const std::string& name) : folder_(fs::temp_directory_path() / ("regulus_golden_" + std::to_string(getpid()))) {
+        fs::create_directories(folder_ / "data/images");
+        for (const char* file : {"case.json", "expected.safetensors", "overrides.safetensors"}) {
+            fs::copy_file(folder_of(name) + "/" + file, folder_ / file, fs::copy_options::overwrite_existing);
+            fs::permissions(folder_ / file, fs::perms::owner_write, fs::perm_options::add);
+        }
+        for (const char* image : {"dog.jpg", "bird.JPEG"}) fs::copy_file(testing::shared_path(std::string("data/images/") + image), folder_ / "data/images" / image, fs::copy_options::overwrite_existing);
+    }
+    ~SpoiledCase() {
+        std::error_code error;
+        fs::remove_all(folder_, error);
+    }
+    std::string folder() const { return folder_.string(); }
+
+    /// Adds `change` to element 0 of a tensor of the file.
+    void shift(const char* file, const std::string& tensor, double change) const {
+        const Weights weights = read_weights((folder_ / file).string());
+        Weights changed;
+        for (const auto& entry : weights.entries()) {
+            Tensor copy = entry.tensor.clone();
+            if (entry.name == tensor) {
+                if (copy.dtype() == DType::f32) copy.data<float>()[0] += float(change);
+                else copy.data<std::int32_t>()[0] += std::int32_t(change);
+            }
+            changed.add(entry.name, std::move(copy));
+        }
+        write_safetensors((folder_ / file).string(), changed);
+    }
+    void replace_in_json(const std::string& from, const std::string& to) const {
+        std::ifstream in(folder_ / "case.json");
+        std::string text((std::istreambuf_iterator<char>(in)), {});
+        in.close();
+        const std::size_t at = text.find(from);
+        REQUIRE(at != std::string::npos);
+        text.replace(at, from.size(), to);
+        std::ofstream(folder_ / "case.json") << text;
+    }
+
+private:
+    fs::path folder_;
+};
+
+std::vector<std::string> failures(const GoldenReport& report) {
+    std::vector<std::string> names;
+    for (const GoldenCheck& check : report.checks) {
+        if (!check.passed()) names.push_back(check.node);
+    }
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("golden: nine detectors of mmdetection compute on the cpu what mmdetection computed, node by node") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_r50/case.json");
+    all_pass(CpuBackend{});
+}
+
+TEST_CASE("golden: nine detectors of mmdetection compute on the reference backend what mmdetection computed, node by node") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_r50/case.json");
+#if defined(REGULUS_SANITIZED)
+    CHECK(verify_golden_case(folder_of("mm_retinanet_regnetx_800mf"), zoo_models(), ReferenceBackend{}).passed());  // the others take too long so
+#else
+    all_pass(ReferenceBackend{});
+#endif
+}
+
+TEST_CASE("golden: a node that is off by a thousandth of its deviation fails, and it alone") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_regnetx_800mf/case.json");
+    const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+    spoiled.shift("expected.safetensors", "C3@value", 1e-3);
+    const GoldenReport report = verify_golden_case(spoiled.folder(), zoo_models(), CpuBackend{});
+    CHECK(failures(report) == std::vector<std::string>{"C3"});
+    CHECK_FALSE(report.passed());
+    CHECK(to_string(report).find("FAILED: 1 of") != std::string::npos);
+}
+
+TEST_CASE("golden: a box, a score, a label that differ fail") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_regnetx_800mf/case.json");
+    const auto fails = [](const char* tensor, double change) {
+        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        spoiled.shift("expected.safetensors", tensor, change);
+        return failures(verify_golden_case(spoiled.folder(), zoo_models(), CpuBackend{}));
+    };
+    CHECK(fails("boxes.0", 0.06) == std::vector<std::string>{"boxes.0"});
+    CHECK(fails("boxes.0", 0.03).empty());  // within the limit
+    CHECK(fails("scores.0", 2e-3) == std::vector<std::string>{"scores.0"});
+    CHECK_FALSE(fails("labels.0", 1).empty());
+}
+
+TEST_CASE("golden: other weights than the case's are noticed from the first node on") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_regnetx_800mf/case.json");
+    const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+    spoiled.replace_in_json("\"salt\":3", "\"salt\":4");
+    const std::vector<std::string> failed = failures(verify_golden_case(spoiled.folder(), zoo_models(), CpuBackend{}));
+    REQUIRE(failed.size() > 20);
+    CHECK(failed.front() == "stem_conv");
+}
+
+TEST_CASE("golden: a case of a model that differs, or that is broken, is refused with a reason") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_regnetx_800mf/case.json");
+    const auto verify = [](const SpoiledCase& spoiled) { return verify_golden_case(spoiled.folder(), zoo_models(), CpuBackend{}); };
+    CHECK_THROWS_AS(verify_golden_case("/nonexistent", zoo_models(), CpuBackend{}), FileError);
+    {
+        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        spoiled.replace_in_json("retinanet_regnetx-800MF_fpn_1x_coco", "retinanet_r50_fpn_1x_coco");
+        CHECK_THROWS_WITH_AS(verify(spoiled), Contains("misshapen"), WeightError);
+    }
+    {
+        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        spoiled.replace_in_json("\"zoo\"", "\"zo\"");
+        CHECK_THROWS_WITH_AS(verify(spoiled), Contains("there is no \"zoo\""), FileError);
+    }
+    {
+        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        spoiled.replace_in_json("dog.jpg", "cat.jpg");
+        CHECK_THROWS_WITH_AS(verify(spoiled), Contains("cat.jpg"), FileError);
+    }
+    {
+        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        spoiled.shift("expected.safetensors", "C2@index", 2e9);
+        CHECK_THROWS_WITH_AS(verify(spoiled), Contains("position"), FileError);
+    }
+}
+
+TEST_CASE("golden: a NaN on one side is an infinite difference, on no side it is none") {
+    detail::golden::Difference difference;
+    difference.add(1, 1);
+    CHECK(difference.largest == 0);
+    difference.add(std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity());
+    CHECK(difference.largest == 0);
+    difference.add(std::numeric_limits<double>::quiet_NaN(), 1);
+    CHECK(std::isinf(difference.largest));
+    GoldenCheck check{"x", "of std", std::numeric_limits<double>::quiet_NaN(), 1, -1, ""};
+    CHECK_FALSE(check.passed());
+    CHECK_FALSE(GoldenReport{}.passed());  // nothing compared is no success
+}
