@@ -4,3 +4,4 @@
 #include <regulus/pipeline/draw-impl.hpp>
 #include <regulus/pipeline/golden-impl.hpp>
 #include <regulus/pipeline/golden_case-impl.hpp>
+#include <regulus/pipeline/golden_compare-impl.hpp>

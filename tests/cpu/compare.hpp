@@ -104,7 +104,8 @@ inline bool same_bits(const Outputs& a, const Outputs& b) {
 inline void check_outputs(const Outputs& cpu, const Outputs& reference, double limit = one_layer) {
     REQUIRE(cpu.entries().size() == reference.entries().size());
     for (std::size_t i = 0; i < cpu.entries().size(); ++i) {
-        const auto& [name, actual] = cpu.entries()[i];
+        const std::string& name = cpu.entries()[i].first;
+        const Tensor& actual = cpu.entries()[i].second;
         const Tensor& expected = reference.entries()[i].second;
         INFO("output " << name << " " << to_string(expected.shape()));
         REQUIRE(name == reference.entries()[i].first);

@@ -175,7 +175,8 @@ TEST_CASE("roi_level: equals the three code bases at and around every boundary")
     ops::RoiAlign op;
     op.strides = {4, 8, 16, 32};
     for (const auto& [peer, rule] : {std::pair{"mmdet", ops::LevelRule::mmdetection}, std::pair{"detectron2", ops::LevelRule::detectron2}, std::pair{"torchvision", ops::LevelRule::torchvision}}) {
-        CAPTURE(peer);
+        const char* const code_base = peer;  // clang++ 14 captures no structured bindings
+        CAPTURE(code_base);
         op.rule = rule;
         for (int i = 0; i < boxes.shape()[0]; ++i) {
             CAPTURE(i);

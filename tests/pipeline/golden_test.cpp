@@ -8,7 +8,7 @@
 
 #include <regulus/cpu.hpp>
 #include <regulus/pipeline/golden.hpp>
-#include <regulus/pipeline/golden_compare.hpp>
+#include <regulus/pipeline/golden_compare-impl.hpp>
 #include <regulus/reference.hpp>
 #include <regulus/weights/read_weights.hpp>
 #include <regulus/weights/write_safetensors.hpp>

@@ -22,7 +22,8 @@ TEST_CASE("linear: equals its definition; maps are flattened in C order; odd siz
                 expected.data<float>()[row * out + o] = float(sum);
             }
         }
-        CAPTURE(channels);
+        const int columns = channels;  // clang++ 14 captures no structured bindings
+        CAPTURE(columns);
         CHECK(relative_error(run(graph, weights, {src})["y"], expected) < 1e-5);  // float32 sums of at most 3136 products
         CHECK(relative_error(run<double>(graph, weights, {src})["y"], expected) < 1e-7);
     }

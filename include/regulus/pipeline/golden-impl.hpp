@@ -6,7 +6,7 @@
 #include <regulus/converters/convert.hpp>
 #include <regulus/pipeline/any_detector.hpp>
 #include <regulus/pipeline/golden_case-impl.hpp>
-#include <regulus/pipeline/golden_compare.hpp>
+#include <regulus/pipeline/golden_compare-impl.hpp>
 #include <regulus/zoo/zoo.hpp>
 
 namespace regulus {
