@@ -34,7 +34,7 @@ find_package(regulus 0.99 REQUIRED)' >"$work/other/CMakeLists.txt" && ! cmake -S
 }
 subdirectory() { configure subdirectory -DCMAKE_BUILD_TYPE=Debug "-DREGULUS_SOURCE=$root" && cmake --build "$work/subdirectory" -j "$jobs"; }
 headers_alone() {
-    g++ -std=c++20 -O2 -Wall -Wextra -Werror -Wno-restrict -I include -I backends/cpu/include -I backends/reference/include tests/install/main.cpp tests/install/second.cpp \
+    g++ -std=c++20 -O2 -Wall -Wextra -Werror -Wno-restrict -I include -I converters/include -I backends/cpu/include -I backends/reference/include tests/install/main.cpp tests/install/second.cpp \
         -ldnnl -fopenmp -o "$work/headers_alone"
 }
 
