@@ -9,6 +9,7 @@
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
 #include <regulus/graph/bind.hpp>
+#include <regulus/models/classifier.hpp>
 #include <regulus/zoo/zoo.hpp>
 
 #include "support/shared.hpp"
@@ -26,6 +27,26 @@ std::map<std::string, Shape> parameters_of(const Graph& graph) {
         for (const Parameter& parameter : node.parameters) parameters[parameter.name] = parameter.shape;
     }
     return parameters;
+}
+
+/// A peer's list of [name, shape]: each but the counters must have one parameter of ours, of its shape, and none of ours may be left.
+void compare_names(const Json& state_dict, const Graph& graph, const std::string& code_base) {
+    std::map<std::string, Shape> parameters = parameters_of(graph);
+    const NameTable& table = names_of(code_base, graph);
+    for (const Json& entry : *state_dict.array()) {
+        const std::string name = *(*entry.array())[0].text();
+        CAPTURE(name);
+        if (name.size() > 19 && name.substr(name.size() - 19) == "num_batches_tracked") continue;
+        Shape shape;
+        for (const Json& size : *(*entry.array())[1].array()) shape.push_back(*size.integer());
+        const auto ours = table.to_ours(name);
+        REQUIRE(ours);
+        REQUIRE(parameters.count(*ours) == 1);
+        CHECK(parameters[*ours] == shape);
+        CHECK(table.to_foreign(*ours) == name);
+        parameters.erase(*ours);
+    }
+    CHECK(parameters.empty());
 }
 
 /// A tensor whose elements are 0, 1, 2, ...
@@ -46,26 +67,38 @@ TEST_CASE("mmdetection: every entry of every published state dict has one parame
         const auto bytes = read_file(testing::shared_path("golden/detection2d/inventory/mmdet/" + config + ".json"), 1 << 26);
         const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
         const Graph graph = recorded(spec);
-        std::map<std::string, Shape> parameters = parameters_of(graph);
-        const NameTable& table = names_of("mmdetection", graph);
-        for (const Json& entry : *json.find("state_dict")->array()) {
-            const std::string name = *(*entry.array())[0].text();
-            CAPTURE(name);
-            if (name.size() > 19 && name.substr(name.size() - 19) == "num_batches_tracked") continue;
-            Shape shape;
-            for (const Json& size : *(*entry.array())[1].array()) shape.push_back(*size.integer());
-            const auto ours = table.to_ours(name);
-            REQUIRE(ours);
-            REQUIRE(parameters.count(*ours) == 1);
-            CHECK(parameters[*ours] == shape);
-            CHECK(table.to_foreign(*ours) == name);
-            parameters.erase(*ours);
-        }
-        CHECK(parameters.empty());
+        compare_names(*json.find("state_dict"), graph, "mmdetection");
         CHECK(graph.parameter_count() == *json.find("parameters")->integer());
         ++compared;
     }
     CHECK(compared >= 27);
+}
+
+TEST_CASE("pycls, mmpretrain, timm: every entry of the state dicts of six published classifiers has one parameter of ours, of its shape") {
+    REGULUS_REQUIRE_SHARED("golden/classification/inventory_pycls.json");
+    struct Row {
+        const char* code_base;
+        const char* model;
+        Graph graph;
+    };
+    const Row rows[] = {{"pycls", "RegNetX-3.2GF", recorded<Classifier<RegNet<regnetx_3_2gf>>>()},
+                        {"pycls", "RegNetY-400MF", recorded<Classifier<RegNet<regnety_400mf>>>()},
+                        {"mmpretrain", "regnetx-400mf_8xb128_in1k", recorded<Classifier<RegNet<regnetx_400mf>>>()},
+                        {"mmpretrain", "regnetx-12gf_8xb64_in1k", recorded<Classifier<RegNet<regnetx_12gf>>>()},
+                        {"timm", "regnetx_080.pycls_in1k", recorded<Classifier<RegNet<regnetx_8_0gf>>>()},
+                        {"timm", "regnety_040.pycls_in1k", recorded<Classifier<RegNet<regnety_4_0gf>>>()}};
+    for (const Row& row : rows) {
+        CAPTURE(row.code_base);
+        CAPTURE(row.model);
+        const auto bytes = read_file(testing::shared_path(std::string("golden/classification/inventory_") + row.code_base + ".json"), 1 << 28);
+        const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, row.code_base, {64, 1 << 26});
+        const Json* published = json.find("models")->find(row.model);
+        REQUIRE(published != nullptr);
+        compare_names(*published->find("state_dict"), row.graph, row.code_base);
+        const Weights theirs = from_regulus(seeded_weights(row.graph, row.code_base), row.graph, row.code_base);
+        const Weights ours = to_regulus(theirs, row.graph);
+        CHECK_NOTHROW(bind_weights(row.graph, ours));
+    }
 }
 
 TEST_CASE("converting: ours to mmdetection and back gives the same tensors, counters appear and go") {
@@ -154,7 +187,7 @@ TEST_CASE("mmdetection 2.x: heads without a background among their boxes stay as
 
 TEST_CASE("names_of: an unknown code base is refused with the list of known ones") {
     const Graph graph = recorded(model("retinanet_r50_fpn_1x_coco"));
-    CHECK_THROWS_WITH_AS(names_of("mmdet", graph), Contains("known code bases: mmdetection"), ArgumentError);
+    CHECK_THROWS_WITH_AS(names_of("mmdet", graph), Contains("known code bases: mmdetection, pycls, mmpretrain, timm"), ArgumentError);
     Graph strange;
     strange.name = "strange";
     CHECK_THROWS_AS(names_of("mmdetection", strange), ArgumentError);

@@ -1,8 +1,16 @@
 #pragma once
+#include <regulus/converters/classifiers.hpp>
 #include <regulus/converters/mmdetection.hpp>
 #include <regulus/converters/name_table.hpp>
 
 namespace regulus {
+
+// Each file of tables includes name_table.hpp, so it may be the one that brings this file in.
+inline NameTable mmdetection_rcnn_names();
+inline NameTable mmdetection_retinanet_names();
+inline NameTable pycls_names();
+inline NameTable mmpretrain_names();
+inline NameTable timm_names();
 
 namespace detail::names {
 
@@ -82,7 +90,7 @@ REGULUS_INLINE std::optional<std::string> NameTable::to_foreign(std::string_view
 }
 
 REGULUS_INLINE const std::vector<NameTable>& name_tables() {
-    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names()};
+    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names(), pycls_names(), mmpretrain_names(), timm_names()};
     return tables;
 }
 
