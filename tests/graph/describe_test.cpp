@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <set>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include <regulus/graph/describe.hpp>
 
@@ -12,13 +15,16 @@ using namespace regulus::testing;
 
 namespace {
 
-const std::vector<Operation> every_operation{ops::Input{},     ops::Conv2d{}, ops::ConvTranspose2d{}, ops::BatchNorm{}, ops::Activate{},      ops::Add{}, ops::Pool2d{},   ops::GlobalAveragePool{},  ops::ScaleChannels{},
-                                             ops::Resize{},    ops::Linear{}, ops::Softmax{},         ops::TopK{},      ops::DecodeAnchors{}, ops::Nms{}, ops::RoiAlign{}, ops::ClassCandidates{}, ops::SelectChannel{}};
+template <std::size_t... Which>
+std::vector<Operation> all_operations(std::index_sequence<Which...>) {
+    return {Operation{std::variant_alternative_t<Which, Operation>{}}...};
+}
+
+const std::vector<Operation> every_operation = all_operations(std::make_index_sequence<std::variant_size_v<Operation>>{});
 
 }  // namespace
 
 TEST_CASE("every operation has its own short name and a sentence") {
-    REQUIRE(every_operation.size() == std::variant_size_v<Operation>);
     std::set<std::string> names;
     for (const Operation& operation : every_operation) {
         names.insert(kind_of(operation));
@@ -55,6 +61,20 @@ TEST_CASE("shapes: a window is counted where it fits whole, on odd sizes and one
         if (fit == 0) CHECK_THROWS_AS(infer_outputs(node, {Shape{1, 1, length, length}}, {}), ShapeError);
         else CHECK(infer_outputs(node, {Shape{1, 1, length, length}}, {})[0] == Shape{1, 1, fit, fit});
     }
+}
+
+TEST_CASE("shapes: windows without size or step, and groups that do not divide the channels, are refused") {
+    ops::Conv2d op;
+    op.in_channels = op.out_channels = 6;
+    const std::vector<Shape> map{Shape{1, 6, 9, 9}};
+    CHECK(infer_outputs({op, "conv", {0}, {1}, {}}, map, {})[0] == map[0]);
+    for (int ops::Conv2d::*field : {&ops::Conv2d::kernel, &ops::Conv2d::stride, &ops::Conv2d::dilation, &ops::Conv2d::groups}) {
+        ops::Conv2d wrong = op;
+        wrong.*field = 0;
+        CHECK_THROWS_AS(infer_outputs({wrong, "conv", {0}, {1}, {}}, map, {}), ShapeError);
+    }
+    op.groups = 4;
+    CHECK_THROWS_AS(infer_outputs({op, "conv", {0}, {1}, {}}, map, {}), ShapeError);
 }
 
 TEST_CASE("shapes: an error names the node, what it needs and what it got") {

@@ -20,6 +20,7 @@ inline const Shape& need_rank(const Node& node, const std::vector<Shape>& inputs
 
 /// Output length of a sliding window; throws when no window fits.
 inline std::int64_t windows(const Node& node, const Shape& src, std::int64_t length, int kernel, int stride, int padding, int dilation) {
+    if (kernel < 1 || stride < 1 || dilation < 1 || padding < 0) wrong_shape(node, "kernel, stride and dilation of at least 1 and no negative padding", src);
     const std::int64_t reach = length + 2 * std::int64_t(padding) - (std::int64_t(kernel) - 1) * dilation - 1;
     if (reach < 0) wrong_shape(node, "a map that holds one " + std::to_string(kernel) + "x" + std::to_string(kernel) + " window", src);
     return reach / stride + 1;
@@ -56,6 +57,7 @@ struct Describer {
     std::vector<Shape> operator()(const ops::Conv2d& op) const {
         const Shape& src = need_rank(node, in, 0, 4);
         if (src[1] != op.in_channels) wrong_shape(node, std::to_string(op.in_channels) + " channels", src);
+        if (op.groups < 1 || op.in_channels % op.groups != 0 || op.out_channels % op.groups != 0) wrong_shape(node, "groups that divide " + arrow(op.in_channels, op.out_channels) + " channels, not " + std::to_string(op.groups), src);
         const Shape dst{src[0], op.out_channels, windows(node, src, src[2], op.kernel, op.stride, op.padding, op.dilation),
                         windows(node, src, src[3], op.kernel, op.stride, op.padding, op.dilation)};
         if (op.residual && !(need_rank(node, in, 1, 4) == dst)) wrong_shape(node, "a residual of shape " + to_string(dst), in[1]);
