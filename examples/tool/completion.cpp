@@ -61,7 +61,7 @@ void add_completion(CLI::App& app, Outcome&) {
     auto shell = std::make_shared<std::string>();
     CLI::App* command = app.add_subcommand("completion", "Prints a script that teaches the shell's Tab key: source <(regulus completion bash)");
     command->add_option("SHELL", *shell, "bash")->required()->check(CLI::IsMember({"bash"}));
-    command->callback([&app] { print(bash_script(app)); });
+    command->callback([&app, shell] { print(bash_script(app)); });  // shell must live until parsing ends
 }
 
 }  // namespace tool

@@ -48,7 +48,11 @@ void convert(const Options& options) {
     const Loaded loaded = load(options.model, options.in);
     const regulus::Graph graph = regulus::recorded(*loaded.model);
     const regulus::Weights ours = regulus::to_regulus(loaded.weights, graph);
-    regulus::bind_weights(graph, ours);  // reports all that does not fit
+    try {
+        regulus::bind_weights(graph, ours);  // reports all that does not fit
+    } catch (const regulus::WeightError& error) {
+        throw regulus::WeightError(regulus::with_foreign_names(error.what(), loaded.weights, graph));
+    }
 
     regulus::Weights result;
     result.source = options.in;

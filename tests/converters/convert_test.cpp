@@ -141,6 +141,17 @@ TEST_CASE("converting: binding reports foreign tensors that no rule knows, and w
     CHECK_THROWS_WITH_AS(bind_weights(graph, to_regulus(theirs, graph)), Contains("head.logits.bias [720]"), WeightError);
 }
 
+TEST_CASE("converting: a binding error says the file's own names too, and is unchanged for our own") {
+    const Graph graph = recorded(model("retinanet_regnetx-800MF_fpn_1x_coco"));
+    const Weights ours = seeded_weights(graph, "mmdetection");
+    const Weights theirs = from_regulus(ours, graph, "mmdetection");
+    const std::string text = "load: x does not fit\n  2 missing:\n    head.logits.bias [720]\n    neck.lateral.c3.weight is [1]\n  1 unexpected:\n    what.ever [2]";
+    CHECK(with_foreign_names(text, theirs, graph) == "load: x does not fit\n  2 missing:\n    head.logits.bias [720]  (mmdetection: bbox_head.retina_cls.bias)\n"
+                                                     "    neck.lateral.c3.weight is [1]  (mmdetection: neck.lateral_convs.0.conv.weight)\n  1 unexpected:\n    what.ever [2]");
+    CHECK(with_foreign_names(text, ours, graph) == text);
+    CHECK(with_foreign_names("", theirs, graph).empty());
+}
+
 TEST_CASE("converting: two spellings of one parameter in a file do not hide each other") {
     const Graph graph = recorded(model("faster_rcnn_regnetx-400MF_fpn_mstrain_3x_coco"));
     Weights theirs;

@@ -17,6 +17,9 @@
 
 #include "../../examples/fasteners.hpp"
 
+/// Drawing text brings in fontconfig, which keeps some memory until the end of the program and leaves it to the system.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+
 using namespace regulus;
 using doctest::Contains;
 

@@ -108,7 +108,11 @@ REGULUS_INLINE AnyDetector::AnyDetector(const Backend& backend, const Graph& gra
     : state_(std::make_shared<State>()) {
     state_->in_original_pixels = gives_original_pixels(graph);
     state_->facts = facts_from_metadata(weights.metadata, facts, weights.source);
-    state_->program = Program(backend, graph, to_regulus(weights, graph), options);
+    try {
+        state_->program = Program(backend, graph, to_regulus(weights, graph), options);
+    } catch (const WeightError& error) {
+        throw WeightError(with_foreign_names(error.what(), weights, graph));
+    }
 }
 
 REGULUS_INLINE DetectionList AnyDetector::operator()(const Image& image) const { return std::move((*this)(std::span<const Image>(&image, 1)).front()); }

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstring>
 #include <set>
 #include <utility>
@@ -104,6 +105,23 @@ REGULUS_INLINE Weights to_regulus(const Weights& foreign, const Graph& graph) {
         ours.add(name && !taken ? *name : entry.name, reorder ? detail::names::background_last(entry.name, entry.tensor) : entry.tensor);
     }
     return ours;
+}
+
+REGULUS_INLINE std::string with_foreign_names(const std::string& text, const Weights& foreign, const Graph& graph) {
+    const NameTable* table = recognise_names(foreign, graph);
+    if (table == nullptr) return text;
+    std::string result;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = std::min(text.find('\n', begin), text.size());
+        const std::string line = text.substr(begin, end - begin);
+        result += (begin == 0 ? "" : "\n") + line;
+        const std::size_t name = line.find_first_not_of(' ');
+        if (name == 4) {  // an entry of one of the lists: "    NAME what about it"
+            if (const auto other = table->to_foreign(line.substr(name, line.find(' ', name) - name))) result += "  (" + table->code_base + ": " + *other + ")";
+        }
+        begin = end + 1;
+    }
+    return result;
 }
 
 REGULUS_INLINE Weights from_regulus(const Weights& ours, const Graph& graph, const std::string& code_base) {

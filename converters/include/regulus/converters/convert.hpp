@@ -22,6 +22,9 @@ const NameTable& names_of(const std::string& code_base, const Graph& graph);
 /// Heads of mmdetection 1.x, which have the background first, get today's order of classes.
 Weights to_regulus(const Weights& foreign, const Graph& graph);
 
+/// The text of a WeightError of binding such weights, with their code base's name behind each of ours: people know the file by its own names.
+std::string with_foreign_names(const std::string& text, const Weights& foreign, const Graph& graph);
+
 /// Our weights under the names of `code_base`, with the num_batches_tracked (0) that its norms keep. Throws ArgumentError as names_of
 /// does, WeightError for a parameter that the table cannot name.
 Weights from_regulus(const Weights& ours, const Graph& graph, const std::string& code_base);
