@@ -2,11 +2,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <regulus/converters/convert.hpp>
+#include <regulus/data/mask.hpp>
+#include <regulus/graph/passes.hpp>
 
 #include "command.hpp"
 #include "models.hpp"
@@ -25,8 +28,55 @@ struct Options {
     int batch = 1;
     int threads = 0;
     double seconds = 3;
+    std::vector<std::string> outputs;
+    bool paste = false;
+    bool on_request = false;
     bool json = false;
 };
+
+/// The graph that gives the labelled values and nothing else.
+regulus::Graph cut_to(regulus::Graph graph, const std::vector<std::string>& labels) {
+    const std::size_t own = graph.outputs.size();
+    graph = regulus::with_outputs(std::move(graph), labels);
+    graph.outputs.erase(graph.outputs.begin(), graph.outputs.begin() + std::ptrdiff_t(own));
+    return graph;
+}
+
+bool has_masks(const regulus::Graph& graph) {
+    return std::any_of(graph.outputs.begin(), graph.outputs.end(), [](const auto& output) { return output.first == "masks"; });
+}
+
+/// All masks of a run as bitmaps of the network's picture.
+std::vector<regulus::BitMask> pasted(const regulus::Outputs& outputs, const regulus::InputSize& size) {
+    const regulus::Tensor& maps = outputs["masks"];
+    const regulus::Tensor& boxes = outputs["boxes"];
+    const int side = int(maps.shape()[1]);
+    const std::size_t numbers = std::size_t(side) * std::size_t(side);
+    std::vector<regulus::BitMask> masks;
+    for (std::int64_t i = 0; i < maps.shape()[0]; ++i) {
+        const float* box = boxes.data<float>() + 4 * i;
+        masks.push_back(regulus::paste_mask({maps.data<float>() + std::size_t(i) * numbers, numbers}, side, {box[0], box[1], box[2], box[3]}, {size.height, size.width}));
+    }
+    return masks;
+}
+
+/// One run for each line on stdin, so that another program can take turns with this one; a line on stdout for each: a JSON object with the
+/// milliseconds and, of a detector, how many boxes it found and the sum of their scores.
+void run_on_request(const regulus::Outputs& outputs, const std::function<double()>& run_once) {
+    char line[256];
+    while (std::fgets(line, sizeof line, stdin) != nullptr) {
+        const double ms = run_once();
+        double scores = 0;
+        std::int64_t found = 0;
+        for (const auto& [name, tensor] : outputs.entries()) {
+            if (name != "scores") continue;
+            found = tensor.numel();
+            for (std::int64_t i = 0; i < found; ++i) scores += double(tensor.data<float>()[i]);
+        }
+        std::snprintf(line, sizeof line, "{\"ms\": %.4f, \"detections\": %lld, \"score_sum\": %.6f}\n", ms, static_cast<long long>(found), scores);
+        print(line);
+    }
+}
 
 void bench(const Options& options) {
     const regulus::ModelSpec& model = model_named(options.model);
@@ -34,7 +84,9 @@ void bench(const Options& options) {
     default_size(model, size.height, size.width);
     if (!options.size.empty()) parse_size(options.size, size.height, size.width);
     size.n = options.batch;
-    const regulus::Graph graph = regulus::recorded(model);
+    const regulus::Graph whole = regulus::recorded(model);
+    const regulus::Graph graph = options.outputs.empty() ? whole : cut_to(whole, options.outputs);
+    if (options.paste && !has_masks(graph)) throw regulus::ArgumentError("bench --paste: " + model.name + " gives no masks" + (options.outputs.empty() ? "" : " with --outputs"));
     regulus::CompileOptions compile;
     compile.threads = options.threads;
     const regulus::Program program(*make_backend(options.device), graph, regulus::to_regulus(load_weights(model, options.weights), graph), compile);
@@ -42,11 +94,14 @@ void bench(const Options& options) {
     regulus::Context context;
 
     using clock = std::chrono::steady_clock;
+    regulus::Outputs outputs;
     const auto run_once = [&] {
         const auto start = clock::now();
-        program.run(context, inputs);
+        outputs = program.run(context, inputs);
+        if (options.paste) pasted(outputs, size);
         return std::chrono::duration<double, std::milli>(clock::now() - start).count();
     };
+    if (options.on_request) return run_on_request(outputs, run_once);
     const double first = run_once();  // plans, touches memory
     std::vector<double> times;
     double sum = 0;
@@ -91,6 +146,9 @@ void add_bench(CLI::App& app, Outcome&) {
     command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
     command->add_option("--seconds", options->seconds, "Least time to measure")->check(CLI::Range(0.0, 3600.0))->capture_default_str();
+    command->add_option("--outputs", options->outputs, "Only as far as these labelled values, as C5 or rpn_logits.0,...")->delimiter(',');
+    command->add_flag("--paste", options->paste, "Masks are pasted into the picture");
+    command->add_flag("--on-request", options->on_request, "One run for each line on stdin, its milliseconds on stdout (bench/peers.py)");
     command->add_flag("--json", options->json, "One JSON object instead of text");
     command->callback([options] { bench(*options); });
 }

@@ -1,0 +1,58 @@
+"""The numbers that `regulus bench` runs on: its picture of noise and its balanced weights, which are functions of names.
+
+So every runtime computes the same network on the same picture, and the boxes found can be compared.
+"""
+import numpy as np
+
+MASK = (1 << 64) - 1
+
+
+def name_hash(name):
+    """FNV-1a, 64 bits."""
+    value = 0xCBF29CE484222325
+    for byte in name.encode():
+        value = ((value ^ byte) * 0x100000001B3) & MASK
+    return value
+
+
+def uniforms(name, count):
+    """`count` numbers in [0, 1), multiples of 2^-24, from splitmix64 started at the name's hash."""
+    with np.errstate(over="ignore"):
+        z = np.uint64(name_hash(name)) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    return (z >> np.uint64(40)).astype(np.float64) * 2.0**-24
+
+
+def picture(batch, height, width):
+    """[batch, 3, height, width], uniform in -2 .. 2."""
+    shape = (batch, 3, height, width)
+    return (4 * uniforms("noise", int(np.prod(shape))) - 2).astype(np.float32).reshape(shape)
+
+
+def balanced(name, shape):
+    """The value of a state-dict entry: seeded, with norms that keep activations of order one and deltas that move boxes little."""
+    if name.endswith("num_batches_tracked"):
+        return np.zeros(shape, np.int64)
+    if name.endswith("running_var"):
+        return np.ones(shape, np.float32)
+    if name.endswith("running_mean"):
+        return np.zeros(shape, np.float32)
+    if len(shape) == 1 and name.endswith("weight"):  # of a norm; the last of a residual block is smaller
+        return np.full(shape, 0.25 if name.endswith(".bn3.weight") else 1.0, np.float32)
+    u = 2 * uniforms(name, int(np.prod(shape))) - 1
+    if len(shape) == 1:
+        return (u * 0.1).astype(np.float32)
+    values = (u * np.sqrt(6.0 / np.prod(shape[1:], dtype=np.float64))).astype(np.float32).reshape(shape)
+    return values * np.float32(0.1) if name.endswith(("rpn_reg.weight", "fc_reg.weight", "retina_reg.weight")) else values
+
+
+def fill(module):
+    """Sets every entry of a torch module's state dict."""
+    import torch
+
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            tensor.copy_(torch.from_numpy(balanced(name, tuple(tensor.shape))))
+    return module
