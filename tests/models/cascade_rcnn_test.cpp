@@ -1,0 +1,130 @@
+// Cascades and deformable backbones: parameter counts and shapes as mmdetection 3.3 builds them (golden/detection2d/inventory), wiring of the stages.
+#include <algorithm>
+#include <fstream>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <regulus/graph/describe.hpp>
+#include <regulus/models/cascade_rcnn.hpp>
+#include <regulus/models/mask_rcnn.hpp>
+
+#include "support/shared.hpp"
+
+using namespace regulus;
+
+namespace {
+
+struct Cascade400 : CascadeMaskRcnn<RegNet<regnetx_400mf>> {};
+struct BoxesOnly : CascadeRcnn<RegNet<regnetx_400mf>> {};
+
+template <class Op>
+std::vector<const Node*> nodes_of(const Graph& graph) {
+    std::vector<const Node*> found;
+    for (const Node& node : graph.nodes) {
+        if (std::holds_alternative<Op>(node.operation)) found.push_back(&node);
+    }
+    return found;
+}
+
+std::vector<std::string> shapes_of(const Graph& graph) {
+    std::map<std::string, std::string> by_name;
+    for (const Node& node : graph.nodes) {
+        for (const Parameter& parameter : node.parameters) by_name[parameter.name] = to_string(parameter.shape);
+    }
+    std::vector<std::string> shapes;
+    for (const auto& [name, shape] : by_name) shapes.push_back(shape);
+    std::sort(shapes.begin(), shapes.end());
+    return shapes;
+}
+
+void check_inventory(const Graph& graph, const std::string& config) {
+    CAPTURE(config);
+    std::ifstream file(testing::shared_path("golden/detection2d/inventory/mmdet/" + config + ".json"));
+    const nlohmann::json stored = nlohmann::json::parse(file);
+    std::vector<std::string> shapes;
+    for (const auto& entry : stored.at("state_dict")) {
+        if (entry.at(0).get<std::string>().find("num_batches_tracked") != std::string::npos) continue;
+        Shape shape;
+        for (const auto& size : entry.at(1)) shape.push_back(size.get<std::int64_t>());
+        shapes.push_back(to_string(shape));
+    }
+    std::sort(shapes.begin(), shapes.end());
+    CHECK(shapes_of(graph) == shapes);
+    CHECK(graph.parameter_count() == stored.at("parameters").get<std::int64_t>());
+}
+
+}  // namespace
+
+TEST_CASE("deformable RegNet: parameters as published, offsets in stages 2 to 4 alone") {
+    const Graph graph = recorded<MaskRcnn<RegNet<regnetx_3_2gf_mdconv_c3_c5>>>();
+    CHECK(graph.parameter_count() == 36980269);
+    static_assert(parameter_count(regnetx_3_2gf_mdconv_c3_c5) - parameter_count(regnetx_3_2gf) == 36980269 - 34635184);
+    const auto deformed = nodes_of<ops::DeformConv2d>(graph);
+    CHECK(deformed.size() == 6 + 15 + 2);
+    for (const Node* node : deformed) {
+        const auto& op = std::get<ops::DeformConv2d>(node->operation);
+        CHECK(op.conv.groups * 48 == op.conv.in_channels);
+        CHECK(op.deform_groups == 1);
+        CHECK(op.modulated);
+        CHECK(op.conv.stride == (node->name.find(".b1.") != std::string::npos ? 2 : 1));
+        CHECK(node->name.find("backbone.s1.") == std::string::npos);
+        const Node& looks = graph.nodes[std::size_t(graph.values[std::size_t(node->inputs[1])].producer)];
+        CHECK(looks.inputs[0] == node->inputs[0]);  // both see the output of the first 1x1
+        CHECK(looks.name == node->name + ".offset");
+        CHECK(looks.parameters[0].shape == Shape{27, op.conv.in_channels, 3, 3});
+    }
+    REGULUS_REQUIRE_SHARED("golden/detection2d/inventory/mmdet/mask-rcnn_regnetx-3.2GF-mdconv-c3-c5_fpn_1x_coco.json");
+    check_inventory(graph, "mask-rcnn_regnetx-3.2GF-mdconv-c3-c5_fpn_1x_coco");
+}
+
+TEST_CASE("cascade mask r-cnn: as many parameters of each shape as mmdetection's state dicts") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/inventory/mmdet/cascade-mask-rcnn_regnetx-400MF_fpn_ms-3x_coco.json");
+    check_inventory(recorded<CascadeMaskRcnn<RegNet<regnetx_400mf>>>(), "cascade-mask-rcnn_regnetx-400MF_fpn_ms-3x_coco");
+    check_inventory(recorded<CascadeMaskRcnn<RegNet<regnetx_800mf>>>(), "cascade-mask-rcnn_regnetx-800MF_fpn_ms-3x_coco");
+    check_inventory(recorded<CascadeMaskRcnn<RegNet<regnetx_1_6gf>>>(), "cascade-mask-rcnn_regnetx-1.6GF_fpn_ms-3x_coco");
+    check_inventory(recorded<CascadeMaskRcnn<RegNet<regnetx_3_2gf>>>(), "cascade-mask-rcnn_regnetx-3.2GF_fpn_ms-3x_coco");
+    check_inventory(recorded<CascadeMaskRcnn<RegNet<regnetx_4_0gf>>>(), "cascade-mask-rcnn_regnetx-4GF_fpn_ms-3x_coco");
+    check_inventory(recorded<CascadeMaskRcnn<ResNet<resnet_50>>>(), "cascade-mask-rcnn_r50_fpn_1x_coco");
+}
+
+TEST_CASE("cascade: each stage pools the boxes that the one before refined, with its own coder") {
+    const Graph graph = recorded<Cascade400>();
+    const auto value = [&](const std::string& label) { return graph.find_label(label); };
+    const auto refine = nodes_of<ops::RefineBoxes>(graph);
+    REQUIRE(refine.size() == 2);
+    CHECK(refine[0]->inputs[0] == value("proposals"));
+    CHECK(refine[0]->inputs[1] == value("stage0.box_regression"));
+    CHECK(refine[1]->inputs[0] == refine[0]->outputs[0]);
+    CHECK(refine[1]->inputs[1] == value("stage1.box_regression"));
+    CHECK(std::get<ops::RefineBoxes>(refine[0]->operation).coder.stds == std::array<float, 4>{0.1f, 0.1f, 0.2f, 0.2f});
+    CHECK(std::get<ops::RefineBoxes>(refine[1]->operation).coder.stds == std::array<float, 4>{0.05f, 0.05f, 0.1f, 0.1f});
+    CHECK(std::get<ops::RefineBoxes>(refine[1]->operation).coder.clip);
+    const auto align = nodes_of<ops::RoiAlign>(graph);
+    REQUIRE(align.size() == 4);  // three stages, and one for all three mask heads
+    for (std::size_t stage = 0; stage < 3; ++stage) CHECK(align[stage]->inputs[4] == (stage == 0 ? value("proposals") : refine[stage - 1]->outputs[0]));
+    const auto classes = nodes_of<ops::ClassCandidates>(graph);
+    REQUIRE(classes.size() == 1);
+    CHECK(classes[0]->inputs[1] == value("stage2.box_regression"));
+    CHECK(classes[0]->inputs[2] == refine[1]->outputs[0]);
+    CHECK(std::get<ops::ClassCandidates>(classes[0]->operation).class_agnostic);
+    CHECK(std::get<ops::ClassCandidates>(classes[0]->operation).coder.stds == std::array<float, 4>{0.033f, 0.033f, 0.067f, 0.067f});
+    const auto means = nodes_of<ops::Average>(graph);
+    REQUIRE(means.size() == 2);
+    CHECK(means[0]->inputs == std::vector<ValueId>{value("stage0.class_logits"), value("stage1.class_logits"), value("stage2.class_logits")});
+    CHECK(means[0]->outputs[0] == value("class_logits"));
+    CHECK(means[1]->inputs.size() == 3);
+    for (const ValueId mask : means[1]->inputs) CHECK(std::holds_alternative<ops::SelectChannel>(graph.nodes[std::size_t(graph.values[std::size_t(mask)].producer)].operation));
+    CHECK(graph.outputs[4] == std::pair<std::string, ValueId>{"masks", means[1]->outputs[0]});
+    const std::vector<Shape> shapes = infer_shapes(graph, InputSize{2, 256, 352});
+    CHECK(shapes[std::size_t(graph.outputs[4].second)] == Shape{200, 28, 28});
+}
+
+TEST_CASE("cascade: without masks, boxes are suppressed in original pixels") {
+    static_assert(boxes_in_original_pixels<BoxesOnly>);
+    static_assert(!boxes_in_original_pixels<Cascade400>);
+    static_assert(boxes_in_original_pixels<AsMmdetection2<Cascade400>>);
+    const Graph graph = recorded<BoxesOnly>();
+    CHECK(graph.outputs.size() == 4);
+    CHECK(nodes_of<ops::Average>(graph).size() == 1);
+}
