@@ -16,7 +16,8 @@ cmake --build build --target regulus_tool -j "$(nproc)"
 
 [ $# -gt 0 ] || set -- examples/pictures
 mkdir -p out
-build/regulus detect --score 0.3 --json out/detections.json --draw out "$@"
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}  # threads that wait let other programs run
+build/regulus detect --score 0.5 --json out/detections.json --draw out "$@"
 echo
 echo "Annotated pictures: $PWD/out/"
 echo "COCO results:       $PWD/out/detections.json"
