@@ -43,6 +43,7 @@ struct RegNetStages;
 struct ResNetStages;
 struct RcnnSizes;
 struct RcnnSettings;
+struct CascadeSettings;
 struct RetinaSizes;
 struct RetinaSettings;
 template <const RegNetStages& Net> struct RegNet;

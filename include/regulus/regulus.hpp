@@ -23,8 +23,11 @@
 #include <regulus/layers/anchors.hpp>
 #include <regulus/layers/bottleneck.hpp>
 #include <regulus/layers/box_head.hpp>
+#include <regulus/layers/cascade.hpp>
 #include <regulus/layers/conv2d.hpp>
 #include <regulus/layers/conv_bn.hpp>
+#include <regulus/layers/deform_conv.hpp>
+#include <regulus/layers/deformable.hpp>
 #include <regulus/layers/dense_candidates.hpp>
 #include <regulus/layers/detections.hpp>
 #include <regulus/layers/fpn.hpp>
@@ -41,6 +44,7 @@
 #include <regulus/layers/stage.hpp>
 #include <regulus/layers/stem.hpp>
 
+#include <regulus/models/cascade_rcnn.hpp>
 #include <regulus/models/classifier.hpp>
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
