@@ -48,6 +48,7 @@
 #include <regulus/models/classifier.hpp>
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
+#include <regulus/models/mmdetection2.hpp>
 #include <regulus/models/recorded.hpp>
 #include <regulus/models/regnet.hpp>
 #include <regulus/models/regnet_descriptors.hpp>

@@ -3,6 +3,8 @@
 
 #include <regulus/graph/kernels/refine.hpp>
 #include <regulus/graph/kernels/top_anchors.hpp>
+#include <regulus/models/cascade_rcnn.hpp>
+#include <regulus/models/mmdetection2.hpp>
 #include <regulus/models/retina_net.hpp>
 
 #include "graph/detector_graphs.hpp"
@@ -13,6 +15,10 @@ using namespace regulus::testing;
 namespace {
 
 struct SmallRetina : RetinaNet<RegNet<regnetx_200mf>, 16, 5> {};
+inline constexpr RcnnSizes small_cascade_sizes{.rpn_candidates = 60, .proposals = 40, .box_features = 32, .class_agnostic = true, .mask_convs = 1, .mask_channels = 16, .detections = 12};
+struct SmallCascade : CascadeMaskRcnn<RegNet<regnetx_200mf>, 16, 5, small_cascade_sizes> {
+    static constexpr CascadeSettings settings{.rcnn = {.anchor_scale = 3, .finest_scale = 14, .score_threshold = 0.1f}};
+};
 struct SmallMask2 : AsMmdetection2<SmallMaskRcnn> {};
 
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
@@ -174,4 +180,26 @@ TEST_CASE("mmdetection 2: Mask R-CNN gives boxes in original pixels, and pools i
             CHECK(double(old["boxes"].data<float>()[4 * row + i]) == doctest::Approx(expected).epsilon(1e-6));
         }
     }
+}
+
+TEST_CASE("mmdetection 2: a recorded graph rewritten is the graph of the model's type, to the bit") {
+    const auto check = [](const Graph& three, const Graph& recorded_so) {
+        const Graph rewritten = as_mmdetection2(three);
+        REQUIRE(rewritten.nodes.size() == recorded_so.nodes.size());
+        for (std::size_t id = 0; id < rewritten.nodes.size(); ++id) {
+            CHECK(rewritten.nodes[id].name == recorded_so.nodes[id].name);
+            CHECK(describe(rewritten.nodes[id].operation) == describe(recorded_so.nodes[id].operation));
+            for (const ValueId out : rewritten.nodes[id].outputs) CHECK(rewritten.values[std::size_t(out)].producer == NodeId(id));
+        }
+        const Weights weights = detector_weights(three, 11);
+        const Tensor picture = random_tensor(Shape{2, 3, 64, 96}, 3), info = tensor_of(Shape{2, 4}, {60, 90, 0.5f, 0.75f, 64, 96, 2.f, 1.25f});
+        const Outputs a = run(rewritten, weights, {picture, info}), b = run(recorded_so, weights, {picture, info});
+        REQUIRE(a.entries().size() == b.entries().size());
+        for (std::size_t i = 0; i < a.entries().size(); ++i) CHECK(equal(a.entries()[i].second, b.entries()[i].second));
+        const Graph twice = as_mmdetection2(rewritten);
+        CHECK(twice.nodes.size() == rewritten.nodes.size());
+    };
+    check(recorded<SmallRetina>("same"), recorded<AsMmdetection2<SmallRetina>>("same"));
+    check(recorded<SmallMaskRcnn>("same"), recorded<SmallMask2>("same"));
+    check(recorded<SmallCascade>("same"), recorded<AsMmdetection2<SmallCascade>>("same"));
 }
