@@ -20,10 +20,10 @@ REGULUS_INLINE std::vector<ModelSpec> mmdetection_mask_rcnn() {
         {"mask_rcnn_regnetx-12GF_fpn_1x_coco", "Mask R-CNN, RegNetX-12GF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_12gf>>>(); }, bgr, 42.2, 38.0, "20200517_180552-b538bd8b"},
         {"mask_rcnn_regnetx-3.2GF_fpn_mstrain_3x_coco", "Mask R-CNN, RegNetX-3.2GF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_3_2gf>>>(); }, bgr, 43.1, 38.7, "20200521_202221-99879813"},
         // Added by mmdetection 2.12; these four see RGB with the ImageNet statistics, unlike every other RegNet config.
-        {"mask_rcnn_regnetx-400MF_fpn_mstrain-poly_3x_coco", "Mask R-CNN, RegNetX-400MF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_400mf>>>(); }, rgb, 0, 0, ""},
-        {"mask_rcnn_regnetx-800MF_fpn_mstrain-poly_3x_coco", "Mask R-CNN, RegNetX-800MF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_800mf>>>(); }, rgb, 0, 0, ""},
-        {"mask_rcnn_regnetx-1.6GF_fpn_mstrain-poly_3x_coco", "Mask R-CNN, RegNetX-1.6GF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_1_6gf>>>(); }, rgb, 0, 0, ""},
-        {"mask_rcnn_regnetx-4GF_fpn_mstrain-poly_3x_coco", "Mask R-CNN, RegNetX-4.0GF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_4_0gf>>>(); }, rgb, 0, 0, ""},
+        {"mask_rcnn_regnetx-400MF_fpn_mstrain-poly_3x_coco", "Mask R-CNN, RegNetX-400MF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_400mf>>>(); }, rgb, 37.6, 34.4, "20210601_235443-8aac57a4"},
+        {"mask_rcnn_regnetx-800MF_fpn_mstrain-poly_3x_coco", "Mask R-CNN, RegNetX-800MF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_800mf>>>(); }, rgb, 39.5, 36.1, "20210602_210641-715d51f5"},
+        {"mask_rcnn_regnetx-1.6GF_fpn_mstrain-poly_3x_coco", "Mask R-CNN, RegNetX-1.6GF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_1_6gf>>>(); }, rgb, 40.9, 37.5, ""},
+        {"mask_rcnn_regnetx-4GF_fpn_mstrain-poly_3x_coco", "Mask R-CNN, RegNetX-4.0GF, FPN", [] { return recorded<MaskRcnn<RegNet<regnetx_4_0gf>>>(); }, rgb, 43.4, 39.2, "20210602_032621-00f0331c"},
     };
     std::vector<ModelSpec> models;
     for (const auto& row : rows) models.push_back(detail::mmdetection_entry(row));
