@@ -1,0 +1,58 @@
+// Memory of Mask R-CNN RegNetX-3.2GF at 800 x 1344: the planned arena against the sum of all activations, and what the process really takes.
+//
+// Resident memory is read from /proc (Linux). The growth is the high-water mark of the first run less what was resident when the program,
+// its plan and its inputs stood; the bound is the planned arena plus a tenth. Exit status 1 when a bar is missed.
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include <regulus/models/mask_rcnn.hpp>
+
+#include "support/bench.hpp"
+
+namespace {
+
+using namespace regulus;
+using namespace regulus::bench;
+
+/// A line of /proc/self/status in MiB: "VmRSS", "VmHWM".
+double status_mib(const std::string& key) {
+    std::ifstream file("/proc/self/status");
+    for (std::string line; std::getline(file, line);) {
+        if (line.compare(0, key.size() + 1, key + ":") == 0) return std::strtod(line.c_str() + key.size() + 1, nullptr) / 1024;
+    }
+    return 0;
+}
+
+/// Sets the high-water mark back to what is resident now.
+void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
+bool verdict(const char* what, double value, double bar) {
+    std::printf("%-58s %8.1f %%   bar %6.1f %%   %s\n", what, value, bar, value <= bar ? "ok" : "MISSED");
+    return value <= bar;
+}
+
+}  // namespace
+
+int main() {
+    const Graph graph = recorded<MaskRcnn<RegNet<regnetx_3_2gf>>>();
+    const Program program = compile(CpuBackend{}, graph, random_weights(graph));
+    const MemoryReport memory = program.memory(photograph);
+    const std::vector<Tensor> inputs = random_inputs(graph, photograph);
+    const double arena = double(memory.arena) / 1048576, sum = double(memory.sum_of_values) / 1048576;
+
+    const double before = status_mib("VmRSS");
+    reset_peak();
+    Context context;
+    const Outputs outputs = program.run(context, inputs);
+    const double growth = status_mib("VmHWM") - before;
+    for (int i = 0; i < 2; ++i) program.run(context, inputs);
+    const double later = status_mib("VmHWM") - before;
+
+    std::printf("mask_rcnn/regnetx_3.2gf, %d x %d x %d, %lld detections\n", photograph.n, photograph.height, photograph.width, (long long)outputs["scores"].numel());
+    std::printf("weights %.1f MiB, all activations %.1f MiB, planned arena %.1f MiB, resident growth %.1f MiB (after three runs %.1f MiB)\n", double(memory.weights) / 1048576, sum, arena, growth, later);
+    bool within = verdict("planned arena of the sum of all activations", 100 * arena / sum, 35);
+    within = verdict("resident growth of the planned arena", 100 * std::max(growth, later) / arena, 110) && within;
+    return within ? 0 : 1;
+}
