@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
     tool::add_convert(app, outcome);
     tool::add_verify(app, outcome);
     tool::add_bench(app, outcome);
+    tool::add_eval(app, outcome);
     tool::add_zoo(app, outcome);
     tool::add_completion(app, outcome);
     try {
