@@ -25,6 +25,20 @@ inline T logit_below(T score) {
     return T(std::log(lower / (1.0 - lower)) - 1e-5);
 }
 
+/// Elements that top_k tests at once.
+inline constexpr std::int64_t scan_width = 64;
+
+/// Whether any of scan_width values is at least `bar`; NaN is not.
+template <class T>
+inline bool any_reaches(const T* values, T bar) {
+    int reached = 0;
+#if defined(_OPENMP)
+#pragma omp simd reduction(+ : reached)
+#endif
+    for (std::int64_t i = 0; i < scan_width; ++i) reached += values[i] >= bar ? 1 : 0;
+    return reached != 0;
+}
+
 /// How many entries top_k needs as scratch for maps of `total` elements.
 inline std::size_t top_k_scratch(std::int64_t total, int limit) {
     const std::int64_t k = std::max(limit, 0);
@@ -48,16 +62,20 @@ std::int32_t top_k(const ops::TopK& op, const T* logits, std::int64_t channels, 
     T bar = logit_below(threshold);
     for (std::int64_t channel = 0; channel < channels; ++channel) {
         const T* plane = logits + channel * area;
-        for (std::int64_t cell = 0; cell < area; ++cell) {
-            if (!(plane[cell] >= bar)) continue;  // NaN leaves here
-            const T score = sigmoid(plane[cell]);
-            if (!(score > threshold)) continue;
-            if (filled == capacity) {
-                std::nth_element(pool, pool + (k - 1), pool + filled, better<T>);
-                filled = std::size_t(k);
-                bar = std::max(bar, logit_below(pool[k - 1].score));
+        for (std::int64_t first = 0; first < area; first += scan_width) {
+            const std::int64_t last = std::min(area, first + scan_width);
+            if (last - first == scan_width && !any_reaches(plane + first, bar)) continue;
+            for (std::int64_t cell = first; cell < last; ++cell) {
+                if (!(plane[cell] >= bar)) continue;  // NaN leaves here
+                const T score = sigmoid(plane[cell]);
+                if (!(score > threshold)) continue;
+                if (filled == capacity) {
+                    std::nth_element(pool, pool + (k - 1), pool + filled, better<T>);
+                    filled = std::size_t(k);
+                    bar = std::max(bar, logit_below(pool[k - 1].score));
+                }
+                pool[filled++] = {score, std::int32_t(cell * channels + channel)};
             }
-            pool[filled++] = {score, std::int32_t(cell * channels + channel)};
         }
     }
     const std::size_t count = std::min(filled, std::size_t(k));
