@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 
@@ -152,7 +153,7 @@ int main(int argc, char** argv) {
     const char* part = "";
     for (int i = 1; i < argc; ++i) {
         if (std::strcmp(argv[i], "direct") == 0) winograd = false;
-        else if (std::atoi(argv[i]) > 0) rounds = std::atoi(argv[i]);
+        else if (std::strspn(argv[i], "0123456789") == std::strlen(argv[i])) rounds = std::max(1, std::atoi(argv[i]));
         else part = argv[i];
     }
     std::printf("%lld x %lld, %d threads, %d rounds, oneDNN %d.%d.%d, Winograd %s; times are the least in ms; bar %.2f on the median ratio\n", (long long)photograph.height, (long long)photograph.width,
