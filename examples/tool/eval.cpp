@@ -51,7 +51,10 @@ private:
     void (*before_)(int);
 };
 
-std::string count_of(std::size_t count, const char* what) { return std::to_string(count) + " " + what + (count == 1 ? "" : "s"); }
+std::string count_of(std::size_t count, const std::string& what) {
+    if (count == 1) return "1 " + what;
+    return std::to_string(count) + " " + what + (what.back() == 's' ? "es" : "s");
+}
 
 /// The data set's category id of each class of the model, by name; -1 for a class that the data set lacks.
 std::vector<std::int64_t> match_categories(const regulus::ModelFacts& facts, const regulus::CocoDataset& dataset, const std::string& model) {
@@ -124,13 +127,14 @@ Prepared prepare(const Options& options, const Ranks& ranks) {
     regulus::CompileOptions compile;
     compile.threads = options.threads;
     if (compile.threads == 0 && ranks.on_this_machine() > 1) compile.threads = std::max(1, int(std::thread::hardware_concurrency()) / ranks.on_this_machine());
+    if (compile.threads == 0) compile.threads = std::max(1, int(std::thread::hardware_concurrency()));
     prepared.detector.emplace(*make_backend(options.device), *loaded.model, loaded.weights, compile);
     prepared.categories = match_categories(prepared.detector->facts(), prepared.dataset, loaded.model->name);
     if (ranks.rank() == 0 && !options.json.empty()) {
         char score[40];
         std::snprintf(score, sizeof score, "%.17g", options.score);
         prepared.identity = "regulus eval 1 model " + loaded.model->name + " weights " + file_identity(options.weights) + " annotations " + file_identity(options.annotations) +
-                            " device " + options.device + " score " + score + " images " + regulus::json_quote(options.images);
+                            " device " + options.device + " threads " + std::to_string(compile.threads) + " score " + score + " images " + regulus::json_quote(options.images);
     }
     return prepared;
 }
