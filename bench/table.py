@@ -46,10 +46,10 @@ def main():
     parser.add_argument("--seconds", default="3")
     parser.add_argument("--peers")
     options = parser.parse_args()
-    peers = json.loads(pathlib.Path(options.peers).read_text()) if options.peers else {}
-    ratios = peers.get("ratios", peers)
+    systems = json.loads(pathlib.Path(options.peers).read_text())["systems"] if options.peers else []
+    ratios = {system["system"]: system["median_ratio"] for system in systems}
 
-    print(f"| model | parameters | G multiply-adds | arena MB | ms | to best peer | verify | largest box error |")
+    print("| model | parameters | G multiply-adds | arena MB | ms | to best peer | verify | largest box error |")
     print("|---|---|---|---|---|---|---|---|")
     for case in sorted(pathlib.Path(options.cases).glob("mm_*/case.json")):
         name = json.loads(case.read_text())["zoo"]
@@ -59,7 +59,8 @@ def main():
         parameters, macs = re.findall(r"([\d,]+) (?:parameters|multiply-adds)", summary)
         bench = json.loads(tool_output(options.tool, "bench", name, "--size", options.size, "--threads", options.threads, "--seconds", options.seconds, "--json"))
         worst, node, boxes, passed = parity(tool_output(options.tool, "verify", str(case.parent), accept=(0, 1)))
-        ratio = ratios.get(name)
+        measured = ratios.get(name.split("/")[-1].removesuffix("_fpn_1x_coco"), {})
+        ratio = measured.get("regulus+paste", measured.get("regulus"))
         print(f"| {name.split('/')[-1]} | {parameters} | {int(macs.replace(',', '')) / 1e9:.0f} | {bench['arena_bytes'] / 1e6:.0f} | {bench['median_ms']:.0f} | "
               f"{f'{ratio:.2f}' if isinstance(ratio, (int, float)) else '-'} | {'passed' if passed else 'FAILED'}, at most {100 * worst:.0f} % of a limit ({node}) | "
               f"{'none found' if boxes is None else f'{boxes:.4f} px'} |", flush=True)
