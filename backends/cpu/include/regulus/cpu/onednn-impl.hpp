@@ -21,11 +21,7 @@ inline dnnl::engine& engine() {
 /// cannot pile them up. Called once per process by the first compile().
 inline void bound_primitive_cache() {
     static const bool done = [] {
-#if DNNL_VERSION_MAJOR >= 3
         dnnl::set_primitive_cache_capacity(512);
-#else
-        dnnl::set_primitive_cache_capacity(512);
-#endif
         return true;
     }();
     (void)done;
