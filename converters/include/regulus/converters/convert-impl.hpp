@@ -20,6 +20,10 @@ inline std::set<std::string> parameter_names(const Graph& graph) {
     return names;
 }
 
+inline bool has_node(const Graph& graph, const std::string& name) {
+    return name.empty() || std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) { return node.name == name; });
+}
+
 /// Rows [first, first + count) of the outermost axis, as a view that keeps the whole alive.
 inline Tensor row_range(const Tensor& tensor, std::int64_t first, std::int64_t count) {
     Shape shape = tensor.shape();
@@ -79,7 +83,7 @@ REGULUS_INLINE const NameTable& names_of(const std::string& code_base, const Gra
     std::string known;
     for (const NameTable& table : name_tables()) {
         if (known.find(table.code_base) == std::string::npos) known += (known.empty() ? "" : ", ") + table.code_base;
-        if (table.code_base != code_base) continue;
+        if (table.code_base != code_base || !detail::names::has_node(graph, table.node)) continue;
         std::size_t hits = 0;
         for (const std::string& name : wanted) {
             const auto foreign = table.to_foreign(name);

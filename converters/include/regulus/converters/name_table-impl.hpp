@@ -2,6 +2,7 @@
 #include <regulus/converters/classifiers.hpp>
 #include <regulus/converters/mmdetection.hpp>
 #include <regulus/converters/name_table.hpp>
+#include <regulus/converters/torchvision.hpp>
 
 namespace regulus {
 
@@ -37,6 +38,7 @@ inline PatternNumber read_number(std::string_view pattern, std::size_t& at) {
 
 REGULUS_INLINE std::optional<std::string> rewrite_name(std::string_view name, std::string_view from, std::string_view to) {
     int values[26] = {};
+    bool known[26] = {};
     std::string_view rest;
     std::size_t at = 0;
     for (std::size_t i = 0; i < from.size();) {
@@ -52,7 +54,11 @@ REGULUS_INLINE std::optional<std::string> rewrite_name(std::string_view name, st
             for (; at < name.size() && detail::names::is_digit(name[at]) && at - begin < 9; ++at) value = value * 10 + (name[at] - '0');
             const bool leading_zero = at - begin > 1 && name[begin] == '0';
             if (at == begin || leading_zero || value < number.adds) return std::nullopt;
-            values[number.letter - 'a'] = value - number.adds;
+            const std::size_t slot = std::size_t(number.letter - 'a');
+            value -= number.adds;
+            if (known[slot] && values[slot] != value) return std::nullopt;
+            values[slot] = value;
+            known[slot] = true;
         } else {
             if (at == name.size() || name[at] != from[i]) return std::nullopt;
             ++at, ++i;
@@ -90,7 +96,7 @@ REGULUS_INLINE std::optional<std::string> NameTable::to_foreign(std::string_view
 }
 
 REGULUS_INLINE const std::vector<NameTable>& name_tables() {
-    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names(), pycls_names(), mmpretrain_names(), timm_names()};
+    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names(), pycls_names(), mmpretrain_names(), timm_names(), torchvision_resnet_names(), torchvision_regnet_names()};
     return tables;
 }
 

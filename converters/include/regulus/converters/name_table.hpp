@@ -15,7 +15,7 @@ namespace regulus {
 ///     {x}    a number; {x+1} stands for that number plus one (each side may have its own summand)
 ///     *      the rest of the name, one character or more; only at the end
 ///
-/// Each number of one side occurs once on the other.
+/// Each number of one side occurs on the other. One that a side has twice matches only equal numbers (torchvision's block3.block3-6).
 struct NameRule {
     std::string_view foreign;
     std::string_view ours;
@@ -29,6 +29,7 @@ struct NameTable {
     std::string code_base;        ///< "mmdetection"
     std::string kind;             ///< "R-CNN": which of its models
     std::vector<NameRule> rules;  ///< the first that fits decides; of two spellings of one thing, today's comes first
+    std::string node{};           ///< a node that only graphs of this kind have, for code bases that name like parameters of two kinds differently; empty: none
 
     std::optional<std::string> to_ours(std::string_view foreign) const;
     std::optional<std::string> to_foreign(std::string_view ours) const;
