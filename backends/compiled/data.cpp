@@ -1,4 +1,5 @@
 // The definitions of include/regulus/data/.
+#include <regulus/data/classify_preprocess-impl.hpp>
 #include <regulus/data/file-impl.hpp>
 #include <regulus/data/image_file-impl.hpp>
 #include <regulus/data/jpeg-impl.hpp>
