@@ -28,6 +28,7 @@ inline constexpr ResNetStages resnext_50_32x4d{.groups = 32, .width_per_group = 
 inline constexpr ResNetStages resnext_101_32x4d{.depths = {3, 4, 23, 3}, .groups = 32, .width_per_group = 4};
 inline constexpr ResNetStages resnext_101_32x8d{.depths = {3, 4, 23, 3}, .groups = 32, .width_per_group = 8};
 inline constexpr ResNetStages resnext_101_64x4d{.depths = {3, 4, 23, 3}, .groups = 64, .width_per_group = 4};
+inline constexpr ResNetStages resnext_152_32x4d{.depths = {3, 8, 36, 3}, .groups = 32, .width_per_group = 4};
 inline constexpr ResNetStages resnext_152_32x8d{.depths = {3, 8, 36, 3}, .groups = 32, .width_per_group = 8};
 
 /// Learned parameters (batch norm's scale and shift counted, its statistics not) of the backbone, and of a linear classifier

@@ -1,0 +1,2 @@
+// The definitions of zoo/classifier_regnety.
+#include <regulus/zoo/classifier_regnety-impl.hpp>
