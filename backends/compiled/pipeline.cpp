@@ -1,7 +1,9 @@
 // The definitions of include/regulus/ itself.
 #include <regulus/pipeline/any_detector-impl.hpp>
+#include <regulus/pipeline/classifier-impl.hpp>
 #include <regulus/pipeline/detection-impl.hpp>
 #include <regulus/pipeline/draw-impl.hpp>
 #include <regulus/pipeline/golden-impl.hpp>
 #include <regulus/pipeline/golden_case-impl.hpp>
+#include <regulus/pipeline/golden_classification-impl.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>

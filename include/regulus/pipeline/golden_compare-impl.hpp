@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include <regulus/pipeline/golden.hpp>
 #include <regulus/pipeline/golden_case.hpp>
+#include <regulus/pipeline/golden_report.hpp>
 
 namespace regulus::detail::golden {
 
