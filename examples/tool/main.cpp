@@ -1,4 +1,4 @@
-// The program `regulus`: detect objects on pictures, look into models and checkpoints, convert and verify them.
+// The program `regulus`: detect objects on pictures, classify pictures, look into models and checkpoints, convert and verify them.
 #include <csignal>
 #include <new>
 
@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
     CLI::App app{"Finds objects on pictures with RegNet and ResNet detectors; opens the checkpoints that PyTorch programs wrote.\n"
                  "First steps:\n"
                  "  regulus detect picture.jpg --draw out      the shipped detector: fasteners on a tray\n"
+                 "  regulus classify --help                    which class is on a picture\n"
                  "  regulus zoo list                           models that can be asked for by name\n"
                  "  regulus inspect checkpoint.pth             what a file holds (nothing in it is executed)\n"
                  "  regulus COMMAND --help                     options and examples of a command",
@@ -35,6 +36,7 @@ int main(int argc, char** argv) {
     app.footer("Exit codes: 0 ok, 1 a comparison failed, 2 usage or bad input. Results go to stdout, talk to stderr.");
     tool::Outcome outcome;
     tool::add_detect(app, outcome);
+    tool::add_classify(app, outcome);
     tool::add_summary(app, outcome);
     tool::add_explain(app, outcome);
     tool::add_inspect(app, outcome);

@@ -2,6 +2,9 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
+
+#include <regulus/zoo/classifiers.hpp>
 
 #include "command.hpp"
 #include "models.hpp"
@@ -17,6 +20,8 @@ std::string percent(double value) {
     return text;
 }
 
+std::string accuracy(double error) { return error > 0 ? percent(100 - error) : "-"; }
+
 void list(bool names_only) {
     std::string text;
     char line[256];
@@ -26,30 +31,63 @@ void list(bool names_only) {
         std::snprintf(line, sizeof line, "%-66s %-38s %7s %7s\n", model.name.c_str(), model.architecture.c_str(), percent(model.box_ap).c_str(), percent(model.mask_ap).c_str());
         text += names_only ? model.name + "\n" : line;
     }
+    if (!names_only) {
+        std::snprintf(line, sizeof line, "\n%-66s %-38s %7s %7s\n", "name", "architecture", "top-1", "top-5");
+        text += line;
+    }
+    for (const regulus::ClassifierSpec& model : regulus::classifier_models()) {
+        std::snprintf(line, sizeof line, "%-66s %-38s %7s %7s\n", model.name.c_str(), model.architecture.c_str(), accuracy(model.top1_error).c_str(), accuracy(model.top5_error).c_str());
+        text += names_only ? model.name + "\n" : line;
+    }
     print(text);
 }
 
+std::string line(const std::string& what, const std::string& value) {
+    return value.empty() ? "" : "  " + what + std::string(what.size() < 16 ? 16 - what.size() : 1, ' ') + value + "\n";
+}
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+    return text;
+}
+
+void show_classifier(const regulus::ClassifierSpec& model) {
+    const regulus::ClassifyPreprocessing& p = model.facts.preprocessing;
+    const char* const resizes[] = {"OpenCV's bilinear of float32 values", "OpenCV's bilinear", "Pillow's bilinear", "Pillow's bicubic"};
+    std::string text = model.name + "\n" + line("architecture", model.architecture) + line("also called", joined(model.aliases)) +
+                       line("parameters", thousands(regulus::recorded(model).parameter_count())) + line("trained on", model.data);
+    char errors[64];
+    std::snprintf(errors, sizeof errors, "top-1 %.3f %%, top-5 %.3f %%", model.top1_error, model.top5_error);
+    if (model.top1_error > 0) text += line("published error", errors);
+    text += line("checkpoint", model.checkpoint) + line("licence", model.licence);
+    text += line("preprocessing", "short side to " + std::to_string(p.short_side) + " (" + resizes[int(p.resize)] + "), crop of " + std::to_string(p.crop) + ", " +
+                                      (p.channel_order == regulus::ChannelOrder::bgr ? "BGR" : "RGB"));
+    print(text + line("classes", std::to_string(model.classes)));
+}
+
+/// Detectors and classifiers by the same rules.
 void show(const std::string& name) {
-    const regulus::ModelSpec& model = model_named(name);
-    const regulus::Graph graph = regulus::recorded(model);
-    std::string text = model.name + "\n";
-    const auto line = [&](const std::string& what, const std::string& value) {
-        if (!value.empty()) text += "  " + what + std::string(what.size() < 16 ? 16 - what.size() : 1, ' ') + value + "\n";
-    };
-    std::string aliases, classes;
-    for (const std::string& alias : model.aliases) aliases += (aliases.empty() ? "" : ", ") + alias;
-    for (const std::string& name_of_class : model.facts.class_names) classes += (classes.empty() ? "" : ", ") + name_of_class;
-    line("architecture", model.architecture);
-    line("also called", aliases);
-    line("parameters", thousands(graph.parameter_count()));
-    line("trained on", model.data);
-    if (model.box_ap > 0) line("published AP", "box " + percent(model.box_ap) + (model.mask_ap > 0 ? ", mask " + percent(model.mask_ap) : ""));
-    line("checkpoint", model.checkpoint);
-    line("licence", model.licence);
-    for (const auto& [key, value] : regulus::facts_to_metadata(model.facts)) {
-        if (key == "regulus.preprocessing") line("preprocessing", value);
+    std::vector<regulus::ModelSpec> all = models();
+    for (const regulus::ClassifierSpec& classifier : regulus::classifier_models()) {
+        regulus::ModelSpec& entry = all.emplace_back();
+        entry.name = classifier.name;
+        entry.aliases = classifier.aliases;
     }
-    line("classes", std::to_string(model.facts.class_names.size()) + ": " + classes);
+    const std::size_t chosen = std::size_t(&regulus::find_model(all, name) - all.data());
+    if (chosen >= models().size()) {
+        show_classifier(regulus::classifier_models()[chosen - models().size()]);
+        return;
+    }
+    const regulus::ModelSpec& model = models()[chosen];
+    std::string text = model.name + "\n" + line("architecture", model.architecture) + line("also called", joined(model.aliases)) +
+                       line("parameters", thousands(regulus::recorded(model).parameter_count())) + line("trained on", model.data);
+    if (model.box_ap > 0) text += line("published AP", "box " + percent(model.box_ap) + (model.mask_ap > 0 ? ", mask " + percent(model.mask_ap) : ""));
+    text += line("checkpoint", model.checkpoint) + line("licence", model.licence);
+    for (const auto& [key, value] : regulus::facts_to_metadata(model.facts)) {
+        if (key == "regulus.preprocessing") text += line("preprocessing", value);
+    }
+    text += line("classes", std::to_string(model.facts.class_names.size()) + ": " + joined(model.facts.class_names));
     print(text);
 }
 

@@ -78,6 +78,15 @@ good "inspect: metadata" 'regulus.model = regulus/fasteners' inspect "$weights"
 good "bench" 'median +[0-9.]+ ms' bench fasteners --size 64x64 --seconds 0 --threads 1
 good "bench --json" '"median_ms": [0-9.]+' bench fasteners --size 64x64 --seconds 0 --threads 1 --json
 good "zoo list" 'mmdetection/mask_rcnn_regnetx-3.2GF_fpn_1x_coco .* 40.3 +36.6' zoo list
+good "zoo list: classifiers" 'pycls/RegNetX-3.2GF .* 78.3 +94.1' zoo list
+good "zoo show: a classifier" 'published error top-1 21.736 %' zoo show pycls/RegNetX-3.2GF
+good "classify: seeded weights" '%  +[0-9]+  class [0-9]+' classify --model regnetx_002 --weights seeded --top 3 "$data/val_0000.jpg"
+good "classify --json" '^\[.*"top": \[\{"index": [0-9]+, "probability": [0-9.e-]+\}\]\}' classify --model regnetx_002 --weights seeded:7 --top 1 --json "$data/val_0000.jpg"
+bad "classify: no network named" 'which network' classify "$data/val_0000.jpg"
+bad "classify: no weights named" 'needs --weights' classify --model torchvision/resnet50 "$data/val_0000.jpg"
+bad "classify: weights of a detector" 'which is no classifier' classify --weights "$weights" "$data/val_0000.jpg"
+printf 'only\nthree\nnames\n' >labels.txt
+bad "classify: labels of another data set" 'has 3 names' classify --model regnetx_002 --weights seeded --labels labels.txt "$data/val_0000.jpg"
 good "zoo list --names" '^regulus/fasteners$' zoo list --names
 good "zoo show" 'checkpoint +mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth' zoo show mask-rcnn_r50_fpn_1x_coco
 good "help teaches" 'regulus detect picture.jpg' --help
