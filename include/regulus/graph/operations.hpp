@@ -217,6 +217,96 @@ struct SelectChannel {
     Activation activation = Activation::sigmoid;
 };
 
+/// Maps one after the other along the channels: any number of [n, c_i, h, w] -> [n, sum of c_i, h, w].
+struct Concat {};
+
+/// Points sorted into the cells of a grid, at most max_points a cell and max_voxels cells a cloud, in the order of the points ("hard" voxelisation).
+///     points rows [p, features] (x, y, z first), count [n]
+///       ->  order [p] int32, first rows [v], number rows [v], cells rows [v, 3] (z, y, x), count [n]; all int32, v <= n * max_voxels
+/// Voxel i stores the points order[first[i]] .. order[first[i] + number[i] - 1], rows of `points`. Voxels stand in the order of their first point.
+/// The cell of a coordinate is floor((p - min) / size) in float32. With `strict`, points on the lower faces of the range are outside, as behind
+/// mmdetection3d's range filter; points that are not finite are outside always.
+/// Source: Lang et al., PointPillars, CVPR 2019; the arithmetic of mmcv's Voxelization.
+struct Voxelize {
+    int features = 4;
+    std::array<float, 6> range{};  // minimum x y z, maximum x y z, metres
+    std::array<float, 3> voxel_size{1.f, 1.f, 1.f};
+    int max_points = 32;
+    int max_voxels = 40000;
+    bool strict = true;
+
+    constexpr int cells(int axis) const {  // of the grid along x, y or z
+        const std::size_t a = std::size_t(axis);
+        return int((range[a + 3] - range[a]) / voxel_size[a] + 0.5f);
+    }
+};
+
+/// The pillar net: each voxel's points, decorated, through layers linear -> norm -> relu -> maximum over the voxel's max_points slots.
+///     points rows [p, features], order, first, number, cells, count (Voxelize's)  ->  rows [v, units.back()]
+/// A decorated row: the point's features; with `cluster_center` its offset from the mean of the voxel's points; with `voxel_center` its offset from the
+/// voxel's centre; with `distance` its length. With `legacy` the offset from the centre replaces x, y, z too. A layer that is not the last
+/// gives each point its own values and the maximum's beside them. Slots without a point are rows of zeros before the first layer and take part in every maximum.
+/// Parameters per layer: weight [unit, in], then the norm's four.
+/// Source: mmdetection3d's HardVFE and PillarFeatureNet.
+struct EncodePillars {
+    Voxelize voxels;
+    std::vector<int> units{64};
+    bool cluster_center = true;
+    bool voxel_center = true;
+    bool distance = false;
+    bool legacy = false;
+    double norm_eps = 1e-3;
+
+    constexpr int decorated() const { return voxels.features + (cluster_center ? 3 : 0) + (voxel_center ? 3 : 0) + (distance ? 1 : 0); }
+};
+
+/// Pillars onto an empty map seen from above: row 0 is the range's least y, column 0 its least x.
+///     pillars rows [v, channels], cells rows [v, 3], count [n]  ->  map [n, channels, height, width]
+struct ScatterPillars {
+    int channels = 64;
+    int height = 1;
+    int width = 1;
+};
+
+/// Anchors of a map seen from above, one per cell, size and rotation: (x, y, z of the bottom, size along x, along y, height, yaw), centred in the cells.
+struct AnchorGrid3d {
+    std::vector<std::array<float, 6>> ranges;  // one for all sizes, or one per size: minimum x y z, maximum x y z, metres
+    std::vector<std::array<float, 3>> sizes;   // metres
+    std::vector<float> rotations{0.f, 1.57f};  // radians, as published: 1.57, not pi / 2
+    float scale = 1.f;                         // of the sizes
+
+    constexpr int per_cell() const { return int(sizes.size() * rotations.size()); }
+};
+
+/// Oriented boxes of the anchors that TopK chose.
+///     deltas map [n, per_cell * code, h, w], directions map [n, per_cell * 2, h, w] (logits), index [n, k], count [n]
+///       ->  boxes [n, k, code], labels [n, k] int32, directions [n, k] int32 (the greater logit's bin; 0 when equal)
+/// Index counts (y, x, anchor * classes + class). A box is x, y, z of the bottom, length (along x at yaw 0), width, height, yaw counter-clockwise from +x,
+/// not wrapped, then vx, vy when code is 9. Metres, radians, metres per second, in the frame of the points.
+/// Source: mmdetection3d's DeltaXYZWLHRBBoxCoder.
+struct DecodeBoxes3d {
+    AnchorGrid3d anchors;
+    int classes = 1;
+    int code = 7;
+};
+
+/// Greedy suppression among oriented boxes of equal label, seen from above, over the union of several lists; then the yaw's half turn from the direction.
+///     lists x (boxes [n, k, code], scores [n, k], labels [n, k], directions [n, k], count [n])
+///       ->  boxes rows [n * limit, code], scores rows, labels rows int32, count [n] int32
+/// Order: by class, in a class by falling score (equal scores in the order of the lists); when more than `limit` are kept, the best by falling score.
+/// A box goes when its overlap with a kept one is >= iou_threshold (mmcv on the CPU) or, without `suppress_equal`, > (mmcv on the GPU).
+/// yaw = limit_period(yaw - direction_offset, direction_limit_offset, pi) + direction_offset + pi * direction.
+struct RotatedNms {
+    int lists = 1;
+    int code = 7;
+    float iou_threshold = 0.2f;
+    int limit = 500;
+    bool rotated = true;  // false: the boxes' sizes as if their yaw were 0
+    bool suppress_equal = true;
+    float direction_offset = -0.7854f;
+    float direction_limit_offset = 0.f;
+};
+
 }  // namespace ops
 
 /// The closed list. Adding one means: the struct above, its entry in describe.hpp (shapes, cost, meaning), the reference
