@@ -67,10 +67,13 @@ REGULUS_INLINE std::vector<std::vector<Tensor>> bind_weights(const Graph& graph,
     throw WeightError(text);
 }
 
-REGULUS_INLINE ConvParameters folded_parameters(const ops::Conv2d& conv, const std::vector<Tensor>& bound) {
-    ConvParameters result{bound[0], conv.bias ? bound[1] : Tensor::zeros(Shape{conv.out_channels})};
-    if (!conv.norm) return result;
-    const std::size_t first = conv.bias ? 2 : 1;
+namespace detail {
+
+/// `bound` is weight, bias if `has_bias`, the norm's four if `has_norm`; output channels repeat every `out_channels * taps` elements of the weight, `taps` for each.
+inline ConvParameters fold(const std::vector<Tensor>& bound, int out_channels, std::int64_t taps, bool has_bias, bool has_norm, double eps) {
+    ConvParameters result{bound[0], has_bias ? bound[1] : Tensor::zeros(Shape{out_channels})};
+    if (!has_norm) return result;
+    const std::size_t first = has_bias ? 2 : 1;
     const float* gamma = bound[first].data<float>();
     const float* beta = bound[first + 1].data<float>();
     const float* mean = bound[first + 2].data<float>();
@@ -78,14 +81,25 @@ REGULUS_INLINE ConvParameters folded_parameters(const ops::Conv2d& conv, const s
     const float* old_bias = result.bias.data<float>();
     const float* old_weight = bound[0].data<float>();
     Tensor weight(bound[0].shape(), DType::f32);
-    Tensor bias(Shape{conv.out_channels}, DType::f32);
-    const std::int64_t taps = weight.numel() / std::int64_t(conv.out_channels);
-    for (int c = 0; c < conv.out_channels; ++c) {
-        const double scale = double(gamma[c]) / std::sqrt(double(variance[c]) + conv.norm_eps);
-        for (std::int64_t i = c * taps; i < (c + 1) * taps; ++i) weight.data<float>()[i] = float(double(old_weight[i]) * scale);
+    Tensor bias(Shape{out_channels}, DType::f32);
+    for (int c = 0; c < out_channels; ++c) {
+        const double scale = double(gamma[c]) / std::sqrt(double(variance[c]) + eps);
+        for (std::int64_t run = c * taps; run < weight.numel(); run += out_channels * taps) {
+            for (std::int64_t i = run; i < run + taps; ++i) weight.data<float>()[i] = float(double(old_weight[i]) * scale);
+        }
         bias.data<float>()[c] = float((double(old_bias[c]) - double(mean[c])) * scale + double(beta[c]));
     }
     return {weight, bias};
+}
+
+}  // namespace detail
+
+REGULUS_INLINE ConvParameters folded_parameters(const ops::Conv2d& conv, const std::vector<Tensor>& bound) {
+    return detail::fold(bound, conv.out_channels, std::int64_t(conv.in_channels / conv.groups) * conv.kernel * conv.kernel, conv.bias, conv.norm, conv.norm_eps);
+}
+
+REGULUS_INLINE ConvParameters folded_parameters(const ops::ConvTranspose2d& deconv, const std::vector<Tensor>& bound) {
+    return detail::fold(bound, deconv.out_channels, std::int64_t(deconv.kernel) * deconv.kernel, deconv.bias, deconv.norm, deconv.norm_eps);
 }
 
 }  // namespace regulus

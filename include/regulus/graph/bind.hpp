@@ -17,6 +17,8 @@ struct ConvParameters {
     Tensor bias;    // [out]; zeros when the convolution has neither bias nor norm
 };
 ConvParameters folded_parameters(const ops::Conv2d& conv, const std::vector<Tensor>& bound);
+/// The same of a transposed convolution, weight [in, out, kernel, kernel].
+ConvParameters folded_parameters(const ops::ConvTranspose2d& deconv, const std::vector<Tensor>& bound);
 
 }  // namespace regulus
 

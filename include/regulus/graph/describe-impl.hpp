@@ -51,7 +51,12 @@ struct Describer {
     const InputSize& size;
 
     std::vector<Shape> operator()(const ops::Input& op) const {
-        if (op.role == ops::Input::Role::image_info) return {Shape{size.n, 4}};
+        switch (op.role) {
+            case ops::Input::Role::image_info: return {Shape{size.n, 4}};
+            case ops::Input::Role::points: return {Shape{size.points, op.channels}};
+            case ops::Input::Role::point_count: return {Shape{size.n}};
+            case ops::Input::Role::image: break;
+        }
         return {Shape{size.n, op.channels, size.height, size.width}};
     }
     std::vector<Shape> operator()(const ops::Conv2d& op) const {
@@ -170,6 +175,56 @@ struct Describer {
         const Shape& src = need_rank(node, in, 0, 4);
         return {Shape{src[0], src[2], src[3]}};
     }
+    std::vector<Shape> operator()(const ops::Concat&) const {
+        Shape dst = need_rank(node, in, 0, 4);
+        for (std::size_t i = 1; i < in.size(); ++i) {
+            Shape same = need_rank(node, in, i, 4);
+            const std::int64_t channels = same[1];
+            same[1] = dst[1];
+            if (!(same == dst)) wrong_shape(node, "maps that differ in their channels only, the first one " + to_string(in[0]), in[i]);
+            dst[1] += channels;
+        }
+        return {dst};
+    }
+    std::vector<Shape> operator()(const ops::Voxelize& op) const {
+        const Shape& points = need_rank(node, in, 0, 2);
+        if (points[1] != op.features || op.features < 3) wrong_shape(node, std::to_string(op.features) + " numbers a point, at least 3", points);
+        if (op.max_points < 1 || op.max_voxels < 1 || op.cells(0) < 1 || op.cells(1) < 1 || op.cells(2) < 1) {
+            throw ShapeError("shape of \"" + node.name + "\": a grid needs at least one cell along each axis, and room for one voxel and one point");
+        }
+        const std::int64_t n = need_rank(node, in, 1, 1)[0];
+        const std::int64_t voxels = std::min<std::int64_t>(points[0], n * op.max_voxels);
+        return {Shape{points[0]}, Shape{voxels}, Shape{voxels}, Shape{voxels, 3}, Shape{n}};
+    }
+    std::vector<Shape> operator()(const ops::EncodePillars& op) const {
+        const Shape& points = need_rank(node, in, 0, 2);
+        if (points[1] != op.voxels.features || op.units.empty()) wrong_shape(node, std::to_string(op.voxels.features) + " numbers a point and at least one layer", points);
+        return {Shape{need_rank(node, in, 4, 2)[0], op.units.back()}};
+    }
+    std::vector<Shape> operator()(const ops::ScatterPillars& op) const {
+        const Shape& pillars = need_rank(node, in, 0, 2);
+        if (pillars[1] != op.channels) wrong_shape(node, std::to_string(op.channels) + " channels a pillar", pillars);
+        return {Shape{need_rank(node, in, 2, 1)[0], op.channels, op.height, op.width}};
+    }
+    std::vector<Shape> operator()(const ops::DecodeBoxes3d& op) const {
+        const Shape& deltas = need_rank(node, in, 0, 4);
+        const int anchors = op.anchors.per_cell();
+        if ((op.code != 7 && op.code != 9) || deltas[1] != std::int64_t(anchors) * op.code) wrong_shape(node, "7 or 9 numbers for each of " + std::to_string(anchors) + " anchors, here " + std::to_string(op.code), deltas);
+        if (op.anchors.ranges.size() != 1 && op.anchors.ranges.size() != op.anchors.sizes.size()) {
+            throw ShapeError("shape of \"" + node.name + "\": anchors need one range, or one for each size");
+        }
+        const Shape directions{deltas[0], 2 * std::int64_t(anchors), deltas[2], deltas[3]};
+        if (!(need_rank(node, in, 1, 4) == directions)) wrong_shape(node, "directions of shape " + to_string(directions), in[1]);
+        const Shape& index = need_rank(node, in, 2, 2);
+        return {Shape{index[0], index[1], op.code}, index, index};
+    }
+    std::vector<Shape> operator()(const ops::RotatedNms& op) const {
+        if (int(in.size()) != 5 * op.lists || op.lists == 0) throw ShapeError("shape of \"" + node.name + "\": expected five inputs a list");
+        const Shape& boxes = need_rank(node, in, 0, 3);
+        if (boxes[2] != op.code) wrong_shape(node, std::to_string(op.code) + " numbers a box", boxes);
+        const std::int64_t rows = boxes[0] * op.limit;
+        return {Shape{rows, op.code}, Shape{rows}, Shape{rows}, Shape{boxes[0]}};
+    }
 };
 
 struct Kind {
@@ -195,10 +250,24 @@ struct Kind {
     const char* operator()(const ops::Average&) const { return "average"; }
     const char* operator()(const ops::RefineBoxes&) const { return "refine_boxes"; }
     const char* operator()(const ops::ScaleBoxes&) const { return "scale_boxes"; }
+    const char* operator()(const ops::Concat&) const { return "concat"; }
+    const char* operator()(const ops::Voxelize&) const { return "voxelize"; }
+    const char* operator()(const ops::EncodePillars&) const { return "encode_pillars"; }
+    const char* operator()(const ops::ScatterPillars&) const { return "scatter_pillars"; }
+    const char* operator()(const ops::DecodeBoxes3d&) const { return "decode_boxes3d"; }
+    const char* operator()(const ops::RotatedNms&) const { return "rotated_nms"; }
 };
 
 struct Sentence {
-    std::string operator()(const ops::Input& op) const { return op.role == ops::Input::Role::image ? "the preprocessed pictures" : "sizes and resize factors of the pictures"; }
+    std::string operator()(const ops::Input& op) const {
+        switch (op.role) {
+            case ops::Input::Role::image_info: return "sizes and resize factors of the pictures";
+            case ops::Input::Role::points: return "the points of the clouds";
+            case ops::Input::Role::point_count: return "how many points each cloud has";
+            case ops::Input::Role::image: break;
+        }
+        return "the preprocessed pictures";
+    }
     std::string operator()(const ops::Conv2d& op) const {
         std::string text = square(op.kernel) + " convolution, " + arrow(op.in_channels, op.out_channels);
         if (op.stride != 1) text += ", stride " + std::to_string(op.stride);
@@ -209,7 +278,7 @@ struct Sentence {
         return text + suffix(op.activation);
     }
     std::string operator()(const ops::ConvTranspose2d& op) const {
-        return square(op.kernel) + " transposed convolution, stride " + std::to_string(op.stride) + ", " + arrow(op.in_channels, op.out_channels) + suffix(op.activation);
+        return square(op.kernel) + " transposed convolution, stride " + std::to_string(op.stride) + ", " + arrow(op.in_channels, op.out_channels) + (op.norm ? ", batch norm folded" : "") + suffix(op.activation);
     }
     std::string operator()(const ops::BatchNorm& op) const { return "batch norm of " + std::to_string(op.channels) + " channels" + suffix(op.activation); }
     std::string operator()(const ops::Activate& op) const { return op.activation == Activation::none ? "identity" : std::string(suffix(op.activation)).substr(2); }
@@ -241,7 +310,44 @@ struct Sentence {
     std::string operator()(const ops::RoiAlign& op) const { return "RoIAlign " + square(op.size) + " from " + std::to_string(op.strides.size()) + (op.strides.size() == 1 ? " level" : " levels"); }
     std::string operator()(const ops::ClassCandidates& op) const { return "boxes of " + std::to_string(op.classes) + " classes above " + number(op.threshold); }
     std::string operator()(const ops::SelectChannel& op) const { return std::string("the label's channel") + suffix(op.activation); }
+    std::string operator()(const ops::Concat&) const { return "channels of all inputs, one after the other"; }
+    std::string operator()(const ops::Voxelize& op) const {
+        return "points into " + std::to_string(op.cells(0)) + "x" + std::to_string(op.cells(1)) + "x" + std::to_string(op.cells(2)) + " cells, at most " + std::to_string(op.max_voxels) + " of " +
+               std::to_string(op.max_points) + " points";
+    }
+    std::string operator()(const ops::EncodePillars& op) const {
+        std::string text = "pillar net, " + std::to_string(op.decorated());
+        for (const int unit : op.units) text += " -> " + std::to_string(unit);
+        return text;
+    }
+    std::string operator()(const ops::ScatterPillars& op) const { return "pillars onto a " + std::to_string(op.height) + "x" + std::to_string(op.width) + " map"; }
+    std::string operator()(const ops::DecodeBoxes3d& op) const { return "oriented boxes of the chosen anchors, " + std::to_string(op.anchors.per_cell()) + " a cell"; }
+    std::string operator()(const ops::RotatedNms& op) const {
+        return "rotated suppression within classes over " + std::to_string(op.lists) + (op.lists == 1 ? " list" : " lists") + ", IoU " + number(op.iou_threshold) + ", at most " + std::to_string(op.limit);
+    }
 };
+
+/// The multiply-adds of the pillar net when every point that fits is stored and every voxel has one empty slot.
+inline std::int64_t pillar_macs(const ops::EncodePillars& op, std::int64_t points, std::int64_t voxels) {
+    std::int64_t a_row = 0, in = op.decorated();
+    for (const int unit : op.units) {
+        a_row += in * unit;
+        in = 2 * std::int64_t(unit);
+    }
+    return a_row * (points + voxels);
+}
+
+inline void check_size(const Graph& graph, const InputSize& size) {
+    bool pictures = false;
+    for (const ValueId id : graph.inputs) {
+        const auto& input = std::get<ops::Input>(graph.nodes[std::size_t(graph.values[std::size_t(id)].producer)].operation);
+        pictures = pictures || input.role == ops::Input::Role::image;
+    }
+    if (pictures && (size.n < 1 || size.height < 1 || size.width < 1)) {
+        throw ShapeError("input size: batch, height and width must be positive, got " + std::to_string(size.n) + " x " + std::to_string(size.height) + " x " + std::to_string(size.width));
+    }
+    if (size.n < 1 || size.points < 0) throw ShapeError("input size: the batch must be positive and the points not negative, got " + std::to_string(size.n) + " clouds and " + std::to_string(size.points) + " points");
+}
 
 inline std::string in_thousands(std::int64_t value) {
     std::string digits = std::to_string(value);
@@ -259,9 +365,7 @@ REGULUS_INLINE std::vector<Shape> infer_outputs(const Node& node, const std::vec
 }
 
 REGULUS_INLINE std::vector<Shape> infer_shapes(const Graph& graph, const InputSize& size) {
-    if (size.n < 1 || size.height < 1 || size.width < 1) {
-        throw ShapeError("input size: batch, height and width must be positive, got " + std::to_string(size.n) + " x " + std::to_string(size.height) + " x " + std::to_string(size.width));
-    }
+    detail::check_size(graph, size);
     std::vector<Shape> shapes(graph.values.size());
     for (const Node& node : graph.nodes) {
         std::vector<Shape> inputs;
@@ -286,13 +390,16 @@ REGULUS_INLINE Cost cost_of(const Graph& graph, const Node& node, const std::vec
         cost.macs = shapes[std::size_t(node.inputs[0])].numel() * deconv->out_channels * deconv->kernel * deconv->kernel;
     } else if (const auto* linear = std::get_if<ops::Linear>(&node.operation)) {
         cost.macs = shapes[std::size_t(node.outputs[0])].numel() * linear->in_features;
+    } else if (const auto* pillars = std::get_if<ops::EncodePillars>(&node.operation)) {
+        cost.macs = detail::pillar_macs(*pillars, shapes[std::size_t(node.inputs[0])][0], shapes[std::size_t(node.outputs[0])][0]);
     }
     return cost;
 }
 
 REGULUS_INLINE std::string summary(const Graph& graph, const InputSize& size) {
     const std::vector<Shape> shapes = infer_shapes(graph, size);
-    std::string text = graph.name + " at " + std::to_string(size.n) + " x " + std::to_string(size.height) + " x " + std::to_string(size.width) + "\n";
+    std::string text = graph.name + " at " + std::to_string(size.n) + " x " +
+                       (size.points > 0 ? std::to_string(size.points) + " points" : std::to_string(size.height) + " x " + std::to_string(size.width)) + "\n";
     char line[512];
     std::snprintf(line, sizeof line, "%-32s %-64s %-22s %16s %12s\n", "node", "operation", "output", "multiply-adds", "parameters");
     text += line;

@@ -8,11 +8,12 @@
 
 namespace regulus {
 
-/// The run-time sizes of one call: a batch of n pictures padded to height x width.
+/// The run-time sizes of one call: a batch of n pictures padded to height x width, or of n clouds that share room for `points` points.
 struct InputSize {
     int n = 1;
     int height = 0;
     int width = 0;
+    int points = 0;
     friend bool operator==(const InputSize&, const InputSize&) = default;
 };
 

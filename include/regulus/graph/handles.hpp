@@ -42,6 +42,51 @@ struct ImageInput {
     ValueId info = no_value;
 };
 
+/// The clouds: points rows [p, Dims], x, y, z first.
+template <int Dims>
+struct Points {
+    static constexpr int dims = Dims;
+    Graph* graph = nullptr;
+    ValueId points = no_value;  // rows [p, Dims]
+    ValueId count = no_value;   // [n] int32
+};
+
+/// Points sorted into the columns of a grid: at most Max columns a cloud, PointsPerPillar points a column.
+template <int Max, int PointsPerPillar, int Dims>
+struct Pillars {
+    static constexpr int max_pillars = Max;
+    static constexpr int points_per_pillar = PointsPerPillar;
+    static constexpr int dims = Dims;
+    Graph* graph = nullptr;
+    Points<Dims> cloud;
+    ValueId order = no_value;   // [p] int32: stored points, column after column
+    ValueId first = no_value;   // rows [v] int32, into order
+    ValueId number = no_value;  // rows [v] int32
+    ValueId cells = no_value;   // rows [v, 3] int32, z, y, x
+    ValueId count = no_value;   // [n] int32
+};
+
+/// One vector per pillar, rows [v, Channels].
+template <int Channels, int Max>
+struct PillarFeatures {
+    static constexpr int channels = Channels;
+    static constexpr int max_pillars = Max;
+    Graph* graph = nullptr;
+    ValueId id = no_value;
+    ValueId cells = no_value;
+    ValueId count = no_value;
+};
+
+/// Scored, labelled, oriented candidate boxes of one source: lists with the bound k.
+struct Candidates3d {
+    Graph* graph = nullptr;
+    ValueId boxes = no_value;       // [n, k, code]
+    ValueId scores = no_value;      // [n, k]
+    ValueId labels = no_value;      // [n, k] int32
+    ValueId directions = no_value;  // [n, k] int32
+    ValueId count = no_value;       // [n] int32
+};
+
 /// Scored, labelled candidate boxes of one source: lists with the bound k = min(Max, available).
 struct Candidates {
     Graph* graph = nullptr;
@@ -62,10 +107,18 @@ struct Rois {
     ValueId count = no_value;   // [n] int32
 };
 
-/// Where parameters get their dotted names: scope / "s1" / "b2" names "s1.b2".
+/// Where parameters get their dotted names: scope / "s1" / "b2" names "s1.b2". What is inside inherits how norms are.
 class Scope {
 public:
     explicit Scope(Graph& graph) : graph_(&graph) {}
+
+    /// The same place, with another epsilon in all batch norms that are recorded inside.
+    Scope with_norm_eps(double eps) const {
+        Scope same = *this;
+        same.norm_eps_ = eps;
+        return same;
+    }
+    double norm_eps() const noexcept { return norm_eps_; }
 
     Scope operator/(const std::string& part) const {
         Scope inner = *this;
@@ -79,6 +132,7 @@ public:
 private:
     Graph* graph_;
     std::string name_;
+    double norm_eps_ = 1e-5;
 };
 
 /// "b1", "b2", ...: blocks count from one, as in the papers.

@@ -22,8 +22,10 @@ namespace ops {
 ///   image       [n, channels, h, w]  float32, preprocessed
 ///   image_info  [n, 4]               float32: height and width of the picture inside its padding, and the factors
 ///                                    (height, width) by which the original was resized
+///   points      rows [p, channels]   float32: the points of the clouds, x, y, z first
+///   point_count [n]                  int32: how many of them each cloud has; their sum may be less than p
 struct Input {
-    enum class Role : std::uint8_t { image, image_info };
+    enum class Role : std::uint8_t { image, image_info, points, point_count };
     Role role = Role::image;
     int channels = 3;
 };
@@ -61,7 +63,7 @@ struct DeformConv2d {
     constexpr int offset_channels() const { return (modulated ? 3 : 2) * deform_groups * conv.kernel * conv.kernel; }
 };
 
-/// Transposed convolution, weight [in, out, kernel, kernel]: h' = (h - 1) * stride + kernel - 2 * padding.
+/// Transposed convolution, weight [in, out, kernel, kernel]: h' = (h - 1) * stride + kernel - 2 * padding. `norm` as Conv2d's.
 struct ConvTranspose2d {
     int in_channels = 0;
     int out_channels = 0;
@@ -69,6 +71,8 @@ struct ConvTranspose2d {
     int stride = 2;
     int padding = 0;
     bool bias = true;
+    bool norm = false;
+    double norm_eps = 1e-5;
     Activation activation = Activation::none;
 };
 
@@ -314,6 +318,7 @@ struct RotatedNms {
 using Operation = std::variant<ops::Input, ops::Conv2d, ops::ConvTranspose2d, ops::BatchNorm, ops::Activate, ops::Add, ops::Pool2d,
                                ops::GlobalAveragePool, ops::ScaleChannels, ops::Resize, ops::Linear, ops::Softmax, ops::TopK,
                                ops::DecodeAnchors, ops::Nms, ops::RoiAlign, ops::ClassCandidates, ops::SelectChannel,
-                               ops::DeformConv2d, ops::Average, ops::RefineBoxes, ops::ScaleBoxes>;
+                               ops::DeformConv2d, ops::Average, ops::RefineBoxes, ops::ScaleBoxes, ops::Concat, ops::Voxelize,
+                               ops::EncodePillars, ops::ScatterPillars, ops::DecodeBoxes3d, ops::RotatedNms>;
 
 }  // namespace regulus

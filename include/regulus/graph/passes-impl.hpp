@@ -56,6 +56,16 @@ inline ops::Conv2d* convolution_of(Operation& operation) {
     return std::get_if<ops::Conv2d>(&operation);
 }
 
+template <class Convolution>
+bool take_norm(Convolution& convolution, const ops::BatchNorm& norm) {
+    if (convolution.norm || convolution.activation != Activation::none) return false;
+    convolution.norm = true;
+    convolution.norm_eps = norm.eps;
+    convolution.activation = norm.activation;
+    return true;
+}
+inline bool take_norm(ops::Conv2d* conv, const ops::BatchNorm& norm) { return conv != nullptr && !conv->residual && take_norm(*conv, norm); }
+
 inline Activation* activation_of(Operation& operation) {
     if (ops::Conv2d* conv = convolution_of(operation)) return &conv->activation;
     if (auto* deconv = std::get_if<ops::ConvTranspose2d>(&operation)) return &deconv->activation;
@@ -84,11 +94,8 @@ REGULUS_INLINE Graph fold_batch_norm(Graph graph) {
         if (norm == nullptr || !uses.only_link(node.inputs[0])) continue;
         const NodeId producer = graph.values[std::size_t(node.inputs[0])].producer;
         Node& before = graph.nodes[std::size_t(producer)];
-        ops::Conv2d* conv = detail::convolution_of(before.operation);
-        if (conv == nullptr || conv->norm || conv->residual || conv->activation != Activation::none) continue;
-        conv->norm = true;
-        conv->norm_eps = norm->eps;
-        conv->activation = norm->activation;
+        auto* deconv = std::get_if<ops::ConvTranspose2d>(&before.operation);
+        if (!(deconv != nullptr ? detail::take_norm(*deconv, *norm) : detail::take_norm(detail::convolution_of(before.operation), *norm))) continue;
         before.parameters.insert(before.parameters.end(), node.parameters.begin(), node.parameters.end());
         detail::take_output(graph, producer, NodeId(id));
     }

@@ -7,7 +7,7 @@ namespace regulus {
 /// Marks labelled values as additional outputs, under their label. Throws ArgumentError for an unknown label.
 Graph with_outputs(Graph graph, const std::vector<std::string>& labels);
 
-/// Conv2d or DeformConv2d followed by nothing but a BatchNorm: the norm's parameters move into the convolution.
+/// Conv2d, DeformConv2d or ConvTranspose2d followed by nothing but a BatchNorm: the norm's parameters move into the convolution.
 Graph fold_batch_norm(Graph graph);
 
 /// An Activate behind a node that can apply it itself.

@@ -72,22 +72,61 @@ REGULUS_INLINE void Program::prepare(Context& context, const InputSize& size) co
     context.state(plan);
 }
 
+namespace detail {
+
+/// What the shapes of the first input that has them say: pictures, or points and clouds.
+inline InputSize size_of_inputs(const Graph& graph, const std::vector<Tensor>& inputs) {
+    constexpr std::int64_t longest = 1 << 20, most_points = 1 << 28;
+    InputSize size;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const Shape& shape = inputs[i].shape();
+        switch (std::get<ops::Input>(graph.nodes[std::size_t(graph.values[std::size_t(graph.inputs[i])].producer)].operation).role) {
+            case ops::Input::Role::image:
+                if (shape.rank() != 4) throw ShapeError("run: the pictures must be [n, channels, height, width], got " + to_string(shape));
+                if (shape[0] > longest || shape[2] > longest || shape[3] > longest) throw ShapeError("run: pictures of shape " + to_string(shape) + " are too large");
+                size.n = int(shape[0]);
+                size.height = int(shape[2]);
+                size.width = int(shape[3]);
+                break;
+            case ops::Input::Role::points:
+                if (shape.rank() != 2 || shape[0] > most_points) throw ShapeError("run: the points must be [points, features], at most " + std::to_string(most_points) + " of them, got " + to_string(shape));
+                size.points = int(shape[0]);
+                break;
+            case ops::Input::Role::point_count:
+                if (shape.rank() != 1 || shape[0] > longest) throw ShapeError("run: the point counts must be [clouds], got " + to_string(shape));
+                size.n = int(shape[0]);
+                break;
+            case ops::Input::Role::image_info: break;
+        }
+    }
+    return size;
+}
+
+inline void check_point_counts(const Tensor& counts, std::int64_t points) {
+    std::int64_t sum = 0;
+    for (std::int64_t i = 0; i < counts.numel(); ++i) {
+        const std::int32_t count = counts.data<std::int32_t>()[i];
+        if (count < 0 || (sum += count) > points) throw ArgumentError("run: the clouds' point counts must not be negative, and their sum at most the " + std::to_string(points) + " points given");
+    }
+}
+
+}  // namespace detail
+
 REGULUS_INLINE Outputs Program::run(Context& context, const std::vector<Tensor>& inputs, Profile* profile) const {
     const Graph& graph = this->graph();
     if (inputs.size() != graph.inputs.size()) {
         throw ShapeError("run: " + graph.name + " takes " + std::to_string(graph.inputs.size()) + " inputs, got " + std::to_string(inputs.size()));
     }
-    if (inputs.empty() || inputs[0].shape().rank() != 4) throw ShapeError("run: the first input must be the pictures, [n, channels, height, width]");
-    const Shape& image = inputs[0].shape();
-    constexpr std::int64_t longest = 1 << 20;
-    if (image[0] > longest || image[2] > longest || image[3] > longest) throw ShapeError("run: pictures of shape " + to_string(image) + " are too large");
-    const InputSize size{int(image[0]), int(image[2]), int(image[3])};
+    const InputSize size = detail::size_of_inputs(graph, inputs);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-        const Node& node = graph.nodes[std::size_t(graph.values[std::size_t(graph.inputs[i])].producer)];
+        const ValueId id = graph.inputs[i];
+        const Node& node = graph.nodes[std::size_t(graph.values[std::size_t(id)].producer)];
+        const DType dtype = graph.values[std::size_t(id)].dtype;
         const Shape expected = infer_outputs(node, {}, size)[0];
-        if (!(inputs[i].shape() == expected) || inputs[i].dtype() != DType::f32) {
-            throw ShapeError("run: input \"" + node.name + "\" must be float32 " + to_string(expected) + ", got " + name_of(inputs[i].dtype()) + " " + to_string(inputs[i].shape()));
+        if (!(inputs[i].shape() == expected) || inputs[i].dtype() != dtype) {
+            throw ShapeError("run: input \"" + node.name + "\" must be " + name_of(dtype) + " " + to_string(expected) + ", got " + name_of(inputs[i].dtype()) + " " + to_string(inputs[i].shape()));
         }
+        if (std::get<ops::Input>(node.operation).role == ops::Input::Role::point_count) detail::check_point_counts(inputs[i], size.points);
     }
     const std::shared_ptr<const Plan> plan = plan_for(size);
     std::vector<Tensor> tensors = plan->run(context.arena(plan->memory().arena, state_->options.memory_budget), context.state(plan), inputs, profile);

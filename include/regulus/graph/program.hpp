@@ -123,7 +123,8 @@ public:
     /// Plans, allocates and warms nothing else: the next run of this size finds everything ready. Throws BackendError over the budget.
     void prepare(Context& context, const InputSize& size) const;
 
-    /// image [n, channels, h, w] float32, image_info [n, 4] float32 (if the graph takes it). Throws ShapeError for other inputs.
+    /// image [n, channels, h, w] float32, image_info [n, 4] float32 (if the graph takes it); or points [p, features] float32, point_count [n] int32.
+    /// Plans are kept by p, so callers round it up. Throws ShapeError for other inputs, ArgumentError for counts beyond p.
     Outputs run(Context& context, const std::vector<Tensor>& inputs, Profile* profile = nullptr) const;
 
     const Graph& graph() const;

@@ -111,6 +111,67 @@ REGULUS_INLINE ValueId select_channel(const Scope& scope, Activation activation,
     return detail::single(scope, ops::SelectChannel{activation}, {src, labels});
 }
 
+REGULUS_INLINE ValueId concat(const Scope& scope, const std::vector<ValueId>& maps) { return detail::single(scope, ops::Concat{}, maps); }
+
+REGULUS_INLINE std::vector<ValueId> voxelize(const Scope& scope, const ops::Voxelize& op, ValueId points, ValueId point_count) {
+    Graph& graph = scope.graph();
+    const ValueId count = ValueId(graph.values.size()) + 4;
+    const Value integers{-1, DType::i32, no_value, false, {}}, rows{-1, DType::i32, count, true, {}};
+    const NodeId node = graph.add_node(op, scope.name(), {points, point_count}, {integers, rows, rows, rows, integers});
+    return graph.nodes[std::size_t(node)].outputs;
+}
+
+REGULUS_INLINE ValueId encode_pillars(const Scope& scope, const ops::EncodePillars& op, ValueId points, const std::vector<ValueId>& voxels) {
+    Graph& graph = scope.graph();
+    std::vector<Parameter> parameters;
+    int in = op.decorated();
+    for (std::size_t layer = 0; layer < op.units.size(); ++layer) {
+        const std::string name = scope.name() + "." + std::to_string(layer + 1);
+        parameters.push_back({name + ".weight", Shape{op.units[layer], in}});
+        for (const char* part : {".norm.weight", ".norm.bias", ".norm.running_mean", ".norm.running_var"}) parameters.push_back({name + part, Shape{op.units[layer]}});
+        in = 2 * op.units[layer];
+    }
+    std::vector<ValueId> inputs{points};
+    inputs.insert(inputs.end(), voxels.begin(), voxels.end());
+    const NodeId node = graph.add_node(op, scope.name(), std::move(inputs), {Value{-1, DType::f32, voxels.back(), true, {}}}, std::move(parameters));
+    return graph.nodes[std::size_t(node)].outputs.front();
+}
+
+REGULUS_INLINE ValueId scatter_pillars(const Scope& scope, const ops::ScatterPillars& op, ValueId pillars, ValueId cells, ValueId count) {
+    Graph& graph = scope.graph();
+    const NodeId node = graph.add_node(op, scope.name(), {pillars, cells, count}, {Value{-1, DType::f32, no_value, false, {}}});
+    return graph.nodes[std::size_t(node)].outputs.front();
+}
+
+REGULUS_INLINE Candidates3d anchor_candidates3d(const Scope& scope, ops::TopK top_k, ops::DecodeBoxes3d decode, ValueId logits, ValueId deltas, ValueId directions) {
+    Graph& graph = scope.graph();
+    const ValueId count = ValueId(graph.values.size()) + 2;
+    const Value floats{-1, DType::f32, count, false, {}}, integers{-1, DType::i32, count, false, {}};
+    graph.add_node(top_k, scope.name() + ".top_k", {logits}, {floats, integers, Value{-1, DType::i32, no_value, false, {}}});
+    const NodeId node = graph.add_node(std::move(decode), scope.name() + ".decode", {deltas, directions, count - 1, count}, {floats, integers, integers});
+    const std::vector<ValueId>& outputs = graph.nodes[std::size_t(node)].outputs;
+    return {&graph, outputs[0], count - 2, outputs[1], outputs[2], count};
+}
+
+REGULUS_INLINE std::vector<ValueId> rotated_nms(const Scope& scope, ops::RotatedNms op, const std::vector<Candidates3d>& lists) {
+    Graph& graph = scope.graph();
+    std::vector<ValueId> inputs;
+    for (const Candidates3d& list : lists) inputs.insert(inputs.end(), {list.boxes, list.scores, list.labels, list.directions, list.count});
+    op.lists = int(lists.size());
+    const ValueId count = ValueId(graph.values.size()) + 3;
+    const Value floats{-1, DType::f32, count, true, {}};
+    const NodeId node = graph.add_node(op, scope.name(), std::move(inputs), {floats, floats, Value{-1, DType::i32, count, true, {}}, Value{-1, DType::i32, no_value, false, {}}});
+    return graph.nodes[std::size_t(node)].outputs;
+}
+
+REGULUS_INLINE std::vector<ValueId> points_input(Graph& graph, int features) {
+    const ValueId count = ValueId(graph.values.size()) + 1;
+    graph.add_node(ops::Input{ops::Input::Role::points, features}, "points", {}, {Value{-1, DType::f32, count, true, "points"}});
+    graph.add_node(ops::Input{ops::Input::Role::point_count, 1}, "point_count", {}, {Value{-1, DType::i32, no_value, false, "point_count"}});
+    graph.inputs.insert(graph.inputs.end(), {count - 1, count});
+    return {count - 1, count};
+}
+
 REGULUS_INLINE ValueId image_input(Graph& graph, int channels) {
     const NodeId node = graph.add_node(ops::Input{ops::Input::Role::image, channels}, "image", {}, {Value{-1, DType::f32, no_value, false, "image"}});
     graph.inputs.push_back(graph.nodes[std::size_t(node)].outputs.front());

@@ -35,6 +35,20 @@ ValueId refine_boxes(const Scope& scope, const ops::BoxCoder& coder, ValueId box
 ValueId scale_boxes(const Scope& scope, ValueId boxes, ValueId count, ValueId info);
 ValueId select_channel(const Scope& scope, Activation activation, ValueId src, ValueId labels);
 
+ValueId concat(const Scope& scope, const std::vector<ValueId>& maps);
+
+/// Outputs of Voxelize: order, first, number, cells, count.
+std::vector<ValueId> voxelize(const Scope& scope, const ops::Voxelize& op, ValueId points, ValueId point_count);
+/// `voxels` as voxelize() gives them. Parameters: NAME.1.weight, NAME.1.norm.{weight, bias, running_mean, running_var}, NAME.2. ...
+ValueId encode_pillars(const Scope& scope, const ops::EncodePillars& op, ValueId points, const std::vector<ValueId>& voxels);
+ValueId scatter_pillars(const Scope& scope, const ops::ScatterPillars& op, ValueId pillars, ValueId cells, ValueId count);
+/// TopK over `logits` and the oriented boxes of its choice: one list of candidates.
+Candidates3d anchor_candidates3d(const Scope& scope, ops::TopK top_k, ops::DecodeBoxes3d decode, ValueId logits, ValueId deltas, ValueId directions);
+/// Outputs of RotatedNms: boxes, scores, labels, count.
+std::vector<ValueId> rotated_nms(const Scope& scope, ops::RotatedNms op, const std::vector<Candidates3d>& lists);
+
+/// The points and point_count inputs; records them as the graph's inputs.
+std::vector<ValueId> points_input(Graph& graph, int features);
 /// The image and image_info inputs; records them as the graph's inputs.
 ValueId image_input(Graph& graph, int channels);
 ValueId image_info_input(Graph& graph);

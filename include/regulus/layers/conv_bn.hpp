@@ -30,12 +30,12 @@ constexpr ops::Conv2d same_conv(int in, int out, int kernel, int stride, int gro
 
 inline ValueId conv_bn(const Scope& scope, const ops::Conv2d& op, ValueId src, Activation activation) {
     const ValueId convolved = record::conv2d(scope, op, src);
-    return record::batch_norm(scope / "norm", ops::BatchNorm{op.out_channels, op.norm_eps, activation}, convolved);
+    return record::batch_norm(scope / "norm", ops::BatchNorm{op.out_channels, scope.norm_eps(), activation}, convolved);
 }
 
 }  // namespace detail
 
-/// Convolution without bias, batch norm (eps 1e-5), activation.
+/// Convolution without bias, batch norm (eps 1e-5 unless the scope says otherwise), activation.
 ///
 ///     x [n, In, h, w]  ->  y [n, Out, ceil(h / Stride), ceil(w / Stride)]
 ///

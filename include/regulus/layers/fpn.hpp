@@ -18,6 +18,12 @@ enum class FpnExtra : std::uint8_t {
     convs_on_output_relu,  // the first one on the coarsest output, ReLU between (torchvision's RetinaNet)
 };
 
+/// What the lateral and the output convolutions of a pyramid are.
+enum class FpnConv : std::uint8_t {
+    bias,       // a convolution with bias
+    norm_relu,  // a convolution without, batch norm, ReLU (mmdetection3d's PointPillars)
+};
+
 /// How many levels an FpnExtra adds.
 constexpr int levels_of(FpnExtra extra) { return extra == FpnExtra::none ? 0 : extra == FpnExtra::pool ? 1 : 2; }
 
@@ -25,15 +31,16 @@ constexpr int levels_of(FpnExtra extra) { return extra == FpnExtra::none ? 0 : e
 ///
 ///     maps [n, In_i, h_i, w_i]  ->  levels [n, Channels, h_i, w_i], then those of Extra, each half the size of the one before
 ///
-/// Lateral 1x1 and output 3x3 convolutions with bias, nearest resizing to the size of the finer map, sums without activation.
-/// Level numbers in names follow the stride: 4 is c2 and p2. Parameters: lateral.c2.{weight, bias}, output.p2.{weight, bias}, ...
-/// Outputs are labelled "P2", "P3", ...
+/// Lateral 1x1 and output 3x3 convolutions as Conv says, nearest resizing to the size of the finer map, sums without activation.
+/// Level numbers in names follow the stride: 4 is c2 and p2. Parameters: lateral.c2.{weight, bias}, output.p2.{weight, bias}, ...; with norms
+/// lateral.c2.weight, lateral.c2.norm.*, ...
+/// Outputs are labelled "P2", "P3", ..., lateral convolutions "lateral.c2", ...
 /// Source: Lin et al., Feature Pyramid Networks for Object Detection, CVPR 2017.
-template <class Widths, int Channels, FpnExtra Extra = FpnExtra::pool, int StartLevel = 0>
+template <class Widths, int Channels, FpnExtra Extra = FpnExtra::pool, int StartLevel = 0, FpnConv Conv = FpnConv::bias>
 struct Fpn;
 
-template <int... In, int Channels, FpnExtra Extra, int StartLevel>
-struct Fpn<Widths<In...>, Channels, Extra, StartLevel> {
+template <int... In, int Channels, FpnExtra Extra, int StartLevel, FpnConv Conv>
+struct Fpn<Widths<In...>, Channels, Extra, StartLevel, Conv> {
     static constexpr int inputs = sizeof...(In);
     static_assert(StartLevel >= 0 && StartLevel < inputs, "Fpn: start_level must name one of the maps given, 0 is the finest");
 
@@ -61,7 +68,8 @@ private:
     static void label(Graph& graph, ValueId id, const std::string& text) { graph.values[std::size_t(id)].label = text; }
 
     static ValueId conv(const Scope& scope, int in, int kernel, int stride, ValueId src) {
-        return detail::conv_bias(scope, detail::same_conv(in, Channels, kernel, stride, 1, 1), src, Activation::none);
+        const ops::Conv2d op = detail::same_conv(in, Channels, kernel, stride, 1, 1);
+        return Conv == FpnConv::bias ? detail::conv_bias(scope, op, src, Activation::none) : detail::conv_bn(scope, op, src, Activation::relu);
     }
 
     static void record_levels(const Scope& scope, const std::array<ValueId, sizeof...(In)>& maps, int finest_stride,
@@ -74,6 +82,7 @@ private:
         for (int level = inputs - 1; level >= StartLevel; --level) {
             const std::size_t i = std::size_t(level);
             merged[i] = conv(lateral(level), in_channels[i], 1, 1, maps[i]);
+            label(scope.graph(), merged[i], "lateral." + name(finest_stride, "c", level));
             if (level < inputs - 1) merged[i] = record::resize(merge(level), ops::Resize{ops::Resize::Mode::nearest, true}, merged[i + 1], merged[i]);
         }
         for (int level = StartLevel; level < inputs; ++level) {

@@ -5,7 +5,8 @@
 namespace regulus {
 
 /// Records a model. `Model` is a type with `static constexpr settings` and `void operator()(const Scope&, const ImageInput<3>&,
-/// settings) const`, which sets the graph's outputs. A user's type derived from a model may shadow `settings`:
+/// settings) const`, which sets the graph's outputs. A model that takes point clouds has `static constexpr int point_features` and gets
+/// Points<point_features> instead of pictures. A user's type derived from a model may shadow `settings`:
 ///
 ///     struct Parts : MaskRcnn<RegNet<regnetx_200mf>, 64, 5> { static constexpr RcnnSettings settings{.anchor_scale = 3}; };
 ///     const Graph graph = recorded<Parts>();
@@ -15,9 +16,14 @@ template <class Model>
 Graph recorded(std::string name = Model::kind) {
     Graph graph;
     graph.name = std::move(name);
-    ImageInput<3> input{{&graph, record::image_input(graph, 3)}, no_value};
-    if constexpr (Model::needs_image_info) input.info = record::image_info_input(graph);
-    Model{}(Scope(graph), input, Model::settings);
+    if constexpr (requires { Model::point_features; }) {
+        const std::vector<ValueId> cloud = record::points_input(graph, Model::point_features);
+        Model{}(Scope(graph), Points<Model::point_features>{&graph, cloud[0], cloud[1]}, Model::settings);
+    } else {
+        ImageInput<3> input{{&graph, record::image_input(graph, 3)}, no_value};
+        if constexpr (Model::needs_image_info) input.info = record::image_info_input(graph);
+        Model{}(Scope(graph), input, Model::settings);
+    }
     return graph;
 }
 

@@ -168,6 +168,8 @@ struct Runner {
     T* scratch_elements() const { return reinterpret_cast<T*>(scratch); }
     Norm<T> norm_at(std::size_t first, double eps) const { return {parameters[first], parameters[first + 1], parameters[first + 2], parameters[first + 3], eps}; }
 
+    template <class Op>
+    void operator()(const Op& op) const { throw BackendError("reference: \"" + node.name + "\" (" + kind_of(Operation(op)) + ") is not supported"); }
     void operator()(const ops::Input&) const {}
     void operator()(const ops::Conv2d& op) const {
         const Norm<T> norm = op.norm ? norm_at(op.bias ? 2 : 1, op.norm_eps) : Norm<T>{};
@@ -177,7 +179,10 @@ struct Runner {
         const Norm<T> norm = op.conv.norm ? norm_at(op.conv.bias ? 2 : 1, op.conv.norm_eps) : Norm<T>{};
         deform_conv2d(op, in(0), in(1), parameters[0], op.conv.bias ? parameters[1] : nullptr, norm, out(), scratch_elements(), threads());
     }
-    void operator()(const ops::ConvTranspose2d& op) const { conv_transpose2d(op, in(0), parameters[0], op.bias ? parameters[1] : nullptr, out(), scratch_elements(), threads()); }
+    void operator()(const ops::ConvTranspose2d& op) const {
+        const Norm<T> norm = op.norm ? norm_at(op.bias ? 2 : 1, op.norm_eps) : Norm<T>{};
+        conv_transpose2d(op, in(0), parameters[0], op.bias ? parameters[1] : nullptr, norm, out(), scratch_elements(), threads());
+    }
     void operator()(const ops::BatchNorm& op) const { batch_norm(op, in(0), norm_at(0, op.eps), out(), threads()); }
     void operator()(const ops::Activate& op) const { activate(op, in(0), out(), threads()); }
     void operator()(const ops::Add& op) const { add(op, in(0), elements(1), out(), threads()); }
@@ -185,6 +190,11 @@ struct Runner {
         std::vector<const T*> sources;
         for (std::size_t i = 0; i < node.inputs.size(); ++i) sources.push_back(elements(i));
         average(sources, out());
+    }
+    void operator()(const ops::Concat&) const {
+        std::vector<View<const T>> sources;
+        for (std::size_t i = 0; i < node.inputs.size(); ++i) sources.push_back(in(i));
+        concat(sources, out(), threads());
     }
     void operator()(const ops::Pool2d& op) const { pool2d(op, in(0), out(), threads()); }
     void operator()(const ops::GlobalAveragePool&) const { global_average_pool(in(0), out(), threads()); }
@@ -249,8 +259,8 @@ public:
         MemoryRequest request;
         for (std::size_t id = 0; id < graph.values.size(); ++id) request.value_bytes.push_back(bytes_of(ValueId(id)));
         for (const Node& node : graph.nodes) request.scratch_bytes.push_back(std::visit(Scratch<T>{node, shapes_, network_->threads}, node.operation));
-        if constexpr (std::is_same_v<T, float>) {
-            for (const ValueId id : graph.inputs) request.value_bytes[std::size_t(id)] = 0;  // read where they are
+        for (const ValueId id : graph.inputs) {
+            if (std::is_same_v<T, float> || graph.values[std::size_t(id)].dtype == DType::i32) request.value_bytes[std::size_t(id)] = 0;  // read where they are
         }
         places_ = plan_memory(graph, request);
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
@@ -295,7 +305,7 @@ private:
     }
 
     static void place_input(Run<T>& run, ValueId id, const Tensor& tensor) {
-        if constexpr (std::is_same_v<T, float>) {
+        if (std::is_same_v<T, float> || tensor.dtype() == DType::i32) {
             run.data[std::size_t(id)] = const_cast<void*>(tensor.raw());  // no operation writes its inputs
         } else {
             std::copy(tensor.data<float>(), tensor.data<float>() + tensor.numel(), static_cast<T*>(run.data[std::size_t(id)]));

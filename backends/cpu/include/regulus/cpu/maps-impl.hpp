@@ -206,6 +206,28 @@ inline std::unique_ptr<Kernel> make_resize(const NodeContext& context) {
     });
 }
 
+/// Pixel by pixel: the channels of each input after those of the one before.
+inline std::unique_ptr<Kernel> make_concat(const NodeContext& context) {
+    struct Source {
+        Place place;
+        std::int64_t channels;
+    };
+    std::vector<Source> sources;
+    for (std::size_t i = 0; i < context.node.inputs.size(); ++i) sources.push_back({context.place(context.in(i)), context.shape(context.in(i))[1]});
+    const Shape out = context.shape(context.out(0));
+    return std::make_unique<FunctionKernel>("concat", [=, rows = context.rows_of(context.out(0)), dst = context.place(context.out(0))](const Run& run) {
+        const std::int64_t channels = out[1], width = out[3];
+        parallel_for(rows(run) * out[2], [&](std::int64_t line) {
+            float* to = run.floats(dst) + line * width * channels;
+            for (const Source& source : sources) {
+                const float* from = run.floats(source.place) + line * width * source.channels;
+                for (std::int64_t x = 0; x < width; ++x) std::memcpy(to + x * channels, from + x * source.channels, std::size_t(source.channels) * sizeof(float));
+                to += source.channels;
+            }
+        });
+    });
+}
+
 inline std::unique_ptr<Kernel> make_softmax(const NodeContext& context) {
     const Shape& in = context.shape(context.in(0));
     if (in.rank() == 4 && in[2] * in[3] != 1) throw BackendError("cpu: \"" + context.node.name + "\": softmax over maps is not supported");

@@ -51,6 +51,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     if (std::holds_alternative<ops::Activate>(operation)) return make_activate(context);
     if (std::holds_alternative<ops::Add>(operation)) return make_add(context);
     if (std::holds_alternative<ops::Average>(operation)) return make_average(context);
+    if (std::holds_alternative<ops::Concat>(operation)) return make_concat(context);
     if (std::holds_alternative<ops::Pool2d>(operation)) return make_pool(context);
     if (std::holds_alternative<ops::GlobalAveragePool>(operation)) return make_global_average(context);
     if (std::holds_alternative<ops::ScaleChannels>(operation)) return make_scale_channels(context);

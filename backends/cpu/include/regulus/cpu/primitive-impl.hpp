@@ -290,8 +290,9 @@ public:
         reason = "windows do not overlap";
         const std::vector<Tensor>& bound = context.bound;
         const MemoryDesc plain({wide, op.in_channels, 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::oihw);
-        weights = store.get(context.node.parameters[0].name, plain, wanted, [&] { return pointwise_weight(op, bound[0]); });
-        bias = store.get(context.node.parameters[0].name + "/bias", vector_of(wide), vector_of(wide), [&] { return pointwise_bias(op, bound); });
+        const std::string key = parameter_key(context.node);
+        weights = store.get(key, plain, wanted, [&] { return pointwise_weight(op, folded_parameters(op, bound).weight); });
+        bias = store.get(key + "bias", vector_of(wide), vector_of(wide), [&] { return pointwise_bias(op, folded_parameters(op, bound).bias); });
     }
 
     /// The wide pixels of a chunk, then what the primitives need.
@@ -335,11 +336,9 @@ private:
         return result;
     }
 
-    static Tensor pointwise_bias(const ops::ConvTranspose2d& op, const std::vector<Tensor>& bound) {
-        const std::int64_t taps = std::int64_t(op.kernel) * op.kernel;
-        Tensor result = Tensor::zeros(Shape{taps * op.out_channels});
-        if (!op.bias) return result;
-        for (std::int64_t i = 0; i < result.numel(); ++i) result.data<float>()[i] = bound[1].data<float>()[i % op.out_channels];
+    static Tensor pointwise_bias(const ops::ConvTranspose2d& op, const Tensor& bias) {
+        Tensor result(Shape{std::int64_t(op.kernel) * op.kernel * op.out_channels}, DType::f32);
+        for (std::int64_t i = 0; i < result.numel(); ++i) result.data<float>()[i] = bias.data<float>()[i % op.out_channels];
         return result;
     }
 

@@ -134,7 +134,7 @@ std::vector<T> taps_first(const ops::ConvTranspose2d& op, const T* weight) {
 
 /// `weight` as taps_first() gives it; `scratch` holds threads * deconv_channels * height * width elements (of src).
 template <class T>
-void conv_transpose2d(const ops::ConvTranspose2d& op, const View<const T>& src, const T* weight, const T* bias, const View<T>& dst, T* scratch, int threads) {
+void conv_transpose2d(const ops::ConvTranspose2d& op, const View<const T>& src, const T* weight, const T* bias, const Norm<T>& norm, const View<T>& dst, T* scratch, int threads) {
     const std::int64_t positions = src[2] * src[3];
     const std::int64_t out_positions = dst[2] * dst[3];
     const std::int64_t blocks = (op.out_channels + deconv_channels - 1) / deconv_channels;
@@ -162,7 +162,10 @@ void conv_transpose2d(const ops::ConvTranspose2d& op, const View<const T>& src, 
                 }
             }
         }
-        for (std::int64_t i = 0; i < channels * out_positions; ++i) out[i] = kernels::activated(op.activation, out[i]);
+        for (std::int64_t c = 0; c < channels; ++c) {
+            const ChannelNorm<T> normalise = norm.weight != nullptr ? norm.of(first + c) : ChannelNorm<T>{};
+            for (T* x = out + c * out_positions; x < out + (c + 1) * out_positions; ++x) *x = kernels::activated(op.activation, norm.weight != nullptr ? normalise(*x) : *x);
+        }
     });
 }
 

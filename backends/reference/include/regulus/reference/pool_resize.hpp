@@ -2,6 +2,7 @@
 // Pooling, resizing, and what works element by element.
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include <regulus/graph/kernels/candidates.hpp>
 #include <regulus/reference/parallel.hpp>
@@ -62,6 +63,16 @@ void resize(const ops::Resize& op, const View<const T>& src, const T* like, cons
             const std::int64_t line = (plane * dst[2] + y) * dst[3];
             for (std::int64_t x = 0; x < dst[3]; ++x) dst.data[line + x] = from[x * src[3] / dst[3]] + (op.adds ? like[line + x] : T(0));
         }
+    });
+}
+
+/// Sources in order along the channels.
+template <class T>
+void concat(const std::vector<View<const T>>& sources, const View<T>& dst, int threads) {
+    const std::int64_t area = dst[2] * dst[3];
+    parallel_for(threads, dst[0], [&](int, std::int64_t image) {
+        T* to = dst.data + image * dst[1] * area;
+        for (const View<const T>& src : sources) to = std::copy_n(src.data + image * src[1] * area, src[1] * area, to);
     });
 }
 

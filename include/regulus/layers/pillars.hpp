@@ -1,0 +1,107 @@
+#pragma once
+// From points to a map seen from above: columns of a grid, a small net over the points of each, the canvas.
+#include <regulus/graph/record.hpp>
+
+namespace regulus {
+
+/// What a checkpoint fixes about its grid. Named constants of it are template arguments.
+struct PillarGrid {
+    std::array<float, 6> range{};       // minimum x y z, maximum x y z, metres
+    std::array<float, 3> voxel_size{};  // metres
+    int max_points = 32;                // stored in a pillar
+    int max_pillars = 40000;            // of a cloud
+
+    /// Pillars along x (0: the canvas's width) or y (1: its height).
+    constexpr int cells(int axis) const {
+        ops::Voxelize op;
+        op.range = range;
+        op.voxel_size = voxel_size;
+        return op.cells(axis);
+    }
+};
+
+namespace detail {
+
+inline ops::Voxelize voxelize_op(const PillarGrid& grid, int features) {
+    ops::Voxelize op;
+    op.features = features;
+    op.range = grid.range;
+    op.voxel_size = grid.voxel_size;
+    op.max_points = grid.max_points;
+    op.max_voxels = grid.max_pillars;
+    return op;
+}
+
+}  // namespace detail
+
+/// Grids that a layer declares against pillars that it is given.
+template <int DeclaredPillars, int GivenPillars, int DeclaredPoints, int GivenPoints>
+struct SamePillars {
+    static_assert(DeclaredPillars == GivenPillars && DeclaredPoints == GivenPoints,
+                  "pillars: the layer declares another grid than that of the pillars it is given (<pillars, given, points a pillar, given> are printed here)");
+    static constexpr bool agree = DeclaredPillars == GivenPillars && DeclaredPoints == GivenPoints;
+};
+
+/// Sorts points into the columns of a grid, in the order in which they come; points outside the range, and those that find their column full,
+/// are left out.
+///
+///     points rows [p, Dims], count [n]  ->  at most Grid.max_pillars pillars a cloud
+///
+/// Source: Lang et al., PointPillars, CVPR 2019; mmcv's hard voxelisation behind mmdetection3d's range filter.
+template <const PillarGrid& Grid>
+struct Voxelizer {
+    static_assert(Grid.cells(2) == 1, "Voxelizer: a pillar is one cell high; make the voxel's z size that of the range");
+
+    template <int Dims>
+    Pillars<Grid.max_pillars, Grid.max_points, Dims> operator()(const Scope& scope, Points<Dims> cloud) const {
+        static_assert(Dims >= 3, "Voxelizer: points have at least x, y, z");
+        const std::vector<ValueId> out = record::voxelize(scope, detail::voxelize_op(Grid, Dims), cloud.points, cloud.count);
+        return {cloud.graph, cloud, out[0], out[1], out[2], out[3], out[4]};
+    }
+};
+
+/// How the centre of its pillar enters a point's row.
+enum class PillarCentre : std::uint8_t {
+    beside,   // the offset from it stands beside x, y, z (mmdetection3d's HardVFE)
+    instead,  // and replaces them too (its PillarFeatureNet, the net of the paper)
+};
+
+/// Rows of a point, its offsets from the pillar's mean and centre, through linear layers with batch norm and ReLU; the greatest value of a pillar's
+/// slots is its feature. A layer before the last hands on each slot's values with the maximum beside them.
+///
+///     pillars of Dims numbers  ->  rows [v, last of Units]
+///
+/// Parameters per layer J from 1: J.weight [unit, in], J.norm.*. Label: "pillars".
+/// Source: Lang et al., PointPillars, CVPR 2019.
+template <const PillarGrid& Grid, PillarCentre Centre, int... Units>
+struct PillarNet {
+    static_assert(sizeof...(Units) >= 1, "PillarNet: give the width of at least one layer");
+    static constexpr std::array<int, sizeof...(Units)> units{Units...};
+    static constexpr int channels = units.back();
+
+    template <int Max, int PointsPerPillar, int Dims>
+    PillarFeatures<channels, Max> operator()(const Scope& scope, const Pillars<Max, PointsPerPillar, Dims>& pillars) const {
+        static_assert(SamePillars<Grid.max_pillars, Max, Grid.max_points, PointsPerPillar>::agree);
+        ops::EncodePillars op;
+        op.voxels = detail::voxelize_op(Grid, Dims);
+        op.units.assign(units.begin(), units.end());
+        op.legacy = Centre == PillarCentre::instead;
+        op.norm_eps = scope.norm_eps();
+        const ValueId features = record::encode_pillars(scope, op, pillars.cloud.points, {pillars.order, pillars.first, pillars.number, pillars.cells, pillars.count});
+        return labelled(PillarFeatures<channels, Max>{pillars.graph, features, pillars.cells, pillars.count}, "pillars");
+    }
+};
+
+/// The pillars' features at their places of an empty map; row 0 is the least y. Label: "canvas".
+///
+///     rows [v, C]  ->  map [n, C, cells along y, cells along x], stride 1: the grid is the picture
+template <const PillarGrid& Grid>
+struct PillarScatter {
+    template <int C, int Max>
+    Feature<C, 1> operator()(const Scope& scope, const PillarFeatures<C, Max>& pillars) const {
+        const ValueId map = record::scatter_pillars(scope, ops::ScatterPillars{C, Grid.cells(1), Grid.cells(0)}, pillars.id, pillars.cells, pillars.count);
+        return labelled(Feature<C, 1>{pillars.graph, map}, "canvas");
+    }
+};
+
+}  // namespace regulus
