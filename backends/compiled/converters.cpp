@@ -1,4 +1,5 @@
 // The definitions of converters/.
 #include <regulus/converters/convert-impl.hpp>
+#include <regulus/converters/mmdetection3d-impl.hpp>
 #include <regulus/converters/name_table-impl.hpp>
 #include <regulus/converters/seeded_weights-impl.hpp>

@@ -1,6 +1,7 @@
 #pragma once
 #include <regulus/converters/classifiers.hpp>
 #include <regulus/converters/mmdetection.hpp>
+#include <regulus/converters/mmdetection3d.hpp>
 #include <regulus/converters/name_table.hpp>
 #include <regulus/converters/torchvision.hpp>
 
@@ -9,6 +10,8 @@ namespace regulus {
 // Each file of tables includes name_table.hpp, so it may be the one that brings this file in.
 inline NameTable mmdetection_rcnn_names();
 inline NameTable mmdetection_retinanet_names();
+inline NameTable mmdetection3d_names();
+inline NameTable mmdetection3d_voxelnet_names();
 inline NameTable pycls_names();
 inline NameTable mmpretrain_names();
 inline NameTable timm_names();
@@ -96,7 +99,7 @@ REGULUS_INLINE std::optional<std::string> NameTable::to_foreign(std::string_view
 }
 
 REGULUS_INLINE const std::vector<NameTable>& name_tables() {
-    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names(), pycls_names(), mmpretrain_names(), timm_names(), torchvision_resnet_names(), torchvision_regnet_names()};
+    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names(), mmdetection3d_names(), mmdetection3d_voxelnet_names(), pycls_names(), mmpretrain_names(), timm_names(), torchvision_resnet_names(), torchvision_regnet_names()};
     return tables;
 }
 
