@@ -2,8 +2,10 @@
 #include <regulus/pipeline/any_detector-impl.hpp>
 #include <regulus/pipeline/classifier-impl.hpp>
 #include <regulus/pipeline/detection-impl.hpp>
+#include <regulus/pipeline/detector3d-impl.hpp>
 #include <regulus/pipeline/draw-impl.hpp>
 #include <regulus/pipeline/golden-impl.hpp>
 #include <regulus/pipeline/golden_case-impl.hpp>
 #include <regulus/pipeline/golden_classification-impl.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>
+#include <regulus/pipeline/golden_points-impl.hpp>

@@ -5,6 +5,7 @@
 
 #include <regulus/pipeline/golden.hpp>
 #include <regulus/pipeline/golden_classification.hpp>
+#include <regulus/pipeline/golden_points.hpp>
 #include <regulus/zoo/classifiers.hpp>
 
 #include "command.hpp"
@@ -27,9 +28,9 @@ int verify(const Options& options) {
     compile.threads = options.threads;
     std::size_t failed = 0;
     for (const std::string& folder : options.folders) {
-        const regulus::GoldenReport report = regulus::is_classification_case(folder)
-                                                 ? regulus::verify_golden_classification(folder, regulus::classifier_models(), *backend, compile)
-                                                 : regulus::verify_golden_case(folder, models(), *backend, compile);
+        const regulus::GoldenReport report = regulus::is_classification_case(folder) ? regulus::verify_golden_classification(folder, regulus::classifier_models(), *backend, compile)
+                                             : regulus::is_point_case(folder)         ? regulus::verify_golden_points(folder, regulus::point_detectors(), *backend, compile)
+                                                                                      : regulus::verify_golden_case(folder, models(), *backend, compile);
         print(coloured(1, report.passed() ? Colour::green : Colour::red, regulus::to_string(report)));
         failed += report.passed() ? 0 : 1;
     }

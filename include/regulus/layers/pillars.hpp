@@ -47,6 +47,7 @@ struct SamePillars {
 ///
 ///     points rows [p, Dims], count [n]  ->  at most Grid.max_pillars pillars a cloud
 ///
+/// Labels: "pillar_order", "pillar_first", "pillar_points", "pillar_cells", "pillar_count" (see ops::Voxelize).
 /// Source: Lang et al., PointPillars, CVPR 2019; mmcv's hard voxelisation behind mmdetection3d's range filter.
 template <const PillarGrid& Grid>
 struct Voxelizer {
@@ -56,6 +57,8 @@ struct Voxelizer {
     Pillars<Grid.max_pillars, Grid.max_points, Dims> operator()(const Scope& scope, Points<Dims> cloud) const {
         static_assert(Dims >= 3, "Voxelizer: points have at least x, y, z");
         const std::vector<ValueId> out = record::voxelize(scope, detail::voxelize_op(Grid, Dims), cloud.points, cloud.count);
+        constexpr const char* labels[] = {"pillar_order", "pillar_first", "pillar_points", "pillar_cells", "pillar_count"};
+        for (std::size_t i = 0; i < out.size(); ++i) cloud.graph->values[std::size_t(out[i])].label = labels[i];
         return {cloud.graph, cloud, out[0], out[1], out[2], out[3], out[4]};
     }
 };

@@ -45,6 +45,11 @@ struct CaseJson {
 
 inline std::string text_of(const std::vector<std::uint8_t>& bytes) { return std::string(bytes.begin(), bytes.end()); }
 
+inline CaseJson case_json(const std::string& folder) {
+    const std::string path = folder + "/case.json";
+    return {path, parse_json(text_of(read_file(path, std::int64_t(1) << 26)), path)};
+}
+
 /// The picture: beside the case or in a folder above it.
 inline Image find_picture(const std::string& folder, const std::string& name) {
     if (!name.empty() && name.front() == '/') return read_image(name);
@@ -102,6 +107,7 @@ inline std::vector<std::int64_t> integers(const Tensor& tensor, const std::strin
     for (std::int64_t i = 0; i < count; ++i) {
         switch (tensor.dtype()) {
             case DType::i32: result.push_back(static_cast<const std::int32_t*>(tensor.raw())[i]); break;
+            case DType::i16: result.push_back(static_cast<const std::int16_t*>(tensor.raw())[i]); break;
             case DType::i64: result.push_back(static_cast<const std::int64_t*>(tensor.raw())[i]); break;
             case DType::u8: result.push_back(static_cast<const std::uint8_t*>(tensor.raw())[i]); break;
             default: throw FileError("golden case: \"" + name + "\" must hold integers, not " + name_of(tensor.dtype()));
@@ -118,6 +124,7 @@ inline std::vector<GoldenTensor> expected_tensors(const CaseJson& json, const st
         const std::size_t at = entry.name.find('@');
         GoldenTensor& tensor = by_name[entry.name.substr(0, at)];
         if (at != std::string::npos && entry.name.substr(at) == "@index") tensor.index = integers(entry.tensor, entry.name);
+        else if (at != std::string::npos && entry.name.substr(at) == "@rows") tensor.rows = integers(entry.tensor, entry.name);
         else tensor.value = entry.tensor;
     }
     std::vector<GoldenTensor> result;
@@ -148,8 +155,7 @@ REGULUS_INLINE const GoldenTensor& GoldenCase::at(const std::string& name) const
 
 REGULUS_INLINE GoldenCase read_golden_case(const std::string& folder) {
     using namespace detail::golden;
-    const std::string path = folder + "/case.json";
-    const CaseJson json{path, parse_json(text_of(read_file(path, std::int64_t(1) << 26)), path)};
+    const CaseJson json = case_json(folder);
     GoldenCase result;
     result.folder = folder;
     result.zoo = json.text(json.member(json.root, "zoo"), "zoo");

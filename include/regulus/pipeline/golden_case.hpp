@@ -15,7 +15,8 @@ namespace regulus {
 struct GoldenTensor {
     std::string name;
     std::vector<std::int64_t> index;  ///< flat positions in the C-ordered array; empty: all elements in order
-    Tensor value;                     ///< float32, int32 or uint8
+    std::vector<std::int64_t> rows{};  ///< or numbers of rows; empty: all
+    Tensor value;                     ///< float32, or integers
     double std = 0;                   ///< of the whole array; 0: not stored
 };
 

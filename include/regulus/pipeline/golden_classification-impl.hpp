@@ -15,11 +15,6 @@ namespace regulus {
 
 namespace detail::golden {
 
-inline CaseJson case_json(const std::string& folder) {
-    const std::string path = folder + "/case.json";
-    return {path, parse_json(text_of(read_file(path, std::int64_t(1) << 26)), path)};
-}
-
 /// Limit of a node over its standard deviation; `deep`: with stages of 23 blocks or more.
 inline double classifier_limit(const std::string& node, bool deep) {
     const std::string stage = node.substr(0, node.find('.'));
