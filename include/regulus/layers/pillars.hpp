@@ -34,12 +34,18 @@ inline ops::Voxelize voxelize_op(const PillarGrid& grid, int features) {
 
 }  // namespace detail
 
-/// Grids that a layer declares against pillars that it is given.
-template <int DeclaredPillars, int GivenPillars, int DeclaredPoints, int GivenPoints>
+/// Pillars of a cloud that a layer's grid has room for, against those that it is given.
+template <int DeclaredPillars, int GivenPillars>
 struct SamePillars {
-    static_assert(DeclaredPillars == GivenPillars && DeclaredPoints == GivenPoints,
-                  "pillars: the layer declares another grid than that of the pillars it is given (<pillars, given, points a pillar, given> are printed here)");
-    static constexpr bool agree = DeclaredPillars == GivenPillars && DeclaredPoints == GivenPoints;
+    static_assert(DeclaredPillars == GivenPillars, "pillars: the layer's grid has room for another number of pillars than the one that made them (declared == given is printed here)");
+    static constexpr bool agree = DeclaredPillars == GivenPillars;
+};
+
+/// Points of a pillar, likewise.
+template <int DeclaredPoints, int GivenPoints>
+struct SamePointsPerPillar {
+    static_assert(DeclaredPoints == GivenPoints, "pillars: the layer's grid stores another number of points in a pillar than the one that made them (declared == given is printed here)");
+    static constexpr bool agree = DeclaredPoints == GivenPoints;
 };
 
 /// Sorts points into the columns of a grid, in the order in which they come; points outside the range, and those that find their column full,
@@ -84,7 +90,8 @@ struct PillarNet {
 
     template <int Max, int PointsPerPillar, int Dims>
     PillarFeatures<channels, Max> operator()(const Scope& scope, const Pillars<Max, PointsPerPillar, Dims>& pillars) const {
-        static_assert(SamePillars<Grid.max_pillars, Max, Grid.max_points, PointsPerPillar>::agree);
+        static_assert(SamePillars<Grid.max_pillars, Max>::agree);
+        static_assert(SamePointsPerPillar<Grid.max_points, PointsPerPillar>::agree);
         ops::EncodePillars op;
         op.voxels = detail::voxelize_op(Grid, Dims);
         op.units.assign(units.begin(), units.end());
