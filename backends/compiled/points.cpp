@@ -3,3 +3,5 @@
 #include <regulus/data/pcd-impl.hpp>
 #include <regulus/data/ply-impl.hpp>
 #include <regulus/data/point_cloud_file-impl.hpp>
+#include <regulus/data/pose-impl.hpp>
+#include <regulus/data/sweeps-impl.hpp>
