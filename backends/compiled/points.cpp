@@ -1,5 +1,7 @@
 // The definitions of include/regulus/data/ that serve point clouds.
+#include <regulus/data/kitti_calibration-impl.hpp>
 #include <regulus/data/lzf-impl.hpp>
+#include <regulus/data/nuscenes_tables-impl.hpp>
 #include <regulus/data/pcd-impl.hpp>
 #include <regulus/data/ply-impl.hpp>
 #include <regulus/data/point_cloud_file-impl.hpp>

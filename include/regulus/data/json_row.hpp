@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <regulus/core/json.hpp>
 #include <regulus/data/pose.hpp>
@@ -37,6 +38,25 @@ public:
         const Json* const found = member(name);
         if (found == nullptr || found->text() == nullptr) refuse(name, "a text");
         return *found->text();
+    }
+
+    std::vector<std::string> texts(const char* name) const {
+        const Json* const found = member(name);
+        std::vector<std::string> values;
+        if (found == nullptr || found->array() == nullptr) refuse(name, "a list of texts");
+        for (const Json& item : *found->array()) {
+            if (item.text() == nullptr) refuse(name, "a list of texts");
+            values.push_back(*item.text());
+        }
+        return values;
+    }
+
+    /// -1 when it is absent or null.
+    std::int64_t count_if_any(const char* name) const {
+        const Json* const found = member(name);
+        if (found == nullptr) return -1;
+        if (found->integer() == nullptr) refuse(name, "a whole number");
+        return *found->integer();
     }
 
     bool flag(const char* name) const {
