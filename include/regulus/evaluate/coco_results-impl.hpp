@@ -1,22 +1,14 @@
 #pragma once
 #include <regulus/evaluate/coco_results.hpp>
 
-#include <charconv>
 #include <cmath>
 
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
+#include <regulus/evaluate/json_numbers.hpp>
 
 namespace regulus {
 namespace evaluate_detail {
-
-/// The shortest text that reads back to the same number.
-template <class Number>
-void append_number(std::string& text, Number number) {
-    char digits[40];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-    text.append(digits, end);
-}
 
 inline void append_finite(std::string& text, double number, const char* what) {
     if (!std::isfinite(number)) throw ArgumentError(std::string("coco_results_json: a ") + what + " is not finite, and JSON has no such number");
