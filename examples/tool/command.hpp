@@ -12,6 +12,7 @@ struct Outcome {
 
 void add_detect(CLI::App& app, Outcome& outcome);
 void add_classify(CLI::App& app, Outcome& outcome);
+void add_detect3d(CLI::App& app, Outcome& outcome);
 void add_summary(CLI::App& app, Outcome& outcome);
 void add_explain(CLI::App& app, Outcome& outcome);
 void add_inspect(CLI::App& app, Outcome& outcome);

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
     tool::Outcome outcome;
     tool::add_detect(app, outcome);
     tool::add_classify(app, outcome);
+    tool::add_detect3d(app, outcome);
     tool::add_summary(app, outcome);
     tool::add_explain(app, outcome);
     tool::add_inspect(app, outcome);

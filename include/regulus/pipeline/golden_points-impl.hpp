@@ -7,6 +7,7 @@
 #include <regulus/converters/convert.hpp>
 #include <regulus/core/mapped_file.hpp>
 #include <regulus/data/point_cloud_file.hpp>
+#include <regulus/data/sweeps.hpp>
 #include <regulus/pipeline/detector3d.hpp>
 #include <regulus/pipeline/golden_case-impl.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>
@@ -30,70 +31,22 @@ inline std::string find_input(const std::string& folder, const std::string& name
     throw FileError("golden case: the input " + name + " is neither in " + folder + " nor in a folder above it");
 }
 
-inline PointCloud read_bin(const std::string& path, int columns) {
-    PointCloudOptions options;
-    options.format = PointCloudFormat::bin;
-    options.columns = columns;
-    return read_point_cloud(path, options).cloud;
-}
-
-/// A cloud of rows x, y, z, seconds: the key frame's points, then those of earlier sweeps as mmdetection3d 1.4 moves them: p R' - t', where (R', t') is the
-/// transform from the key frame to the sweep.
-class SweepLoader {
-public:
-    SweepLoader(const CaseJson& json, std::string folder) : json_(json), folder_(std::move(folder)) { cloud_.features = 4; }
-
-    PointCloud load(const std::string& file) {
-        const std::string path = find_input(folder_, file);
-        const CaseJson sweeps{path, parse_json(text_of(read_file(path, std::int64_t(1) << 26)), path)};
-        add(sweeps.text(sweeps.member(sweeps.root, "key_file"), "key_file"), nullptr, 0.f, sweeps);
-        const double key_time = sweeps.number(sweeps.member(sweeps.root, "timestamp"), "timestamp");
-        const auto most = std::size_t(json_.size(json_.member(json_.root, "sweeps"), "sweeps"));
-        std::size_t taken = 0;
-        for (const Json& sweep : sweeps.array(sweeps.member(sweeps.root, "sweeps"), "sweeps")) {
-            if (taken++ == most) break;
-            const double time = sweeps.number(sweeps.member(sweep, "timestamp"), "timestamp");
-            add(sweeps.text(sweeps.member(sweep, "file"), "file"), &sweeps.member(sweep, "lidar2sensor"), float(key_time - time), sweeps);
-        }
-        return std::move(cloud_);
-    }
-
-    /// One frame alone.
-    PointCloud load_frame(const std::string& file) {
-        add(file, nullptr, 0.f, json_);
-        return std::move(cloud_);
-    }
-
-private:
-    void add(const std::string& file, const Json* transform, float seconds, const CaseJson& json) {
-        float m[3][4] = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}};
-        if (transform != nullptr) {
-            const Json::Array& rows = json.array(*transform, "lidar2sensor");
-            for (std::size_t i = 0; i < 3; ++i) {
-                if (rows.size() < 3) json.refuse("\"lidar2sensor\" must be a 4 x 4 matrix");
-                const Json::Array& row = json.array(rows[i], "lidar2sensor");
-                if (row.size() != 4) json.refuse("\"lidar2sensor\" must be a 4 x 4 matrix");
-                for (std::size_t j = 0; j < 4; ++j) m[i][j] = float(json.number(row[j], "lidar2sensor"));
-            }
-        }
-        const PointCloud frame = read_bin(find_input(folder_, file), 5);
-        for (std::size_t i = 0; i < frame.size(); ++i) {
-            const float* p = frame[i];
-            for (std::size_t k = 0; k < 3; ++k) cloud_.values.push_back(p[0] * m[0][k] + p[1] * m[1][k] + p[2] * m[2][k] - m[k][3]);
-            cloud_.values.push_back(seconds);
-        }
-    }
-
-    const CaseJson& json_;
-    std::string folder_;
-    PointCloud cloud_;
-};
-
+/// The cloud as the case's program loaded it: mmdetection3d 1.4's way to move earlier sweeps.
 inline PointCloud points_of_case(const CaseJson& json, const std::string& folder, const PointDetectorFacts& facts) {
     const std::string& file = json.text(json.member(json.root, "points_file"), "points_file");
-    if (facts.sweeps == 0) return read_bin(find_input(folder, file), 4);
+    const std::string path = find_input(folder, file);
+    if (facts.sweeps == 0) {
+        PointCloudOptions options;
+        options.columns = 4;
+        return read_point_cloud(path, options).cloud;
+    }
+    SweepOptions options;
+    options.max_sweeps = std::size_t(json.size(json.member(json.root, "sweeps"), "sweeps"));
+    options.transform = SweepTransform::mmdetection3d_1_4;
     const bool many = file.size() > 5 && file.compare(file.size() - 5, 5, ".json") == 0;
-    return many ? SweepLoader(json, folder).load(file) : SweepLoader(json, folder).load_frame(file);
+    LidarFrame frame{path, 0, {}};
+    if (many) frame = read_lidar_frame(path, path.substr(0, path.size() - file.size()));
+    return load_sweeps(frame, options).cloud;
 }
 
 /// One case while it is being compared.
