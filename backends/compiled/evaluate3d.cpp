@@ -1,3 +1,7 @@
 // The definitions of include/regulus/evaluate/ that judge oriented boxes.
+#include <regulus/evaluate/global_box-impl.hpp>
+#include <regulus/evaluate/lyft_evaluation-impl.hpp>
+#include <regulus/evaluate/lyft_results-impl.hpp>
+#include <regulus/evaluate/nuscenes_convert-impl.hpp>
 #include <regulus/evaluate/nuscenes_evaluation-impl.hpp>
 #include <regulus/evaluate/nuscenes_results-impl.hpp>

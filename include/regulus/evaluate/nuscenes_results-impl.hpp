@@ -2,7 +2,6 @@
 #include <regulus/evaluate/nuscenes_results.hpp>
 
 #include <cmath>
-#include <optional>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
