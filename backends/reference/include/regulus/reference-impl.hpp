@@ -11,6 +11,7 @@
 #include <regulus/reference/conv.hpp>
 #include <regulus/reference/deform_conv.hpp>
 #include <regulus/reference/linear_softmax.hpp>
+#include <regulus/reference/pillars.hpp>
 #include <regulus/reference/pool_resize.hpp>
 #include <regulus/reference/proposals.hpp>
 #include <regulus/reference/refine.hpp>
@@ -117,6 +118,17 @@ struct Scratch {
         countable(shapes[std::size_t(node.outputs[1])][1]);
         return 0;
     }
+    std::size_t operator()(const ops::Voxelize& op) const {
+        countable(kernels::voxel_grid_cells(op));
+        return kernels::voxelize_scratch(op, in(0)[0]);
+    }
+    std::size_t operator()(const ops::EncodePillars& op) const { return a_thread(std::int64_t(kernels::encode_pillar_scratch(op))); }
+    std::size_t operator()(const ops::RotatedNms& op) const {
+        std::int64_t candidates = 0;
+        for (int list = 0; list < op.lists; ++list) candidates += in(5 * std::size_t(list))[1];
+        countable(candidates);
+        return kernels::RotatedNmsScratch<T>::bytes(candidates, op.limit);
+    }
     std::size_t operator()(const ops::RoiAlign& op) const { return std::size_t(threads) * a_roi_thread(op); }
     std::size_t a_roi_thread(const ops::RoiAlign& op) const {
         std::int64_t height = 0, width = 0;
@@ -168,8 +180,6 @@ struct Runner {
     T* scratch_elements() const { return reinterpret_cast<T*>(scratch); }
     Norm<T> norm_at(std::size_t first, double eps) const { return {parameters[first], parameters[first + 1], parameters[first + 2], parameters[first + 3], eps}; }
 
-    template <class Op>
-    void operator()(const Op& op) const { throw BackendError("reference: \"" + node.name + "\" (" + kind_of(Operation(op)) + ") is not supported"); }
     void operator()(const ops::Input&) const {}
     void operator()(const ops::Conv2d& op) const {
         const Norm<T> norm = op.norm ? norm_at(op.bias ? 2 : 1, op.norm_eps) : Norm<T>{};
@@ -227,6 +237,27 @@ struct Runner {
     void operator()(const ops::RefineBoxes& op) const { refine_boxes(op, elements(0), elements(1), in_integers(2), in(2)[0], elements(3), out().data); }
     void operator()(const ops::ScaleBoxes&) const { scale_boxes(elements(0), in_integers(1), in(1)[0], elements(2), out().data); }
     void operator()(const ops::SelectChannel& op) const { select_channel(op, in(0), in_integers(1), out().data, threads()); }
+    void operator()(const ops::Voxelize& op) const {
+        const std::int64_t bound = run.shapes[std::size_t(node.inputs[0])][0], clouds = run.shapes[std::size_t(node.inputs[1])][0];
+        kernels::voxelize(op, elements(0), bound, in_integers(1), clouds, {out_integers(0), out_integers(1), out_integers(2), out_integers(3)}, out_integers(4), scratch);
+    }
+    void operator()(const ops::EncodePillars& op) const {
+        const View<T> dst = out();
+        encode_pillars(op, elements(0), {in_integers(1), in_integers(2), in_integers(3), in_integers(4), dst[0]}, parameters.data(), dst.data, scratch_elements(), threads());
+    }
+    void operator()(const ops::ScatterPillars& op) const { scatter_pillars(op, elements(0), in_integers(1), in_integers(2), out()); }
+    void operator()(const ops::DecodeBoxes3d& op) const { decode_boxes3d(op, in(0), elements(1), in_integers(2), in_integers(3), out(0), out_integers(1), out_integers(2)); }
+    void operator()(const ops::RotatedNms& op) const {
+        std::vector<BatchList3d<T>> lists;
+        std::int64_t candidates = 0;
+        for (std::size_t i = 0; i < node.inputs.size(); i += 5) {
+            const View<const T> boxes = in(i);
+            lists.push_back({boxes.data, elements(i + 1), in_integers(i + 2), in_integers(i + 3), in_integers(i + 4), boxes[1]});
+            candidates += boxes[1];
+        }
+        const auto data = [&](std::size_t i) { return static_cast<T*>(run.data[std::size_t(node.outputs[i])]); };  // the counts are not known yet
+        rotated_nms(op, lists, in(0)[0], kernels::RotatedNmsScratch<T>(scratch, candidates), data(0), data(1), out_integers(2), out_integers(3));
+    }
 };
 
 /// A value as the caller gets it: float32 or int32, rows cut to the valid ones, entries of lists beyond their count zero.

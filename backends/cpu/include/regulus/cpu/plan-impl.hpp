@@ -5,6 +5,7 @@
 
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
+#include <regulus/cpu/pillars-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
 #include <regulus/cpu/refine-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>
@@ -65,6 +66,11 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     if (std::holds_alternative<ops::RefineBoxes>(operation)) return make_refine_boxes(context);
     if (std::holds_alternative<ops::ScaleBoxes>(operation)) return make_scale_boxes(context);
     if (std::holds_alternative<ops::SelectChannel>(operation)) return make_select_channel(context);
+    if (std::holds_alternative<ops::Voxelize>(operation)) return std::make_unique<VoxelizeKernel>(context);
+    if (std::holds_alternative<ops::EncodePillars>(operation)) return std::make_unique<EncodePillarsKernel>(context);
+    if (std::holds_alternative<ops::ScatterPillars>(operation)) return make_scatter_pillars(context);
+    if (std::holds_alternative<ops::DecodeBoxes3d>(operation)) return make_decode_boxes3d(context);
+    if (std::holds_alternative<ops::RotatedNms>(operation)) return std::make_unique<RotatedNmsKernel>(context);
     throw BackendError("cpu: \"" + context.node.name + "\" (" + kind_of(operation) + ") is not supported");
 }
 

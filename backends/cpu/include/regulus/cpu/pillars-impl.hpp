@@ -1,0 +1,136 @@
+#pragma once
+// From points to a canvas, and from the maps of a dense 3D head to boxes.
+#include <vector>
+
+#include <regulus/cpu/maps-impl.hpp>
+#include <regulus/graph/kernels/boxes3d.hpp>
+#include <regulus/graph/kernels/encode_pillars.hpp>
+#include <regulus/graph/kernels/rotated_nms.hpp>
+#include <regulus/graph/kernels/scatter_pillars.hpp>
+#include <regulus/graph/kernels/voxelize.hpp>
+
+namespace regulus::cpu {
+
+class VoxelizeKernel final : public Kernel {
+public:
+    explicit VoxelizeKernel(const NodeContext& context)
+        : op_(std::get<ops::Voxelize>(context.node.operation)), bound_(context.shape(context.in(0))[0]), clouds_(context.shape(context.in(1))[0]), points_(context.place(context.in(0))),
+          counts_(context.place(context.in(1))) {
+        for (std::size_t i = 0; i < 5; ++i) out_[i] = context.place(context.out(i));
+        name = "voxelize";
+        reason = "one pass over the points";
+    }
+    std::size_t scratch_bytes() const override { return kernels::voxelize_scratch(op_, bound_); }
+
+    void run(const Run& run) const override {
+        kernels::voxelize(op_, run.floats(points_), bound_, run.integers(counts_), clouds_, {run.integers(out_[0]), run.integers(out_[1]), run.integers(out_[2]), run.integers(out_[3])},
+                          run.integers(out_[4]), run.at(scratch));
+    }
+
+private:
+    ops::Voxelize op_;
+    std::int64_t bound_, clouds_;
+    Place points_, counts_, out_[5];
+};
+
+class EncodePillarsKernel final : public Kernel {
+public:
+    explicit EncodePillarsKernel(const NodeContext& context) : op_(std::get<ops::EncodePillars>(context.node.operation)), bound_(context.bound), rows_(context.rows_of(context.out(0))) {
+        for (std::size_t i = 0; i < 5; ++i) in_[i] = context.place(context.in(i));
+        dst_ = context.place(context.out(0));
+        for (const Tensor& tensor : bound_) parameters_.push_back(tensor.data<float>());
+        name = "pillar net";
+        reason = "stored points and one empty slot a pillar";
+    }
+    std::size_t scratch_bytes() const override { return std::size_t(parts) * kernels::encode_pillar_scratch(op_) * sizeof(float); }
+
+    void run(const Run& run) const override {
+        const std::int64_t rows = rows_(run);
+        parallel_for(parts, [&](std::int64_t part) {
+            float* memory = run.floats(scratch) + std::size_t(part) * kernels::encode_pillar_scratch(op_);
+            for (std::int64_t voxel = rows * part / parts; voxel < rows * (part + 1) / parts; ++voxel) {
+                kernels::encode_pillar(op_, run.floats(in_[0]), run.integers(in_[1]) + run.integers(in_[2])[voxel], run.integers(in_[3])[voxel], run.integers(in_[4]) + 3 * voxel, parameters_.data(),
+                                       run.floats(dst_) + voxel * op_.units.back(), memory);
+            }
+        });
+    }
+
+private:
+    static constexpr std::int64_t parts = 64;
+    ops::EncodePillars op_;
+    std::vector<Tensor> bound_;
+    std::vector<const float*> parameters_;
+    RowCount rows_;
+    Place in_[5], dst_;
+};
+
+/// Pixels of the NHWC canvas: zero, then the pillars'.
+inline std::unique_ptr<Kernel> make_scatter_pillars(const NodeContext& context) {
+    const Shape map = context.shape(context.out(0));
+    return std::make_unique<FunctionKernel>("scatter nhwc", [=, op = std::get<ops::ScatterPillars>(context.node.operation), pillars = context.place(context.in(0)), cells = context.place(context.in(1)),
+                                                             counts = context.place(context.in(2)), dst = context.place(context.out(0))](const Run& run) {
+        const std::int64_t an_image = map[1] * map[2] * map[3];
+        parallel_slices(map[0] * an_image, [&](std::int64_t first, std::int64_t count) { std::memset(run.floats(dst) + first, 0, std::size_t(count) * sizeof(float)); });
+        for (std::int64_t image = 0, first = 0; image < map[0]; first += run.integers(counts)[image++]) {
+            kernels::place_pillars(op, run.floats(pillars) + first * op.channels, run.integers(cells) + 3 * first, run.integers(counts)[image], std::int64_t(1), std::int64_t(op.channels),
+                                   run.floats(dst) + image * an_image);
+        }
+    });
+}
+
+inline std::unique_ptr<Kernel> make_decode_boxes3d(const NodeContext& context) {
+    const Shape map = context.shape(context.in(0)), list = context.shape(context.in(2));
+    return std::make_unique<FunctionKernel>("decode_boxes3d", [=, op = std::get<ops::DecodeBoxes3d>(context.node.operation), deltas = context.place(context.in(0)),
+                                                               directions = context.place(context.in(1)), index = context.place(context.in(2)), count = context.place(context.in(3)),
+                                                               boxes = context.place(context.out(0)), labels = context.place(context.out(1)), bins = context.place(context.out(2))](const Run& run) {
+        const std::int64_t area = map[2] * map[3], direction_channels = 2 * std::int64_t(op.anchors.per_cell()), k = list[1];
+        for (std::int64_t image = 0; image < map[0]; ++image) {
+            kernels::decode_boxes3d<float>(op, {run.floats(deltas) + image * map[1] * area, 1, map[1]}, {run.floats(directions) + image * direction_channels * area, 1, direction_channels}, map[2], map[3],
+                                           run.integers(index) + image * k, run.integers(count)[image], run.floats(boxes) + image * k * op.code, run.integers(labels) + image * k,
+                                           run.integers(bins) + image * k);
+        }
+    });
+}
+
+class RotatedNmsKernel final : public Kernel {
+public:
+    explicit RotatedNmsKernel(const NodeContext& context) : op_(std::get<ops::RotatedNms>(context.node.operation)), clouds_(context.shape(context.in(0))[0]) {
+        for (std::size_t list = 0; list < std::size_t(op_.lists); ++list) {
+            lists_.push_back({context.place(context.in(5 * list)), context.place(context.in(5 * list + 1)), context.place(context.in(5 * list + 2)), context.place(context.in(5 * list + 3)),
+                              context.place(context.in(5 * list + 4)), context.shape(context.in(5 * list))[1]});
+            candidates_ += lists_.back().bound;
+        }
+        for (std::size_t i = 0; i < 4; ++i) out_[i] = context.place(context.out(i));
+        name = "rotated nms";
+        reason = "greedy, per label";
+    }
+    std::size_t scratch_bytes() const override { return kernels::RotatedNmsScratch<float>::bytes(candidates_, op_.limit) + lists_.size() * sizeof(kernels::CandidateList3d<float>); }
+
+    void run(const Run& run) const override {
+        auto* lists = static_cast<kernels::CandidateList3d<float>*>(run.at(scratch));
+        const kernels::RotatedNmsScratch<float> memory(lists + lists_.size(), candidates_);
+        std::int64_t first = 0;
+        for (std::int64_t cloud = 0; cloud < clouds_; ++cloud) {
+            for (std::size_t i = 0; i < lists_.size(); ++i) {
+                const List& list = lists_[i];
+                const std::int64_t at = cloud * list.bound;
+                lists[i] = {run.floats(list.boxes) + at * op_.code, run.floats(list.scores) + at, run.integers(list.labels) + at, run.integers(list.directions) + at, run.integers(list.count)[cloud]};
+            }
+            const std::int32_t count = kernels::rotated_nms(op_, lists, lists_.size(), memory, run.floats(out_[0]) + first * op_.code, run.floats(out_[1]) + first, run.integers(out_[2]) + first);
+            run.integers(out_[3])[cloud] = count;
+            first += count;
+        }
+    }
+
+private:
+    struct List {
+        Place boxes, scores, labels, directions, count;
+        std::int64_t bound;
+    };
+    ops::RotatedNms op_;
+    std::vector<List> lists_;
+    std::int64_t clouds_ = 0, candidates_ = 0;
+    Place out_[4];
+};
+
+}  // namespace regulus::cpu
