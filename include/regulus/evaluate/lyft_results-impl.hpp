@@ -2,7 +2,6 @@
 #include <regulus/evaluate/lyft_results.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <unordered_map>
 #include <unordered_set>
@@ -12,6 +11,7 @@
 #include <regulus/evaluate/json_boxes.hpp>
 #include <regulus/evaluate/json_numbers.hpp>
 #include <regulus/evaluate/lyft_check.hpp>
+#include <regulus/evaluate/text_words.hpp>
 
 namespace regulus {
 namespace evaluate_detail {
@@ -70,36 +70,11 @@ void put_lyft_json(std::span<const LyftSample> samples, bool scored, Put&& put) 
     put("\n}}\n");
 }
 
-/// Lines of a CSV file without quotes, their ends (\n or \r\n) taken off.
-class CsvLines {
-public:
-    CsvLines(std::string_view text, const std::string& who) : text_(text), who_(who) {
-        if (text_.substr(0, 3) == "\xEF\xBB\xBF") text_.remove_prefix(3);
-    }
-
-    bool next(std::string_view& line) {
-        if (text_.empty()) return false;
-        const std::size_t end = std::min(text_.find('\n'), text_.size());
-        line = text_.substr(0, end);
-        text_.remove_prefix(std::min(end + 1, text_.size()));
-        if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-        ++number_;
-        return true;
-    }
-
-    [[noreturn]] void fail(const std::string& what) const { throw FileError(who_ + ": line " + std::to_string(number_) + ": " + what); }
-
-private:
-    std::string_view text_;
-    const std::string& who_;
-    std::size_t number_ = 0;
-};
-
 /// Heading, then an id and the rest of the line to take().
 template <class Take>
 void each_lyft_line(std::string_view text, const std::string& who, Take&& take) {
     if (invalid_utf8_at(text) != text.size()) throw FileError(who + ": the text is not UTF-8");
-    CsvLines lines(text, who);
+    TextLines lines(text, who);
     std::string_view line;
     if (!lines.next(line) || line != "Id,PredictionString") throw FileError(who + ": the first line must be Id,PredictionString");
     std::unordered_set<std::string_view> seen;
@@ -111,24 +86,6 @@ void each_lyft_line(std::string_view text, const std::string& who, Take&& take) 
         if (!seen.insert(id).second) lines.fail("the id " + std::string(id.substr(0, 100)) + " is there twice");
         take(id, line.substr(comma + 1), lines);
     }
-}
-
-inline std::vector<std::string_view> words_of(std::string_view text) {
-    std::vector<std::string_view> words;
-    while (true) {
-        const std::size_t begin = text.find_first_not_of(" \t");
-        if (begin == std::string_view::npos) return words;
-        const std::size_t end = std::min(text.find_first_of(" \t", begin), text.size());
-        words.push_back(text.substr(begin, end - begin));
-        text.remove_prefix(end);
-    }
-}
-
-/// A finite number not beyond 1e12, with nothing after it.
-inline bool parse_number(std::string_view word, double& value) {
-    if (!word.empty() && word.front() == '+') word.remove_prefix(1);
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    return error == std::errc() && end == word.data() + word.size() && std::fabs(value) <= 1e12;
 }
 
 inline LyftBox lyft_box(const BoxElement& element, bool scored) {
@@ -174,7 +131,7 @@ REGULUS_INLINE std::vector<std::string> read_lyft_ids(const std::string& path) {
 REGULUS_INLINE std::vector<LyftSample> parse_lyft_csv(std::string_view text, const std::string& who) {
     using namespace evaluate_detail;
     std::vector<LyftSample> samples;
-    each_lyft_line(text, who, [&](std::string_view id, std::string_view line, const CsvLines& lines) {
+    each_lyft_line(text, who, [&](std::string_view id, std::string_view line, const TextLines& lines) {
         const std::vector<std::string_view> words = words_of(line);
         if (words.size() % 9 != 0) lines.fail("a prediction string has 9 words a box (score x y z w l h yaw class), this one has " + std::to_string(words.size()));
         LyftSample& sample = samples.emplace_back();
