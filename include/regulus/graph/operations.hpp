@@ -272,12 +272,18 @@ struct ScatterPillars {
     int width = 1;
 };
 
-/// Anchors of a map seen from above, one per cell, size and rotation: (x, y, z of the bottom, size along x, along y, height, yaw), centred in the cells.
+/// Anchors of a map seen from above, one per cell, size and rotation: (x, y, z of the bottom, size along x, along y, height, yaw).
 struct AnchorGrid3d {
+    enum class Placement : std::uint8_t {
+        centres,  // of the cells (mmdetection3d's AlignedAnchor3DRangeGenerator)
+        corners,  // the cells' lower ones (the same with align_corner)
+        ends,     // as many places as cells, evenly from one end of the range to the other (Anchor3DRangeGenerator)
+    };
     std::vector<std::array<float, 6>> ranges;  // one for all sizes, or one per size: minimum x y z, maximum x y z, metres
     std::vector<std::array<float, 3>> sizes;   // metres
     std::vector<float> rotations{0.f, 1.57f};  // radians, as published: 1.57, not pi / 2
     float scale = 1.f;                         // of the sizes
+    Placement placement = Placement::centres;
 
     constexpr int per_cell() const { return int(sizes.size() * rotations.size()); }
 };

@@ -42,16 +42,26 @@ inline T directed_yaw(T yaw, T direction_offset, T direction_limit_offset, int d
     return limit_period(yaw - direction_offset, direction_limit_offset, T(pi)) + direction_offset + T(pi) * T(direction);
 }
 
+/// Place `i` of `count` along an axis of the range.
+template <class T>
+inline T anchor_place(ops::AnchorGrid3d::Placement placement, T low, T high, std::int64_t i, std::int64_t count) {
+    switch (placement) {
+        case ops::AnchorGrid3d::Placement::corners: return low + T(i) * ((high - low) / T(count));
+        case ops::AnchorGrid3d::Placement::ends: return count > 1 ? low + T(i) * ((high - low) / T(count - 1)) : low;
+        case ops::AnchorGrid3d::Placement::centres: break;
+    }
+    return low + (T(i) + T(0.5)) * ((high - low) / T(count));
+}
+
 /// Anchor number `anchor` (size * rotations + rotation) of the cell (row, column) of a map of height x width cells.
 template <class T>
 inline Box3d<T> anchor3d(const ops::AnchorGrid3d& grid, std::int64_t height, std::int64_t width, std::int64_t row, std::int64_t column, std::size_t anchor) {
     const std::size_t size = anchor / grid.rotations.size();
     const std::array<float, 6>& range = grid.ranges[grid.ranges.size() == 1 ? 0 : size];
-    const T step_x = (T(range[3]) - T(range[0])) / T(width), step_y = (T(range[4]) - T(range[1])) / T(height);
     const T scale = T(grid.scale);
-    return {T(range[0]) + (T(column) + T(0.5)) * step_x,
-            T(range[1]) + (T(row) + T(0.5)) * step_y,
-            (T(range[2]) + T(range[5])) / T(2),
+    return {anchor_place(grid.placement, T(range[0]), T(range[3]), column, width),
+            anchor_place(grid.placement, T(range[1]), T(range[4]), row, height),
+            anchor_place(grid.placement, T(range[2]), T(range[5]), 0, 1),
             T(grid.sizes[size][0]) * scale,
             T(grid.sizes[size][1]) * scale,
             T(grid.sizes[size][2]) * scale,
