@@ -1,7 +1,9 @@
 #pragma once
 // Columns of text, for people.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +51,14 @@ inline std::string printable(std::string text) {
     for (char& c : text) {
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
     }
+    return text;
+}
+
+/// "-" for NaN.
+inline std::string digits(double value, const char* format) {
+    if (std::isnan(value)) return "-";
+    char text[64];
+    std::snprintf(text, sizeof text, format, value);
     return text;
 }
 
