@@ -3,6 +3,7 @@
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
 #include <regulus/cpu/maps-impl.hpp>
+#include <regulus/cpu/matrix-impl.hpp>
 #include <regulus/cpu/onednn-impl.hpp>
 #include <regulus/cpu/plan-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>

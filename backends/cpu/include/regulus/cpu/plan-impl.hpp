@@ -33,7 +33,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
         if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
             if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {
                 auto weights = compiled.store.get<WinogradWeights>(parameter_key(context.node) + "winograd",
-                                                                   [&] { return WinogradWeights::make(folded_parameters(*conv, context.bound), winograd_functions().panel_width); });
+                                                                   [&] { return WinogradWeights::make(folded_parameters(*conv, context.bound), conv->groups, winograd_functions().matrix.lanes); });
                 return std::make_unique<WinogradKernel>(context, std::move(weights), compiled.threads);
             }
             return std::make_unique<ConvolutionKernel>(context, compiled.store, residual_in_place);

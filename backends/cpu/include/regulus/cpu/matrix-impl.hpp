@@ -1,0 +1,88 @@
+#pragma once
+// Matrix products for own kernels: Winograd's, direct convolutions over few channels, large linear layers.
+#include <cstdint>
+#include <cstring>
+
+#include <regulus/cpu/simd_targets.hpp>
+
+namespace regulus::cpu {
+
+/// c [rows, stored] = activation([c +] sum over taps of a_tap [rows, depth] . b_slice [depth, width] [+ bias]).
+///
+/// A product has one tap; a convolution has one for each element of its window: tap t reads rows a_offsets[t] floats behind `a` and
+/// multiplies with slice b_slices[t] of b. b lies in panels of panel_vectors() vectors, each [b_taps, depth, panel]; what is beyond
+/// `stored` columns is padding.
+struct MatrixProduct {
+    static constexpr std::int64_t nowhere = 0;
+
+    const float* a = nullptr;
+    std::int64_t a_pitch = 0;
+    const float* b = nullptr;
+    float* c = nullptr;
+    std::int64_t c_pitch = 0;
+    std::int64_t rows = 0, depth = 0, width = 0, stored = 0;
+    bool adds = false;
+    const float* bias = nullptr;  // `width` floats
+    bool relu = false;
+    std::int64_t taps = 1, b_taps = 1;
+    const std::int64_t* a_offsets = &nowhere;
+    const std::int64_t* b_slices = &nowhere;
+};
+
+/// Vectors of the next panel when `left` vectors of columns are left: pairs, and first three where their number is odd.
+constexpr int panel_vectors(std::int64_t left) { return left == 1 ? 1 : left % 2 == 0 ? 2 : 3; }
+
+/// Calls place(column of b, index in the packed b of that column's element of tap 0, depth 0, distance to the next depth).
+template <class Place>
+void for_packed_columns(std::int64_t width, std::int64_t rows_of_b, int lanes, const Place& place) {
+    for (std::int64_t column = 0; column < width;) {
+        const std::int64_t panel = panel_vectors((width - column) / lanes) * std::int64_t(lanes);
+        for (std::int64_t i = 0; i < panel; ++i) place(column + i, column * rows_of_b + i, panel);
+        column += panel;
+    }
+}
+
+}  // namespace regulus::cpu
+
+#if defined(__x86_64__)
+namespace regulus::cpu::matrix_avx512 {
+constexpr int lanes = 16;
+constexpr int registers = 32;
+REGULUS_SIMD_BEGIN_AVX512
+#include <regulus/cpu/matrix.inc>
+REGULUS_SIMD_END
+}  // namespace regulus::cpu::matrix_avx512
+namespace regulus::cpu::matrix_avx2 {
+constexpr int lanes = 8;
+constexpr int registers = 16;
+REGULUS_SIMD_BEGIN_AVX2
+#include <regulus/cpu/matrix.inc>
+REGULUS_SIMD_END
+}  // namespace regulus::cpu::matrix_avx2
+#endif
+namespace regulus::cpu::matrix_baseline {
+constexpr int lanes = 4;
+constexpr int registers = 16;
+#include <regulus/cpu/matrix.inc>
+}  // namespace regulus::cpu::matrix_baseline
+
+namespace regulus::cpu {
+
+/// The product for one instruction set.
+struct MatrixFunctions {
+    int lanes;
+    void (*multiply)(const MatrixProduct&);
+};
+
+inline const MatrixFunctions& matrix_functions() {
+#if defined(__x86_64__)
+    static constexpr MatrixFunctions avx512{matrix_avx512::lanes, matrix_avx512::multiply};
+    static constexpr MatrixFunctions avx2{matrix_avx2::lanes, matrix_avx2::multiply};
+    if (instruction_set() == InstructionSet::avx512) return avx512;
+    if (instruction_set() == InstructionSet::avx2) return avx2;
+#endif
+    static constexpr MatrixFunctions baseline{matrix_baseline::lanes, matrix_baseline::multiply};
+    return baseline;
+}
+
+}  // namespace regulus::cpu
