@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # Fuzzes the readers under ASan and UBSan with clang++'s libFuzzer: tests/fuzz/run.sh [SECONDS per target (30)] [TARGET...]
-# Targets: torch safetensors npz json. A crash leaves its input in the build folder (REGULUS_BUILD, default build-fuzz) and ends the run.
+# Targets: torch safetensors npz json bin pcd ply calibration tables. A crash leaves its input in the build folder (REGULUS_BUILD, default build-fuzz) and ends the run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-30}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -eq 0 ] && targets=(torch safetensors npz json)
+[ ${#targets[@]} -eq 0 ] && targets=(torch safetensors npz json bin pcd ply calibration tables)
 build=${REGULUS_BUILD:-$PWD/build-fuzz}
 flags=(-std=c++20 -O1 -g -Wall -Wextra -I include -fno-omit-frame-pointer -fno-sanitize-recover=all)
 mkdir -p "$build"
-clang++ "${flags[@]}" tests/fuzz/make_seeds.cpp -o "$build/make_seeds"
-(cd "$build" && ./make_seeds seeds)
+for maker in make_seeds make_point_seeds; do
+    clang++ "${flags[@]}" "tests/fuzz/$maker.cpp" -o "$build/$maker"
+    (cd "$build" && "./$maker" seeds)
+done
 for target in "${targets[@]}"; do
     clang++ "${flags[@]}" -fsanitize=fuzzer,address,undefined "tests/fuzz/${target}_fuzz.cpp" -o "$build/${target}_fuzz"
     mkdir -p "$build/corpus/$target"
-    (cd "$build" && "./${target}_fuzz" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=768 -malloc_limit_mb=512 -max_len=8192 -print_final_stats=1 "corpus/$target" "seeds/$target")
+    (cd "$build" && "./${target}_fuzz" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=768 -malloc_limit_mb=512 -max_len=16384 -print_final_stats=1 "corpus/$target" "seeds/$target")
 done
 echo "fuzz: ${targets[*]} passed"

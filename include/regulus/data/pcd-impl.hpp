@@ -42,7 +42,7 @@ public:
             else if (key == "VIEWPOINT") viewpoint(values);
             else if (key == "POINTS") points_ = count(key, values);
             else if (key == "DATA") return finish(values, max_points);
-            else refuse("unknown key " + quoted(key));
+            else refuse("unknown key " + shown(key));
         }
         if (!whole_) refuse_points(name_, "no line DATA within the first 64 KiB of this .pcd file");
         refuse_points(name_, "the header of this .pcd file ends before a line DATA");
@@ -56,7 +56,7 @@ private:
     std::vector<std::uint64_t> counts(std::string_view key, const std::vector<std::string_view>& values) const {
         std::vector<std::uint64_t> result(values.size());
         for (std::size_t i = 0; i < values.size(); ++i) {
-            if (!parse_count(values[i], result[i])) refuse(std::string(key) + " must be followed by whole numbers, got " + quoted(values[i]));
+            if (!parse_count(values[i], result[i])) refuse(std::string(key) + " must be followed by whole numbers, got " + shown(values[i]));
         }
         return result;
     }
@@ -83,7 +83,7 @@ private:
         if (form[0] == "ascii") header.data = PcdData::ascii;
         else if (form[0] == "binary") header.data = PcdData::binary;
         else if (form[0] == "binary_compressed") header.data = PcdData::binary_compressed;
-        else refuse("DATA must be ascii, binary or binary_compressed, got " + quoted(form[0]));
+        else refuse("DATA must be ascii, binary or binary_compressed, got " + shown(form[0]));
         if (names_.empty()) refuse("FIELDS is missing before DATA");
         if (counts_.empty()) counts_.assign(names_.size(), 1);
         if (sizes_.size() != names_.size() || types_.size() != names_.size() || counts_.size() != names_.size()) {
@@ -100,12 +100,12 @@ private:
     PointField field(std::size_t i) {
         PointField result;
         result.name = names_[i];
-        if (result.name != "_" && !fields_.insert(result.name).second) refuse("field " + quoted(names_[i]) + " stands there twice");  // "_" is padding
+        if (result.name != "_" && !fields_.insert(result.name).second) refuse("field " + shown(names_[i]) + " stands there twice");  // "_" is padding
         const std::string_view type = types_[i];
         const std::uint64_t size = sizes_[i];
         const bool known = (type == "F" && (size == 4 || size == 8)) || ((type == "I" || type == "U") && (size == 1 || size == 2 || size == 4 || size == 8));
-        if (!known) refuse("field " + quoted(names_[i]) + " is of type " + quoted(type) + " and " + std::to_string(size) + " bytes; it must be F of 4 or 8, I or U of 1, 2, 4 or 8");
-        if (counts_[i] < 1 || counts_[i] > 4096) refuse("field " + quoted(names_[i]) + " holds " + std::to_string(counts_[i]) + " numbers, it must be 1 .. 4096");
+        if (!known) refuse("field " + shown(names_[i]) + " is of type " + shown(type) + " and " + std::to_string(size) + " bytes; it must be F of 4 or 8, I or U of 1, 2, 4 or 8");
+        if (counts_[i] < 1 || counts_[i] > 4096) refuse("field " + shown(names_[i]) + " holds " + std::to_string(counts_[i]) + " numbers, it must be 1 .. 4096");
         result.kind = type == "F" ? ScalarKind::real : type == "I" ? ScalarKind::signed_integer : ScalarKind::unsigned_integer;
         result.size = static_cast<std::size_t>(size);
         result.count = static_cast<std::size_t>(counts_[i]);
@@ -169,7 +169,7 @@ REGULUS_INLINE PointCloudFile parse_pcd(std::span<const std::uint8_t> bytes, con
 
 }  // namespace data_detail
 
-REGULUS_INLINE void write_pcd(const std::string& path, const PointCloud& cloud, const std::vector<std::string>& fields, PcdData data) {
+REGULUS_INLINE std::string encode_pcd(const PointCloud& cloud, const std::vector<std::string>& fields, PcdData data) {
     data_detail::check_columns("write_pcd", cloud, fields);
     if (data == PcdData::binary_compressed && cloud.values.size() > UINT32_MAX / 4) {
         throw ShapeError("write_pcd: " + std::to_string(cloud.values.size()) + " numbers are more than the 4 GiB of one compressed block");
@@ -202,7 +202,11 @@ REGULUS_INLINE void write_pcd(const std::string& path, const PointCloud& cloud, 
         data_detail::append_scalar(out, static_cast<std::uint32_t>(columns.size()));
         out += packed;
     }
-    write_file(path, out);
+    return out;
+}
+
+REGULUS_INLINE void write_pcd(const std::string& path, const PointCloud& cloud, const std::vector<std::string>& fields, PcdData data) {
+    write_file(path, encode_pcd(cloud, fields, data));
 }
 
 }  // namespace regulus

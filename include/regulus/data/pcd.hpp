@@ -17,6 +17,9 @@ enum class PcdData { ascii, binary, binary_compressed };
 /// columns behind z or a name is not a word, ShapeError, FileError ("write: ...").
 void write_pcd(const std::string& path, const PointCloud& cloud, const std::vector<std::string>& fields, PcdData data = PcdData::binary);
 
+/// The bytes of such a file. Throws as write_pcd but for FileError.
+std::string encode_pcd(const PointCloud& cloud, const std::vector<std::string>& fields, PcdData data = PcdData::binary);
+
 namespace data_detail {
 
 PointCloudFile parse_pcd(std::span<const std::uint8_t> bytes, const std::string& name, const PointCloudOptions& options);

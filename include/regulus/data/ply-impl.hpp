@@ -83,13 +83,13 @@ inline PlyHeader read_ply_header(std::span<const std::uint8_t> bytes, const std:
             if (words[1] == "ascii") header.data = PlyData::ascii;
             else if (words[1] == "binary_little_endian") header.data = PlyData::binary_little_endian;
             else if (words[1] == "binary_big_endian") header.data = PlyData::binary_big_endian;
-            else refuse("the form must be ascii, binary_little_endian or binary_big_endian, got " + quoted(words[1]));
+            else refuse("the form must be ascii, binary_little_endian or binary_big_endian, got " + shown(words[1]));
             format = true;
         } else if (words[0] == "element") {
             PlyElement element;
             if (words.size() != 3 || !parse_count(words[2], element.count)) refuse("an element needs a name and a number");
             element.name = words[1];
-            if (!elements.insert(element.name).second) refuse("element " + quoted(words[1]) + " stands there twice");
+            if (!elements.insert(element.name).second) refuse("element " + shown(words[1]) + " stands there twice");
             properties.clear();
             header.elements.push_back(std::move(element));
         } else if (words[0] == "property") {
@@ -99,10 +99,10 @@ inline PlyHeader read_ply_header(std::span<const std::uint8_t> bytes, const std:
                                    : words.size() == 3 && ply_type(words[1], property.type);
             if (header.elements.empty() || !good) refuse("a property stands behind its element and needs a type of this format and a name");
             property.name = words.back();
-            if (!properties.insert(property.name).second) refuse("property " + quoted(words.back()) + " stands there twice");
+            if (!properties.insert(property.name).second) refuse("property " + shown(words.back()) + " stands there twice");
             header.elements.back().properties.push_back(std::move(property));
         } else {
-            refuse("unknown key " + quoted(words[0]));
+            refuse("unknown key " + shown(words[0]));
         }
     }
     refuse_points(name, bytes.size() > longest ? "no line end_header within the first 64 KiB of this .ply file" : "the header of this .ply file ends before a line end_header");
@@ -133,7 +133,7 @@ private:
         if (property.length.size != 0) {
             need(element, property.length.size);
             const std::int64_t length = length_at(data_.data() + at_, property.length);
-            if (length < 0) refuse_points(name_, "a list of element " + quoted(element.name) + " has the length " + std::to_string(length));
+            if (length < 0) refuse_points(name_, "a list of element " + shown(element.name) + " has the length " + std::to_string(length));
             at_ += property.length.size;
             numbers = static_cast<std::uint64_t>(length);
         }
@@ -152,7 +152,7 @@ private:
         if (bytes > data_.size() - at_) cut(element);
     }
 
-    [[noreturn]] void cut(const PlyElement& element) const { refuse_points(name_, "the file ends within element " + quoted(element.name)); }
+    [[noreturn]] void cut(const PlyElement& element) const { refuse_points(name_, "the file ends within element " + shown(element.name)); }
 
     std::span<const std::uint8_t> data_;
     bool big_;
@@ -181,7 +181,7 @@ REGULUS_INLINE PointCloudFile parse_ply(std::span<const std::uint8_t> bytes, con
         std::string_view line;
         for (auto element = header.elements.begin(); element != vertex; ++element) {  // one line for each
             for (std::uint64_t i = 0; i < element->count && !element->properties.empty(); ++i) {
-                if (!lines.next_filled(line)) refuse_points(name, "the file ends within element " + quoted(element->name));
+                if (!lines.next_filled(line)) refuse_points(name, "the file ends within element " + shown(element->name));
             }
         }
         return read_text_rows(lines, points, data.size() - lines.offset(), row, options, name);
@@ -198,7 +198,7 @@ REGULUS_INLINE PointCloudFile parse_ply(std::span<const std::uint8_t> bytes, con
 
 }  // namespace data_detail
 
-REGULUS_INLINE void write_ply(const std::string& path, const PointCloud& cloud, const std::vector<std::string>& fields, PlyData data) {
+REGULUS_INLINE std::string encode_ply(const PointCloud& cloud, const std::vector<std::string>& fields, PlyData data) {
     data_detail::check_columns("write_ply", cloud, fields);
     static constexpr const char* forms[] = {"ascii", "binary_little_endian", "binary_big_endian"};
     std::string out = std::string("ply\nformat ") + forms[static_cast<int>(data)] + " 1.0\nelement vertex " + std::to_string(cloud.size()) + "\n";
@@ -209,7 +209,11 @@ REGULUS_INLINE void write_ply(const std::string& path, const PointCloud& cloud, 
     } else {
         for (const float value : cloud.values) data_detail::append_scalar(out, value, data == PlyData::binary_big_endian);
     }
-    write_file(path, out);
+    return out;
+}
+
+REGULUS_INLINE void write_ply(const std::string& path, const PointCloud& cloud, const std::vector<std::string>& fields, PlyData data) {
+    write_file(path, encode_ply(cloud, fields, data));
 }
 
 }  // namespace regulus

@@ -64,12 +64,14 @@ REGULUS_INLINE PointCloudFile read_point_cloud(const std::string& path, const Po
     return parse_point_cloud({file->data(), file->size()}, path, options);
 }
 
-REGULUS_INLINE void write_bin(const std::string& path, const PointCloud& cloud) {
+REGULUS_INLINE std::string encode_bin(const PointCloud& cloud) {
     data_detail::check_points("write_bin", cloud);
     std::string bytes;
     bytes.reserve(4 * cloud.values.size());
     for (const float value : cloud.values) data_detail::append_scalar(bytes, value);
-    write_file(path, bytes);
+    return bytes;
 }
+
+REGULUS_INLINE void write_bin(const std::string& path, const PointCloud& cloud) { write_file(path, encode_bin(cloud)); }
 
 }  // namespace regulus

@@ -21,6 +21,9 @@ PointCloudFile parse_point_cloud(std::span<const std::uint8_t> bytes, const std:
 /// Rows of little-endian float32 without a header. Throws FileError ("write: ..."), ShapeError when values and features do not belong together.
 void write_bin(const std::string& path, const PointCloud& cloud);
 
+/// The bytes of such a file. Throws ShapeError.
+std::string encode_bin(const PointCloud& cloud);
+
 }  // namespace regulus
 
 #if !defined(REGULUS_COMPILED)

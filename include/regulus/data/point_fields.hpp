@@ -22,7 +22,7 @@ namespace regulus::data_detail {
 [[noreturn]] inline void refuse_points(const std::string& name, const std::string& what) { throw FileError("read_point_cloud: \"" + name + "\": " + what); }
 
 /// What a file says, fit for a message: not long, no control bytes.
-inline std::string quoted(std::string_view text) {
+inline std::string shown(std::string_view text) {
     std::string result(text.substr(0, 60));
     std::replace_if(result.begin(), result.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7F; }, '?');
     return "\"" + result + (text.size() > 60 ? "...\"" : "\"");
@@ -109,8 +109,8 @@ inline std::vector<const PointField*> choose_columns(const PointRow& row, const 
     std::vector<const PointField*> columns;
     const auto take = [&](const std::string& wanted, bool needed) {
         const PointField* const field = find(wanted);
-        if (field == nullptr && needed) refuse_points(name, "a point has no field " + quoted(wanted) + "; it has " + quoted(present));
-        if (field != nullptr && field->count != 1) refuse_points(name, "field " + quoted(wanted) + " holds " + std::to_string(field->count) + " numbers, one is expected");
+        if (field == nullptr && needed) refuse_points(name, "a point has no field " + shown(wanted) + "; it has " + shown(present));
+        if (field != nullptr && field->count != 1) refuse_points(name, "field " + shown(wanted) + " holds " + std::to_string(field->count) + " numbers, one is expected");
         columns.push_back(field);
     };
     for (const char* const axis : {"x", "y", "z"}) take(axis, true);
@@ -246,7 +246,7 @@ inline PointCloudFile read_text_rows(TextLines& lines, std::size_t points, std::
         for (std::string_view rest = line, word = next_word(rest); !word.empty(); word = next_word(rest), ++place) {
             if (place >= row.numbers) continue;
             for (const std::size_t c : users[place]) {
-                if (!parse_field(word, *columns[c], out[c])) refuse_points(name, "line " + std::to_string(lines.number()) + ": " + quoted(word) + " is not a number");
+                if (!parse_field(word, *columns[c], out[c])) refuse_points(name, "line " + std::to_string(lines.number()) + ": " + shown(word) + " is not a number");
             }
         }
         if (place != row.numbers) {
@@ -291,7 +291,7 @@ inline void check_columns(const char* who, const PointCloud& cloud, const std::v
     for (const std::string& field : fields) {
         const bool word = !field.empty() && field.size() <= 60 && std::all_of(field.begin(), field.end(), [](char c) { return c > 0x20 && c < 0x7F; });
         if (!word || std::find(names.begin(), names.end(), field) != names.end()) {
-            throw ArgumentError(std::string(who) + ": " + quoted(field) + " cannot name a field: it must be a word of its own of at most 60 ASCII characters");
+            throw ArgumentError(std::string(who) + ": " + shown(field) + " cannot name a field: it must be a word of its own of at most 60 ASCII characters");
         }
         names.push_back(field);
     }
