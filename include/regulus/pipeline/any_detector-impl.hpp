@@ -1,9 +1,9 @@
 #pragma once
-#include <mutex>
 #include <utility>
 
 #include <regulus/converters/convert.hpp>
 #include <regulus/pipeline/any_detector.hpp>
+#include <regulus/pipeline/context_pool.hpp>
 
 namespace regulus {
 
@@ -11,36 +11,7 @@ struct AnyDetector::State {
     ModelFacts facts;
     Program program;
     bool in_original_pixels = false;
-    std::mutex mutex;
-    std::vector<std::unique_ptr<Context>> idle;
-
-    /// A context for one call; goes back to the pool when the call ends, also by an exception.
-    class Lease {
-    public:
-        explicit Lease(State& state) : state_(state) {
-            const std::lock_guard lock(state.mutex);
-            if (state.idle.empty()) {
-                context_ = std::make_unique<Context>();
-            } else {
-                context_ = std::move(state.idle.back());
-                state.idle.pop_back();
-            }
-        }
-        Lease(const Lease&) = delete;
-        Lease& operator=(const Lease&) = delete;
-        ~Lease() {
-            const std::lock_guard lock(state_.mutex);
-            try {
-                state_.idle.push_back(std::move(context_));
-            } catch (...) {  // no memory for one more pointer: this context is dropped
-            }
-        }
-        Context& operator*() const noexcept { return *context_; }
-
-    private:
-        State& state_;
-        std::unique_ptr<Context> context_;
-    };
+    ContextPool contexts;
 };
 
 REGULUS_INLINE bool gives_original_pixels(const Graph& graph) {
@@ -122,7 +93,7 @@ REGULUS_INLINE DetectionList AnyDetector::operator()(Context& context, const Ima
 }
 
 REGULUS_INLINE std::vector<DetectionList> AnyDetector::operator()(std::span<const Image> images) const {
-    const State::Lease lease(*state_);
+    const ContextPool::Lease lease(state_->contexts);
     return (*this)(*lease, images);
 }
 
@@ -135,7 +106,7 @@ REGULUS_INLINE void AnyDetector::prepare(PictureSize picture, int n) const {
     const PictureSize resized = resized_size(picture, state_->facts.preprocessing);
     const std::int64_t divisor = state_->facts.preprocessing.pad_divisor;
     const auto padded = [&](std::int64_t side) { return int((side + divisor - 1) / divisor * divisor); };
-    const State::Lease lease(*state_);
+    const ContextPool::Lease lease(state_->contexts);
     state_->program.prepare(*lease, InputSize{n, padded(resized.height), padded(resized.width)});
 }
 
