@@ -40,7 +40,7 @@ Journal::Journal(const std::string& path, const std::string& identity) : path_(p
     fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd_ < 0) throw regulus::FileError("eval: " + path + ": " + std::strerror(errno));
     try {
-        if (flock(fd_, LOCK_EX | LOCK_NB) != 0) throw regulus::FileError("eval: " + path + " is in use by another run; wait for it or choose another --json");
+        if (flock(fd_, LOCK_EX | LOCK_NB) != 0) throw regulus::FileError("eval: " + path + " is in use by another run; wait for it or name another results file");
         const std::string text = read_all(fd_, path);
         std::size_t whole = 0;  // bytes of good lines
         bool first = true;
@@ -52,7 +52,7 @@ Journal::Journal(const std::string& path, const std::string& identity) : path_(p
             if (!good && last) break;
             if (!good) throw regulus::FileError("eval: " + path + " is damaged at byte " + std::to_string(whole) + " (or no journal of an evaluation); delete it to begin anew");
             const std::string rest = line.substr(9);
-            if (first && rest != identity) throw regulus::FileError("eval: " + path + " is of an evaluation with other model, weights, pictures or options; delete it to begin anew, or choose another --json");
+            if (first && rest != identity) throw regulus::FileError("eval: " + path + " is of an evaluation with other model, weights, pictures or options; delete it to begin anew, or name another results file");
             if (!first) {
                 std::int64_t id = 0;
                 const auto [at, error] = std::from_chars(rest.data(), rest.data() + rest.size(), id);

@@ -1,0 +1,144 @@
+#include "eval3d.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include <regulus/core/json.hpp>
+#include <regulus/data/file.hpp>
+#include <regulus/evaluate/text_words.hpp>
+#include <regulus/pipeline/detector3d.hpp>
+
+#include "eval_run.hpp"
+#include "models.hpp"
+#include "pictures.hpp"
+#include "point_models.hpp"
+#include "terminal.hpp"
+
+namespace tool {
+
+namespace {
+
+/// What is ready before the first frame is looked at.
+struct Prepared {
+    Eval3dFrames frames;
+    std::optional<regulus::AnyDetector3d> detector;
+    std::string identity;
+};
+
+Prepared prepare(const char* name, const Eval3dOptions& options, const std::string& journal_at, const std::function<Eval3dFrames()>& frames, const Ranks& ranks) {
+    Prepared prepared;
+    const LoadedPointDetector loaded = load_point_detector(options.model, options.weights);
+    if (ranks.rank() == 0 && options.weights.rfind("seeded", 0) == 0) talk("seeded weights: the network is untrained, its numbers mean nothing\n");
+    regulus::CompileOptions compile;
+    compile.threads = threads_of_rank(options.threads, ranks);
+    prepared.detector.emplace(*make_backend(options.device), *loaded.model, loaded.weights, compile);
+    prepared.frames = frames();
+    prepared.frames.prepare(prepared.detector->facts());
+    if (prepared.frames.names.empty()) throw regulus::ArgumentError("eval: there is no frame to look at");
+    if (ranks.rank() == 0 && !journal_at.empty()) {
+        std::string names;
+        for (const std::string& frame : prepared.frames.names) names += frame + "\n";
+        char score[40];
+        std::snprintf(score, sizeof score, "%.17g", options.score);
+        prepared.identity = "regulus eval " + std::string(name) + " 1 model " + loaded.model->name + " weights " + file_identity(options.weights) + " frames " + text_identity(names) + " device " +
+                            options.device + " threads " + std::to_string(compile.threads) + " score " + score + " " + prepared.frames.identity;
+    }
+    return prepared;
+}
+
+}  // namespace
+
+std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions& options, const std::string& journal_at, const std::function<Eval3dFrames()>& frames, Outcome& outcome) {
+    Prepared prepared;
+    std::shared_ptr<EvalRows> done;
+    {
+        Ranks ranks;
+        std::string trouble;
+        try {
+            prepared = prepare(name, options, journal_at, frames, ranks);
+            if (ranks.rank() == 0 && !options.json.empty() && options.json != "-") require_writable(options.json);
+        } catch (const std::exception& error) {
+            trouble = error.what();
+        }
+        EvalItems items;
+        for (std::size_t i = 0; i < prepared.frames.names.size(); ++i) items.ids.push_back(std::int64_t(i));
+        items.noun = "frame";
+        items.name = [&](std::size_t i) { return prepared.frames.names[i]; };
+        items.work = [&](std::size_t i) -> PictureOutcome {
+            regulus::DetectionList3d found;
+            for (regulus::Detection3d& detection : (*prepared.detector)(prepared.frames.cloud(i, prepared.detector->facts())).items) {
+                if (detection.score >= float(options.score)) found.items.push_back(std::move(detection));
+            }
+            return {i, false, prepared.frames.row(i, found)};
+        };
+        items.skip_broken = options.skip_broken;
+        items.skip_hint = "eval: --skip-broken leaves such frames out, their objects then count as missed";
+        items.json = journal_at;
+        items.identity = prepared.identity;
+        std::optional<EvalRows> rows = run_items(items, ranks, trouble);
+        if (ranks.rank() != 0) return std::nullopt;
+        if (!rows) {
+            outcome.exit_code = 130;
+            return std::nullopt;
+        }
+        done = std::make_shared<EvalRows>(std::move(*rows));
+    }
+    Eval3dFound found;
+    found.skipped = done->skipped;
+    found.rows.resize(prepared.frames.names.size());
+    for (auto& [id, row] : done->rows) found.rows.at(std::size_t(id)) = row;
+    for (std::size_t i = 0; i < found.rows.size(); ++i) {
+        if (found.rows[i].empty()) found.rows[i] = prepared.frames.row(i, {});  // skipped
+    }
+    found.finished = [done] {
+        if (done->journal) done->journal->remove();
+    };
+    return found;
+}
+
+regulus::NuScenesTables read_tables(const TableOptions& options) {
+    regulus::NuScenesOptions read;
+    read.annotations = true;
+    if (!options.scenes.empty()) {
+        const auto bytes = regulus::read_file(options.scenes, 1 << 22);
+        const std::string who = "eval: " + options.scenes;
+        regulus::evaluate_detail::TextLines lines({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, who);
+        std::string_view line;
+        while (lines.next(line)) {
+            const auto words = regulus::evaluate_detail::words_of(line);
+            if (words.size() > 1) lines.fail("expected the name of one scene");
+            if (!words.empty()) read.scenes.emplace_back(words[0]);
+        }
+        if (read.scenes.empty()) throw regulus::FileError(who + " names no scene");
+    }
+    return regulus::read_nuscenes_tables(options.tables, read);
+}
+
+bool judges_a_file(const Eval3dOptions& options) {
+    const bool runs = !options.model.empty() || !options.weights.empty();
+    if (options.results.empty() && !runs) throw regulus::ArgumentError("eval: give --results to judge what is in a file, or --model and --weights to run a detector");
+    if (!options.results.empty() && (runs || !options.write.empty())) throw regulus::ArgumentError("eval: --results judges a file alone; leave out --model, --weights and --write");
+    return !options.results.empty();
+}
+
+void add_common_options(CLI::App& command, Eval3dOptions& options, const std::string& write_help) {
+    command.add_option("--json", options.json, "Write the numbers to this file; - for stdout, then without the table");
+    command.add_option("--model", options.model, "A zoo name or an unambiguous tail of one (default: the one whose published checkpoint the file is called as)");
+    command.add_option("--weights", options.weights, "Checkpoint: .pth or .safetensors of any layout; or seeded[:SALT]");
+    command.add_option("--write", options.write, write_help);
+    command.add_option("--score", options.score, "Least score that counts; models drop what is below 0.05 themselves")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+    command.add_flag("--skip-broken", options.skip_broken, "Report, count and leave out clouds that cannot be read; their objects count as missed");
+    command.add_option("--device", options.device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
+    command.add_option("--threads", options.threads, "Threads; 0: as many as the machine has, divided by the processes on it")->check(CLI::Range(0, 1024))->capture_default_str();
+}
+
+void report(const Eval3dOptions& options, const std::string& table, const std::string& json, std::size_t skipped) {
+    const bool json_on_stdout = options.json == "-";
+    if (!options.json.empty() && !json_on_stdout) regulus::write_file(options.json, json);
+    print(json_on_stdout ? json : table);
+    if (skipped != 0) talk(count_of(skipped, "broken frame") + " skipped; objects on skipped frames count as missed\n");
+}
+
+}  // namespace tool

@@ -1,0 +1,72 @@
+#pragma once
+// regulus eval nuscenes|lyft|kitti: what a detector of point clouds finds, or a file of results, judged as the data sets' own programs do it.
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <regulus/data/nuscenes_tables.hpp>
+#include <regulus/pipeline/detection3d.hpp>
+#include <regulus/zoo/point_detector_spec.hpp>
+
+#include "command.hpp"
+
+namespace tool {
+
+/// What the three have in common.
+struct Eval3dOptions {
+    std::string results;  // judge this; no detector is run
+    std::string model, weights;
+    std::string write;    // what a detector found, in the data set's format; FILE.journal keeps what is done so far
+    std::string json;     // the numbers; - for stdout
+    std::string device = "cpu";
+    double score = 0.05;
+    int threads = 0;
+    bool skip_broken = false;
+};
+
+/// Frames for a detector.
+struct Eval3dFrames {
+    std::vector<std::string> names;  // of the frames, for messages and the journal's identity
+    std::string identity;            // of what besides names and options decides what is found
+    /// Before the first frame, on every rank: throws when the network is not one for this data set.
+    std::function<void(const regulus::PointDetectorFacts&)> prepare;
+    std::function<regulus::PointCloud(std::size_t, const regulus::PointDetectorFacts&)> cloud;
+    std::function<std::string(std::size_t, const regulus::DetectionList3d&)> row;  // on one line: what the results file holds of a frame
+};
+
+/// Rows by frame; nothing on other ranks than 0 (quietly) and when interrupted (with the exit code set).
+struct Eval3dFound {
+    std::vector<std::string> rows;
+    std::size_t skipped = 0;
+    std::function<void()> finished;  // the results are written: drops the journal
+};
+
+/// Runs the detector over the frames. `frames` is made on every rank; what it throws ends the run on all. `journal_at`: the results file beside which the journal
+/// lies, "" for none.
+std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions& options, const std::string& journal_at, const std::function<Eval3dFrames()>& frames, Outcome& outcome);
+
+/// Where ground truth of nuScenes and Lyft comes from.
+struct TableOptions {
+    std::string tables;  // folder of scene.json, sample.json, ...
+    std::string data;    // the data set's folder, for clouds
+    std::string scenes;  // file of scene names, one a line
+};
+
+/// The tables with annotations, of the chosen scenes.
+regulus::NuScenesTables read_tables(const TableOptions& options);
+
+/// What --results, --model and so on mean together; throws regulus::ArgumentError for what does not fit. True: judge a file.
+bool judges_a_file(const Eval3dOptions& options);
+
+void add_common_options(CLI::App& command, Eval3dOptions& options, const std::string& write_help);
+
+/// The table to stdout, the numbers where --json says.
+void report(const Eval3dOptions& options, const std::string& table, const std::string& json, std::size_t skipped);
+
+/// The three subcommands of `eval`.
+void add_eval_nuscenes(CLI::App& eval, Outcome& outcome);
+void add_eval_lyft(CLI::App& eval, Outcome& outcome);
+void add_eval_kitti(CLI::App& eval, Outcome& outcome);
+
+}  // namespace tool
