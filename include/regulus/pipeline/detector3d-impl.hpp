@@ -17,7 +17,7 @@ inline constexpr std::int64_t most = std::int64_t(1) << 28;
 /// Room for this many points: a sixteenth of its own size at most too much, so that clouds of one scanner share a plan or two.
 inline std::int64_t rounded_up(std::int64_t points) {
     std::int64_t step = 1024;
-    while (step * 16 < points) step *= 2;
+    while (step * 32 < points) step *= 2;
     return std::max(step, (points + step - 1) / step * step);
 }
 
