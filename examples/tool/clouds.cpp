@@ -46,7 +46,7 @@ std::vector<std::string> find_clouds(const std::vector<std::string>& paths) {
     return clouds;
 }
 
-LoadedCloud read_cloud(const std::string& path, const regulus::PointDetectorFacts& facts, int columns) {
+LoadedCloud read_cloud(const std::string& path, const regulus::PointDetectorFacts& facts, int columns, const std::string& root) {
     const bool seconds = facts.sweeps > 0;
     if (columns == 0) columns = seconds ? 5 : 4;
     if (suffix_of(path) == ".json") {
@@ -54,7 +54,7 @@ LoadedCloud read_cloud(const std::string& path, const regulus::PointDetectorFact
         regulus::SweepOptions options;
         options.columns = columns;
         options.max_sweeps = std::size_t(facts.sweeps);
-        regulus::PointCloudFile file = regulus::load_sweeps(regulus::read_lidar_frame(path), options);
+        regulus::PointCloudFile file = regulus::load_sweeps(regulus::read_lidar_frame(path, root), options);
         return {std::move(file.cloud), file.dropped};
     }
     const bool raw = suffix_of(path) == ".bin";

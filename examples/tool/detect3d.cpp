@@ -7,6 +7,9 @@
 
 #include <regulus/core/atomic_file.hpp>
 #include <regulus/core/json.hpp>
+#include <regulus/data/image_file.hpp>
+#include <regulus/draw/birds_eye.hpp>
+#include <regulus/draw/perspective.hpp>
 #include <regulus/pipeline/detector3d.hpp>
 
 #include "clouds.hpp"
@@ -25,7 +28,10 @@ struct Options {
     std::string weights;
     double score = 0.3;
     int columns = 0;
+    std::string root;
     std::string json;
+    std::string draw;
+    double forward = -1;
     std::string device = "cpu";
     int threads = 0;
     bool list = false;
@@ -74,6 +80,24 @@ std::string as_json(const std::string& path, const regulus::DetectionList3d& fou
     return text + "]}";
 }
 
+/// The pictures' names: the cloud's, with what is seen. Two clouds of one name would replace each other's.
+std::vector<Picture> pictures_of(const std::vector<std::string>& paths, const char* view) {
+    std::vector<Picture> pictures;
+    for (const std::string& path : paths) pictures.push_back({path, path.substr(path.rfind('/') + 1) + view, 0});
+    return pictures;
+}
+
+/// From above, and from behind the sensor.
+void draw_scene(const std::string& above_path, const std::string& behind_path, const regulus::PointCloud& cloud, const regulus::DetectionList3d& found, double forward) {
+    std::vector<regulus::DrawnBox3d> boxes;
+    for (const regulus::Detection3d& detection : found) boxes.push_back({detection.box, detection.label, detection.class_name, detection.score});
+    regulus::BirdsEyeStyle above;
+    regulus::PerspectiveStyle behind;
+    above.forward = behind.forward = forward;
+    regulus::write_image(above_path, regulus::draw_birds_eye(cloud, boxes, above));
+    regulus::write_image(behind_path, regulus::draw_perspective(cloud, boxes, behind));
+}
+
 void detect3d(const Options& options) {
     const std::vector<std::string> paths = find_clouds(options.paths);
     const bool json_on_stdout = options.json == "-";
@@ -84,12 +108,17 @@ void detect3d(const Options& options) {
     compile.threads = options.threads;
     const regulus::AnyDetector3d detector(*make_backend(options.device), *loaded.model, loaded.weights, compile);
 
+    const std::vector<Picture> from_above = pictures_of(paths, ".above.png"), from_behind = pictures_of(paths, ".perspective.png");
+    if (!options.draw.empty()) prepare_draw_folder(options.draw, from_above);
+    constexpr double degree = 3.14159265358979323846 / 180;
+    const double forward = degree * (options.forward >= 0 ? options.forward : loaded.model->data == "nuScenes" ? 90 : 0);
+
     std::string json;
     const auto start = std::chrono::steady_clock::now();
     Progress progress(paths.size());
     for (std::size_t i = 0; i < paths.size(); ++i) {
         progress.show(i, paths[i]);
-        const LoadedCloud cloud = read_cloud(paths[i], detector.facts(), options.columns);
+        const LoadedCloud cloud = read_cloud(paths[i], detector.facts(), options.columns, options.root);
         const regulus::DetectionList3d found = above(detector(cloud.cloud), float(options.score));
         std::string text = paths[i] + "  " + std::to_string(cloud.cloud.size()) + " points, " + counts_text(found, detector.facts()) + "\n";
         if (cloud.dropped > 0) text += "  " + std::to_string(cloud.dropped) + " points left out because they are not finite\n";
@@ -98,6 +127,7 @@ void detect3d(const Options& options) {
         }
         progress.clear();
         json_on_stdout ? talk(text) : print(text);
+        if (!options.draw.empty()) draw_scene(drawn_path(options.draw, from_above[i]), drawn_path(options.draw, from_behind[i]), cloud.cloud, found, forward);
         if (!options.json.empty()) json += (json.empty() ? "[" : ",\n ") + as_json(paths[i], found);
     }
     progress.clear();
@@ -131,6 +161,9 @@ void add_detect3d(CLI::App& app, Outcome&) {
     command->add_option("--weights", options->weights, "Checkpoint: .pth or .safetensors of any layout; or seeded[:SALT]");
     command->add_option("--score", options->score, "Least score that counts; models drop what is below 0.05 themselves")->check(CLI::Range(0.0, 1.0))->capture_default_str();
     command->add_option("--columns", options->columns, "Numbers a point of .bin files (default: 4 for KITTI, else 5)")->check(CLI::Range(3, 64));
+    command->add_option("--root", options->root, "Folder that the files named in a .json are relative to (default: the folder of the .json)");
+    command->add_option("--draw", options->draw, "Write NAME.above.png and NAME.perspective.png with points, boxes and labels into this folder");
+    command->add_option("--forward", options->forward, "Direction that pictures have upwards, degrees from +x towards +y (default: 90 for nuScenes, else 0)")->check(CLI::Range(0.0, 360.0));
     command->add_option("--json", options->json, "Write the boxes to this file; - for stdout");
     command->add_flag("--list", options->list, "Print every object with score and box");
     command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
