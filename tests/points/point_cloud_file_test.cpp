@@ -199,6 +199,14 @@ TEST_CASE("point clouds: a .pcd that contradicts itself is refused with its reas
     CHECK(refusal(pcd("x x y z", "4 4 4 4", "F F F F", good)) == "line 8 of the .pcd header: field \"x\" stands there twice");
     CHECK(refusal(pcd("x y z", "4 4 4", "F F F", "COUNT 1 1 2\n" + good)) == "field \"z\" holds 2 numbers, one is expected");
     CHECK(refusal(pcd("x y z", "4 4 4", "F F F", "COUNT 1 1 5000\n" + good)) == "line 9 of the .pcd header: field \"z\" holds 5000 numbers, it must be 1 .. 4096");
+    std::string fields = "x y z", sizes = "4 4 4", types = "F F F", counts = "1 1 1";
+    for (int i = 0; i < 33; ++i) {
+        fields += " f" + std::to_string(i);
+        sizes += " 8";
+        types += " F";
+        counts += " 4096";
+    }
+    CHECK(refusal(pcd(fields, sizes, types, "COUNT " + counts + "\nPOINTS 0\nDATA ascii\n")) == "line 7 of the .pcd header: a point takes 1081356 bytes, more than the limit of 1 MiB");
     CHECK(refusal(pcd("x y z", "4 4 4", "F F F", "WIDTH 2\nHEIGHT 1\nPOINTS 1\nDATA ascii\n")) == "line 8 of the .pcd header: POINTS 1 is not WIDTH x HEIGHT, 2 x 1");
     CHECK(refusal(pcd("x y z", "4 4 4", "F F F", "WIDTH 4000000000\nHEIGHT 4000000000\nDATA binary\n")) == "line 7 of the .pcd header: WIDTH x HEIGHT is more than the limit of 268435456 points");
     CHECK(refusal(pcd("x y z", "4 4 4", "F F F", "POINTS 4000000000000000000\nDATA binary\n")) == "line 6 of the .pcd header: POINTS 4000000000000000000 is more than the limit of 268435456");

@@ -61,7 +61,9 @@ TEST_CASE("sweeps: the loader of mmdetection3d, both formulas, point by point") 
     REGULUS_REQUIRE_SHARED("golden/detection3d/ops/loader.json");
     const GoldenFile golden("golden/detection3d/ops/loader");
     int compared = 0;
-    for (const auto& [name, facts] : *member(golden.facts, "cases").object()) {
+    for (const auto& entry : *member(golden.facts, "cases").object()) {
+        const std::string& name = entry.first;
+        const Json& facts = entry.second;
         if (name == "range_filter") continue;
         const LidarFrame frame = frame_of(facts);
         for (const bool exact : {false, true}) {

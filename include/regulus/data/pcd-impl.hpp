@@ -91,6 +91,7 @@ private:
                    " and " + std::to_string(counts_.size()));
         }
         for (std::size_t i = 0; i < names_.size(); ++i) header.row.add(field(i));
+        if (header.row.bytes > std::size_t{1} << 20) refuse("a point takes " + std::to_string(header.row.bytes) + " bytes, more than the limit of 1 MiB");
         header.points = points(max_points);
         header.bytes = lines_.offset();
         header.lines = lines_.number();

@@ -16,11 +16,20 @@ namespace data_detail {
 /// Appends x, y, z of `cloud` and `seconds`, leaving out what the motion made infinite.
 inline void append_sweep(PointCloudFile& all, const PointCloud& cloud, float seconds, std::size_t max_points) {
     if (cloud.size() > max_points - all.cloud.size()) throw FileError("load_sweeps: the sweeps have more points than the limit of " + std::to_string(max_points));
+    std::vector<float>& values = all.cloud.values;
+    const std::size_t before = values.size();
+    values.resize(before + 4 * cloud.size());
+    float* to = values.data() + before;
     for (std::size_t i = 0; i < cloud.size(); ++i) {
         const float* const p = cloud[i];
-        if (std::isfinite(p[0]) && std::isfinite(p[1]) && std::isfinite(p[2])) all.cloud.values.insert(all.cloud.values.end(), {p[0], p[1], p[2], seconds});
+        to[0] = p[0];
+        to[1] = p[1];
+        to[2] = p[2];
+        to[3] = seconds;
+        if (std::isfinite(p[0]) && std::isfinite(p[1]) && std::isfinite(p[2])) to += 4;
         else ++all.dropped;
     }
+    values.resize(static_cast<std::size_t>(to - values.data()));
 }
 
 inline Pose checked_pose(const LidarSweep& sweep, SweepTransform transform) {
@@ -47,6 +56,7 @@ REGULUS_INLINE PointCloudFile load_sweeps(const LidarFrame& frame, const SweepOp
     PointCloudFile all;
     const PointCloudFile key = read_point_cloud(frame.path, reading);
     all.dropped = key.dropped;
+    all.cloud.values.reserve(4 * std::min(key.cloud.size() * (count + 1), options.max_points));  // sweeps are about as large as the key frame
     data_detail::append_sweep(all, key.cloud, 0, options.max_points);
     for (std::size_t i = 0; i < count; ++i) {
         const LidarSweep& sweep = frame.sweeps[i];
