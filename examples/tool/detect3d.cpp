@@ -1,5 +1,6 @@
 // regulus detect3d CLOUD|DIR...: which objects are in the point clouds?
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -87,10 +88,19 @@ std::vector<Picture> pictures_of(const std::vector<std::string>& paths, const ch
     return pictures;
 }
 
-/// From above, and from behind the sensor.
+bool is_finite(const regulus::Box3d& box) {
+    for (const float number : {box.x, box.y, box.z, box.length, box.width, box.height, box.yaw}) {
+        if (!std::isfinite(number)) return false;
+    }
+    return true;
+}
+
+/// From above, and from behind the sensor. Boxes that an untrained network blew up beyond all numbers are left out.
 void draw_scene(const std::string& above_path, const std::string& behind_path, const regulus::PointCloud& cloud, const regulus::DetectionList3d& found, double forward) {
     std::vector<regulus::DrawnBox3d> boxes;
-    for (const regulus::Detection3d& detection : found) boxes.push_back({detection.box, detection.label, detection.class_name, detection.score});
+    for (const regulus::Detection3d& detection : found) {
+        if (is_finite(detection.box)) boxes.push_back({detection.box, detection.label, detection.class_name, detection.score});
+    }
     regulus::BirdsEyeStyle above;
     regulus::PerspectiveStyle behind;
     above.forward = behind.forward = forward;
