@@ -1,4 +1,6 @@
 // regulus detect3d CLOUD|DIR...: which objects are in the point clouds?
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -95,8 +97,9 @@ bool is_finite(const regulus::Box3d& box) {
     return true;
 }
 
-/// From above, and from behind the sensor. Boxes that an untrained network blew up beyond all numbers are left out.
-void draw_scene(const std::string& above_path, const std::string& behind_path, const regulus::PointCloud& cloud, const regulus::DetectionList3d& found, double forward) {
+/// From above, as far as the network looks, and from behind the sensor. Boxes that an untrained network blew up beyond all numbers are left out.
+void draw_scene(const std::string& above_path, const std::string& behind_path, const regulus::PointCloud& cloud, const regulus::DetectionList3d& found, const std::array<float, 6>& range,
+                double forward) {
     std::vector<regulus::DrawnBox3d> boxes;
     for (const regulus::Detection3d& detection : found) {
         if (is_finite(detection.box)) boxes.push_back({detection.box, detection.label, detection.class_name, detection.score});
@@ -104,6 +107,8 @@ void draw_scene(const std::string& above_path, const std::string& behind_path, c
     regulus::BirdsEyeStyle above;
     regulus::PerspectiveStyle behind;
     above.forward = behind.forward = forward;
+    above.reach = 0.52 * double(std::max(range[3] - range[0], range[4] - range[1]));
+    above.centre = {0.5 * double(range[0] + range[3]), 0.5 * double(range[1] + range[4])};
     regulus::write_image(above_path, regulus::draw_birds_eye(cloud, boxes, above));
     regulus::write_image(behind_path, regulus::draw_perspective(cloud, boxes, behind));
 }
@@ -137,7 +142,7 @@ void detect3d(const Options& options) {
         }
         progress.clear();
         json_on_stdout ? talk(text) : print(text);
-        if (!options.draw.empty()) draw_scene(drawn_path(options.draw, from_above[i]), drawn_path(options.draw, from_behind[i]), cloud.cloud, found, forward);
+        if (!options.draw.empty()) draw_scene(drawn_path(options.draw, from_above[i]), drawn_path(options.draw, from_behind[i]), cloud.cloud, found, detector.facts().range, forward);
         if (!options.json.empty()) json += (json.empty() ? "[" : ",\n ") + as_json(paths[i], found);
     }
     progress.clear();
