@@ -92,7 +92,7 @@ inline void lyft_class_aps(LyftClassView& view, const LyftSettings& settings, do
 inline void check_lyft(const char* what, std::span<const LyftSample> samples) {
     std::unordered_set<std::string_view> seen;
     for (const LyftSample& sample : samples) {
-        if (!seen.insert(sample.sample_token).second) throw ArgumentError("evaluate_lyft: the " + std::string(what) + " have the sample " + sample.sample_token + " twice");
+        if (!seen.insert(sample.sample_token).second) throw ArgumentError("evaluate_lyft: the sample " + sample.sample_token + " is there twice in the " + what);
         for (std::size_t i = 0; i < sample.boxes.size(); ++i) {
             const std::string problem = lyft_box_problem(sample.boxes[i]);
             if (!problem.empty())
