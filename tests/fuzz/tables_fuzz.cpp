@@ -1,4 +1,4 @@
-// Tables of nuScenes: nine texts with a zero byte between, in the order of `names`, as files of one folder.
+// Tables of nuScenes: texts with a zero byte between, in the order of `names`, as files of one folder.
 #include "fuzz_file.hpp"
 
 #include <string_view>
@@ -12,15 +12,25 @@ namespace {
 constexpr const char* names[] = {"scene.json", "sample.json", "sensor.json", "calibrated_sensor.json", "sample_data.json", "ego_pose.json", "category.json", "attribute.json", "instance.json",
                                  "sample_annotation.json"};
 
-/// A folder of its own whose files are rewritten by every call.
+/// A folder whose files are rewritten by every call.
+class Folder {
+public:
+    Folder() {
+        if (::mkdtemp(path_.data()) == nullptr) std::abort();
+    }
+    ~Folder() {
+        for (const char* const name : names) ::unlink((path_ + "/" + name).c_str());
+        ::rmdir(path_.c_str());
+    }
+    const std::string& path() const noexcept { return path_; }
+
+private:
+    std::string path_ = P_tmpdir "/regulus_tables_XXXXXX";
+};
+
 const std::string& folder() {
-    static const std::string path = [] {
-        char name[] = "/tmp/regulus_tables_XXXXXX";
-        const char* const made = ::mkdtemp(name);
-        if (made == nullptr) std::abort();
-        return std::string(made);
-    }();
-    return path;
+    static const Folder made;
+    return made.path();
 }
 
 void put(const char* name, std::string_view text) {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include <regulus/draw/cloud_marks.hpp>
+#include <regulus/draw/cloud_marks-impl.hpp>
 
 namespace regulus {
 

@@ -1,5 +1,5 @@
 #pragma once
-// What pictures of point clouds are made of; only for the *-impl.hpp files of draw/.
+// What pictures of point clouds are made of.
 #include <algorithm>
 #include <array>
 #include <cmath>
