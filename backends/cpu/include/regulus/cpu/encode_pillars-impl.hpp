@@ -12,24 +12,20 @@
 #include <memory>
 #include <vector>
 
+#include <regulus/cpu/matrix-impl.hpp>
 #include <regulus/cpu/parallel.hpp>
-#include <regulus/cpu/simd_targets.hpp>
 #include <regulus/core/tensor.hpp>
 #include <regulus/graph/kernels/encode_pillars.hpp>
 
 #if defined(__x86_64__)
 namespace regulus::cpu::encode_pillars_avx512 {
 constexpr int lanes = 16;
-constexpr int tile_rows = 6;
-constexpr int panel_vectors = 4;
 REGULUS_SIMD_BEGIN_AVX512
 #include <regulus/cpu/encode_pillars.inc>
 REGULUS_SIMD_END
 }  // namespace regulus::cpu::encode_pillars_avx512
 namespace regulus::cpu::encode_pillars_avx2 {
 constexpr int lanes = 8;
-constexpr int tile_rows = 6;
-constexpr int panel_vectors = 2;
 REGULUS_SIMD_BEGIN_AVX2
 #include <regulus/cpu/encode_pillars.inc>
 REGULUS_SIMD_END
@@ -37,47 +33,54 @@ REGULUS_SIMD_END
 #endif
 namespace regulus::cpu::encode_pillars_baseline {
 constexpr int lanes = 4;
-constexpr int tile_rows = 4;
-constexpr int panel_vectors = 2;
 #include <regulus/cpu/encode_pillars.inc>
 }  // namespace regulus::cpu::encode_pillars_baseline
 
 namespace regulus::cpu {
 
-/// The functions of encode_pillars.inc for one instruction set.
+/// The functions of encode_pillars.inc for one instruction set, and the matrix product of the same.
 struct PillarFunctions {
-    int lanes;
-    int panel_vectors;
-    void (*multiply)(const float* src, std::int64_t src_pitch, std::int64_t rows, std::int64_t depth, const float* weight, float* dst, std::int64_t width);
+    MatrixFunctions matrix;
     void (*finish_rows)(float* rows, std::int64_t count, std::int64_t width, const float* added, float* best);
     void (*finish_last)(const float* rows, std::int64_t count, std::int64_t width, const float* added, float* best);
 };
 
 inline const PillarFunctions& pillar_functions(InstructionSet set = instruction_set()) {
 #if defined(__x86_64__)
-    static constexpr PillarFunctions avx512{encode_pillars_avx512::lanes, encode_pillars_avx512::panel_vectors, encode_pillars_avx512::multiply, encode_pillars_avx512::finish_rows,
-                                            encode_pillars_avx512::finish_last};
-    static constexpr PillarFunctions avx2{encode_pillars_avx2::lanes, encode_pillars_avx2::panel_vectors, encode_pillars_avx2::multiply, encode_pillars_avx2::finish_rows,
-                                          encode_pillars_avx2::finish_last};
+    static constexpr PillarFunctions avx512{{matrix_avx512::lanes, matrix_avx512::multiply}, encode_pillars_avx512::finish_rows, encode_pillars_avx512::finish_last};
+    static constexpr PillarFunctions avx2{{matrix_avx2::lanes, matrix_avx2::multiply}, encode_pillars_avx2::finish_rows, encode_pillars_avx2::finish_last};
     if (set == InstructionSet::avx512) return avx512;
     if (set == InstructionSet::avx2) return avx2;
 #endif
     (void)set;
-    static constexpr PillarFunctions baseline{encode_pillars_baseline::lanes, encode_pillars_baseline::panel_vectors, encode_pillars_baseline::multiply, encode_pillars_baseline::finish_rows,
-                                              encode_pillars_baseline::finish_last};
+    static constexpr PillarFunctions baseline{{matrix_baseline::lanes, matrix_baseline::multiply}, encode_pillars_baseline::finish_rows, encode_pillars_baseline::finish_last};
     return baseline;
 }
 
-/// A matrix [depth, width] in panels as encode_pillars.inc reads them; outputs beyond the layer's are zero.
+/// A matrix [depth, width] packed for the product; outputs beyond the layer's are zero.
 struct PillarMatrix {
-    std::int64_t depth = 0;
-    std::vector<float> panels;
+    std::int64_t depth = 0, width = 0;
+    std::vector<float> packed;
 
     PillarMatrix() = default;
-    PillarMatrix(std::int64_t rows, std::int64_t width) : depth(rows), panels(std::size_t(rows * width), 0.f) {}
-    void set(const PillarFunctions& functions, std::int64_t width, std::int64_t row, std::int64_t output, double value) {
-        const std::int64_t panel = std::int64_t(functions.panel_vectors) * functions.lanes, first = output / panel * panel;
-        panels[std::size_t(first * depth + row * std::min(panel, width - first) + output - first)] = float(value);
+    PillarMatrix(std::int64_t rows, std::int64_t columns, const std::vector<double>& dense, int lanes) : depth(rows), width(columns), packed(std::size_t(rows * columns), 0.f) {
+        for_packed_columns(width, depth, lanes, [&](std::int64_t column, std::int64_t at, std::int64_t step) {
+            for (std::int64_t row = 0; row < depth; ++row) packed[std::size_t(at + row * step)] = float(dense[std::size_t(row * width + column)]);
+        });
+    }
+
+    /// dst [rows, width] = src . this [+ bias]; rows of src are `pitch` apart.
+    void multiply(const PillarFunctions& functions, const float* src, std::int64_t pitch, std::int64_t rows, const float* bias, float* dst) const {
+        MatrixProduct product;
+        product.a = src;
+        product.a_pitch = pitch;
+        product.b = packed.data();
+        product.c = dst;
+        product.c_pitch = product.width = product.stored = width;
+        product.rows = rows;
+        product.depth = depth;
+        product.bias = bias;
+        functions.matrix.multiply(product);
     }
 };
 
@@ -122,17 +125,17 @@ private:
         const float* const* const p = parameters.data() + 5 * which;
         PillarLayer layer;
         layer.unit = op.units[which];
-        layer.width = (layer.unit + functions->lanes - 1) / functions->lanes * functions->lanes;
+        const int lanes = functions->matrix.lanes;
+        layer.width = (layer.unit + lanes - 1) / lanes * lanes;
         const std::int64_t half = in / 2, row_depth = which == 0 ? row_inputs() : half, pillar_depth = which == 0 ? pillar_inputs : half;
-        layer.of_row = PillarMatrix(row_depth, layer.width);
-        layer.of_pillar = PillarMatrix(pillar_depth, layer.width);
+        std::vector<double> of_row(std::size_t(row_depth * layer.width), 0.0), of_pillar(std::size_t(pillar_depth * layer.width), 0.0);
         layer.shift.assign(std::size_t(layer.width), 0.f);
         layer.empty = layer.shift;
         for (std::int64_t o = 0; o < layer.unit; ++o) {
             const double scale = double(p[1][o]) / std::sqrt(double(p[4][o]) + op.norm_eps), shift = double(p[2][o]) - double(p[3][o]) * scale;
             const float* const weight = p[0] + o * in;
-            const auto row = [&](std::int64_t i, double value) { layer.of_row.set(*functions, layer.width, i, o, value * scale); };
-            const auto pillar = [&](std::int64_t i, double value) { layer.of_pillar.set(*functions, layer.width, i, o, value * scale); };
+            const auto row = [&](std::int64_t i, double value) { of_row[std::size_t(i * layer.width + o)] = value * scale; };
+            const auto pillar = [&](std::int64_t i, double value) { of_pillar[std::size_t(i * layer.width + o)] = value * scale; };
             layer.shift[std::size_t(o)] = float(shift);
             if (which > 0) {
                 double empty = 0;
@@ -156,6 +159,8 @@ private:
             for (std::int64_t i = 3; i < features; ++i) row(i, weight[i]);
             if (op.distance) row(features, weight[in - 1]);
         }
+        layer.of_row = PillarMatrix(row_depth, layer.width, of_row, lanes);
+        layer.of_pillar = PillarMatrix(pillar_depth, layer.width, of_pillar, lanes);
         return layer;
     }
 };
@@ -172,7 +177,7 @@ struct PillarRows {
 /// A thread's memory for a group of pillars.
 struct PillarScratch {
     static constexpr std::int64_t group_pillars = 48;
-    static constexpr std::int64_t group_rows = 120;  // a multiple of the tiles' rows; a pillar with more is a group of its own
+    static constexpr std::int64_t group_rows = 126;  // nine blocks of the product's; a pillar with more is a group of its own
     static constexpr std::int64_t task_pillars = 256;
 
     float *inputs, *rows, *next;                                 // [rows, row inputs], [rows, width] twice
@@ -253,19 +258,18 @@ inline void encode_group(const PillarNetWeights& net, const PillarRows& pillars,
         const bool last = which + 1 == net.layers.size();
         const std::int64_t width = layer.width, previous = which == 0 ? 0 : net.layers[which - 1].width;
         if (which == 0) {
-            functions.multiply(scratch.inputs, net.row_inputs(), rows, layer.of_row.depth, layer.of_row.panels.data(), scratch.next, width);
-            functions.multiply(scratch.pillar_inputs, PillarNetWeights::pillar_inputs, count, layer.of_pillar.depth, layer.of_pillar.panels.data(), scratch.added, width);
+            layer.of_row.multiply(functions, scratch.inputs, net.row_inputs(), rows, nullptr, scratch.next);
+            layer.of_pillar.multiply(functions, scratch.pillar_inputs, PillarNetWeights::pillar_inputs, count, layer.shift.data(), scratch.added);
         } else {
-            functions.multiply(scratch.rows, previous, rows, layer.of_row.depth, layer.of_row.panels.data(), scratch.next, width);
-            functions.multiply(scratch.best, previous, count, layer.of_pillar.depth, layer.of_pillar.panels.data(), scratch.added, width);
-            if (which > 1) functions.multiply(scratch.empty, previous, count, layer.of_row.depth, layer.of_row.panels.data(), scratch.empty_next, width);
+            layer.of_row.multiply(functions, scratch.rows, previous, rows, nullptr, scratch.next);
+            layer.of_pillar.multiply(functions, scratch.best, previous, count, layer.shift.data(), scratch.added);
+            if (which > 1) layer.of_row.multiply(functions, scratch.empty, previous, count, nullptr, scratch.empty_next);
         }
         for (std::int64_t i = 0; i < count; ++i) {
             const std::int64_t first = i == 0 ? 0 : row_end[i - 1], number = row_end[i] - first;
-            float* const added = scratch.added + i * width;
+            const float* const added = scratch.added + i * width;
             float* const best = scratch.best + i * width;
             float* const empty = (which > 1 ? scratch.empty_next : scratch.empty) + i * width;
-            for (std::int64_t o = 0; o < width; ++o) added[o] += layer.shift[std::size_t(o)];
             std::fill_n(best, width, 0.f);  // relu gives nothing less
             if (which <= 1) std::copy_n(layer.empty.data(), width, empty);
             if (pillars.number[begin + i] < net.op.voxels.max_points) {
