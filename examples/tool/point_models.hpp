@@ -3,7 +3,7 @@
 #include <string>
 
 #include <regulus/weights/weights.hpp>
-#include <regulus/zoo/point_detector_spec.hpp>
+#include <regulus/zoo/point_detectors.hpp>
 
 namespace tool {
 

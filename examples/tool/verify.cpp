@@ -7,6 +7,7 @@
 #include <regulus/pipeline/golden_classification.hpp>
 #include <regulus/pipeline/golden_points.hpp>
 #include <regulus/zoo/classifiers.hpp>
+#include <regulus/zoo/point_detectors.hpp>
 
 #include "command.hpp"
 #include "models.hpp"

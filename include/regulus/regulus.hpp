@@ -20,6 +20,7 @@
 #include <regulus/graph/record.hpp>
 
 #include <regulus/layers/add.hpp>
+#include <regulus/layers/anchor3d_head.hpp>
 #include <regulus/layers/anchors.hpp>
 #include <regulus/layers/bottleneck.hpp>
 #include <regulus/layers/box_head.hpp>
@@ -34,6 +35,7 @@
 #include <regulus/layers/levels.hpp>
 #include <regulus/layers/linear.hpp>
 #include <regulus/layers/mask_head.hpp>
+#include <regulus/layers/pillars.hpp>
 #include <regulus/layers/pool.hpp>
 #include <regulus/layers/proposals.hpp>
 #include <regulus/layers/resnet_block.hpp>
@@ -49,11 +51,13 @@
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/mmdetection2.hpp>
+#include <regulus/models/point_pillars.hpp>
 #include <regulus/models/recorded.hpp>
 #include <regulus/models/regnet.hpp>
 #include <regulus/models/regnet_descriptors.hpp>
 #include <regulus/models/resnet.hpp>
 #include <regulus/models/retina_net.hpp>
+#include <regulus/models/second.hpp>
 
 #include <regulus/weights/checkpoint.hpp>
 #include <regulus/weights/read_weights.hpp>
@@ -62,24 +66,29 @@
 #include <regulus/weights/write_safetensors.hpp>
 #include <regulus/weights/write_torch.hpp>
 
+#include <regulus/data/box3d.hpp>
 #include <regulus/data/image.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/data/mask.hpp>
+#include <regulus/data/point_cloud.hpp>
+#include <regulus/data/point_cloud_file.hpp>
 #include <regulus/data/preprocess.hpp>
 #include <regulus/data/resize.hpp>
 #include <regulus/data/rle.hpp>
 #include <regulus/evaluate/coco_results.hpp>
 
 #include <regulus/pipeline/any_detector.hpp>
+#include <regulus/pipeline/classifier.hpp>
 #include <regulus/pipeline/detection.hpp>
+#include <regulus/pipeline/detection3d.hpp>
 #include <regulus/pipeline/detector.hpp>
-
-#include <regulus/pipeline/any_detector.hpp>
-#include <regulus/pipeline/detection.hpp>
-#include <regulus/pipeline/detector.hpp>
+#include <regulus/pipeline/detector3d.hpp>
 
 #include <regulus/zoo/class_names.hpp>
+#include <regulus/zoo/classifier_spec.hpp>
 #include <regulus/zoo/model_spec.hpp>
-#if defined(REGULUS_COMPILED)
-#include <regulus/zoo/zoo.hpp>  // in the header-only form it would instantiate every published model
+#if defined(REGULUS_COMPILED)  // in the header-only form they would instantiate every published model
+#include <regulus/zoo/classifiers.hpp>
+#include <regulus/zoo/point_detectors.hpp>
+#include <regulus/zoo/zoo.hpp>
 #endif

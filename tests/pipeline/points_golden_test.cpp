@@ -4,6 +4,7 @@
 #include <regulus/pipeline/golden.hpp>
 #include <regulus/pipeline/golden_points.hpp>
 #include <regulus/reference.hpp>
+#include <regulus/zoo/point_detectors.hpp>
 
 #include "support/shared.hpp"
 

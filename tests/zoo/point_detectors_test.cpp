@@ -6,7 +6,7 @@
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
 #include <regulus/graph/describe.hpp>
-#include <regulus/zoo/point_detector_spec.hpp>
+#include <regulus/zoo/point_detectors.hpp>
 
 #include "support/shared.hpp"
 

@@ -12,6 +12,7 @@
 #include <regulus/pipeline/golden_case-impl.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>
 #include <regulus/pipeline/golden_points.hpp>
+#include <regulus/zoo/point_detectors.hpp>
 
 namespace regulus {
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <regulus/core/error.hpp>
 #include <regulus/graph/graph.hpp>
 
 namespace regulus {
@@ -44,16 +45,11 @@ struct PointDetectorSpec {
 };
 
 /// The recorded graph, named after the model. Throws ArgumentError for an entry without a recording function.
-Graph recorded(const PointDetectorSpec& model);
-
-/// The published PointPillars of mmdetection3d on nuScenes, Lyft and KITTI. "mmdetection3d-0.x/..." are those whose weights were trained before version 1.0.
-const std::vector<PointDetectorSpec>& point_detectors();
-
-/// The detector that `name` names, by the rules of find_model.
-const PointDetectorSpec& find_point_detector(const std::vector<PointDetectorSpec>& models, std::string_view name);
+inline Graph recorded(const PointDetectorSpec& model) {
+    if (model.record == nullptr) throw ArgumentError("zoo: " + model.name + " has no recording function");
+    Graph graph = model.record();
+    graph.name = model.name;
+    return graph;
+}
 
 }  // namespace regulus
-
-#if !defined(REGULUS_COMPILED)
-#include <regulus/zoo/point_detectors-impl.hpp>
-#endif

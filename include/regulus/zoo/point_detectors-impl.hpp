@@ -2,7 +2,7 @@
 #include <utility>
 
 #include <regulus/models/point_pillars.hpp>
-#include <regulus/zoo/point_detector_spec.hpp>
+#include <regulus/zoo/point_detectors.hpp>
 #include <regulus/zoo/zoo.hpp>
 
 namespace regulus {
@@ -154,13 +154,6 @@ inline PointDetectorSpec entry(const Row& row, bool before_version1) {
 }
 
 }  // namespace detail::point_pillars
-
-REGULUS_INLINE Graph recorded(const PointDetectorSpec& model) {
-    if (model.record == nullptr) throw ArgumentError("zoo: " + model.name + " has no recording function");
-    Graph graph = model.record();
-    graph.name = model.name;
-    return graph;
-}
 
 REGULUS_INLINE const std::vector<PointDetectorSpec>& point_detectors() {
     using namespace detail::point_pillars;
