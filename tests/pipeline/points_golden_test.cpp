@@ -28,10 +28,16 @@ void passes(const std::string& name, const Backend& backend) {
 
 TEST_CASE("PointPillars: all golden cases pass on the CPU backend") {
     REGULUS_REQUIRE_SHARED("golden/detection3d/inventory.json");
+#if defined(REGULUS_SANITIZED)
+    for (const char* name : {"kitti_secfpn_3class", "nus_regnetx400mf_fpn"}) passes(name, CpuBackend{});
+#else
     for (const char* name : cases) passes(name, CpuBackend{});
+#endif
 }
 
+#if !defined(REGULUS_SANITIZED)  // plain loops with every access checked take a quarter of an hour
 TEST_CASE("PointPillars: golden cases of both necks, both backbones and the legacy pillar net pass on the reference backend") {
     REGULUS_REQUIRE_SHARED("golden/detection3d/inventory.json");
     for (const char* name : {"kitti_secfpn_3class", "nus_regnetx400mf_fpn"}) passes(name, ReferenceBackend{});
 }
+#endif
