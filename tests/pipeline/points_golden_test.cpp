@@ -12,7 +12,7 @@ using namespace regulus;
 
 namespace {
 
-const char* const cases[] = {"kitti_secfpn_3class",     "lyft_fpn",     "lyft_range100_regnetx400mf_fpn", "lyft_range100_regnetx400mf_secfpn", "lyft_regnetx400mf_fpn", "lyft_regnetx400mf_secfpn",
+[[maybe_unused]] const char* const cases[] = {"kitti_secfpn_3class",     "lyft_fpn",     "lyft_range100_regnetx400mf_fpn", "lyft_range100_regnetx400mf_secfpn", "lyft_regnetx400mf_fpn", "lyft_regnetx400mf_secfpn",
                              "lyft_secfpn",             "nus_fpn",      "nus_regnetx1.6gf_fpn",           "nus_regnetx400mf_fpn",              "nus_regnetx400mf_secfpn", "nus_secfpn"};
 
 void passes(const std::string& name, const Backend& backend) {
