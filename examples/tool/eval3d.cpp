@@ -1,7 +1,9 @@
 #include "eval3d.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <filesystem>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -19,6 +21,17 @@
 namespace tool {
 
 namespace {
+
+/// Untrained networks say anything.
+bool is_sensible(const regulus::Box3d& box) {
+    for (const float v : {box.x, box.y, box.z, box.yaw, box.vx, box.vy}) {
+        if (!(std::fabs(v) <= 1e6f)) return false;
+    }
+    for (const float v : {box.length, box.width, box.height}) {
+        if (!(v > 0 && v <= 1000)) return false;
+    }
+    return true;
+}
 
 /// What is ready before the first frame is looked at.
 struct Prepared {
@@ -68,10 +81,13 @@ std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions&
         items.name = [&](std::size_t i) { return prepared.frames.names[i]; };
         items.work = [&](std::size_t i) -> PictureOutcome {
             regulus::DetectionList3d found;
+            std::size_t senseless = 0;
             for (regulus::Detection3d& detection : (*prepared.detector)(prepared.frames.cloud(i, prepared.detector->facts())).items) {
-                if (detection.score >= float(options.score)) found.items.push_back(std::move(detection));
+                if (!(detection.score >= float(options.score))) continue;
+                if (is_sensible(detection.box)) found.items.push_back(std::move(detection));
+                else ++senseless;
             }
-            return {i, false, prepared.frames.row(i, found)};
+            return {i, false, std::to_string(senseless) + " " + prepared.frames.row(i, found)};
         };
         items.skip_broken = options.skip_broken;
         items.skip_hint = "eval: --skip-broken leaves such frames out, their objects then count as missed";
@@ -88,7 +104,13 @@ std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions&
     Eval3dFound found;
     found.skipped = done->skipped;
     found.rows.resize(prepared.frames.names.size());
-    for (auto& [id, row] : done->rows) found.rows.at(std::size_t(id)) = row;
+    std::size_t senseless = 0;
+    for (const auto& [id, row] : done->rows) {
+        const std::size_t blank = std::min(row.find(' '), row.size() - 1);
+        senseless += std::strtoull(row.c_str(), nullptr, 10);
+        found.rows.at(std::size_t(id)) = row.substr(blank + 1);
+    }
+    if (senseless != 0) talk(count_of(senseless, "detection") + " left out: numbers that are not finite, or sizes that are not 0 .. 1 km\n");
     for (std::size_t i = 0; i < found.rows.size(); ++i) {
         if (found.rows[i].empty()) found.rows[i] = prepared.frames.row(i, {});  // skipped
     }

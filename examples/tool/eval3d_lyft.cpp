@@ -77,7 +77,6 @@ Eval3dFrames frames_of(const Options& options, std::shared_ptr<const regulus::Nu
         const regulus::NuScenesLidarRecord& record = tables->lidar.at(tables->samples.at(i).key);
         regulus::LyftSample sample{tables->samples[i].token, {}};
         for (const regulus::Detection3d& detection : found) {
-            if (!(detection.box.length > 0 && detection.box.width > 0 && detection.box.height > 0)) continue;
             sample.boxes.push_back(regulus::lyft_detection(detection.box, double(detection.score), detection.class_name, tables->sensor_to_ego.at(record.calibration), record.ego_to_global));
         }
         return regulus::lyft_sample_json(sample);
