@@ -2,9 +2,9 @@
 // From points to a canvas, and from the maps of a dense 3D head to boxes.
 #include <vector>
 
+#include <regulus/cpu/encode_pillars-impl.hpp>
 #include <regulus/cpu/maps-impl.hpp>
 #include <regulus/graph/kernels/boxes3d.hpp>
-#include <regulus/graph/kernels/encode_pillars.hpp>
 #include <regulus/graph/kernels/rotated_nms.hpp>
 #include <regulus/graph/kernels/scatter_pillars.hpp>
 #include <regulus/graph/kernels/voxelize.hpp>
@@ -35,32 +35,24 @@ private:
 
 class EncodePillarsKernel final : public Kernel {
 public:
-    explicit EncodePillarsKernel(const NodeContext& context) : op_(std::get<ops::EncodePillars>(context.node.operation)), bound_(context.bound), rows_(context.rows_of(context.out(0))) {
+    explicit EncodePillarsKernel(const NodeContext& context)
+        : net_(PillarNetWeights::make(std::get<ops::EncodePillars>(context.node.operation), context.bound)), rows_(context.rows_of(context.out(0))), threads_(thread_count(0)) {
         for (std::size_t i = 0; i < 5; ++i) in_[i] = context.place(context.in(i));
         dst_ = context.place(context.out(0));
-        for (const Tensor& tensor : bound_) parameters_.push_back(tensor.data<float>());
         name = "pillar net";
-        reason = "stored points and one empty slot a pillar";
+        reason = "own kernel: stored points and one empty slot a pillar, per-pillar parts once";
     }
-    std::size_t scratch_bytes() const override { return std::size_t(parts) * kernels::encode_pillar_scratch(op_) * sizeof(float); }
+    std::size_t scratch_bytes() const override { return PillarScratch::bytes(net_.op, threads_); }
 
     void run(const Run& run) const override {
-        const std::int64_t rows = rows_(run);
-        parallel_for(parts, [&](std::int64_t part) {
-            float* memory = run.floats(scratch) + std::size_t(part) * kernels::encode_pillar_scratch(op_);
-            for (std::int64_t voxel = rows * part / parts; voxel < rows * (part + 1) / parts; ++voxel) {
-                kernels::encode_pillar(op_, run.floats(in_[0]), run.integers(in_[1]) + run.integers(in_[2])[voxel], run.integers(in_[3])[voxel], run.integers(in_[4]) + 3 * voxel, parameters_.data(),
-                                       run.floats(dst_) + voxel * op_.units.back(), memory);
-            }
-        });
+        const PillarRows pillars{run.floats(in_[0]), run.integers(in_[1]), run.integers(in_[2]), run.integers(in_[3]), run.integers(in_[4])};
+        encode_pillars(net_, pillars, rows_(run), run.floats(dst_), run.at(scratch), threads_);
     }
 
 private:
-    static constexpr std::int64_t parts = 64;
-    ops::EncodePillars op_;
-    std::vector<Tensor> bound_;
-    std::vector<const float*> parameters_;
+    PillarNetWeights net_;
     RowCount rows_;
+    int threads_;  // the plan's team
     Place in_[5], dst_;
 };
 
