@@ -14,6 +14,7 @@
 #include <regulus/draw/birds_eye.hpp>
 #include <regulus/draw/perspective.hpp>
 #include <regulus/pipeline/detector3d.hpp>
+#include <regulus/pipeline/draw3d.hpp>
 
 #include "clouds.hpp"
 #include "command.hpp"
@@ -100,10 +101,8 @@ bool is_finite(const regulus::Box3d& box) {
 /// From above, as far as the network looks, and from behind the sensor. Boxes that an untrained network blew up beyond all numbers are left out.
 void draw_scene(const std::string& above_path, const std::string& behind_path, const regulus::PointCloud& cloud, const regulus::DetectionList3d& found, const std::array<float, 6>& range,
                 double forward) {
-    std::vector<regulus::DrawnBox3d> boxes;
-    for (const regulus::Detection3d& detection : found) {
-        if (is_finite(detection.box)) boxes.push_back({detection.box, detection.label, detection.class_name, detection.score});
-    }
+    std::vector<regulus::DrawnBox3d> boxes = regulus::drawn_boxes(found);
+    boxes.erase(std::remove_if(boxes.begin(), boxes.end(), [](const regulus::DrawnBox3d& drawn) { return !is_finite(drawn.box); }), boxes.end());
     regulus::BirdsEyeStyle above;
     regulus::PerspectiveStyle behind;
     above.forward = behind.forward = forward;

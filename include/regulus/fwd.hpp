@@ -24,6 +24,10 @@ template <int Size, int Max> struct Vector;
 template <int Channels> struct ImageInput;
 template <int Max> struct Rois;
 struct Candidates;
+template <int Dims> struct Points;
+template <int Max, int PointsPerPillar, int Dims> struct Pillars;
+template <int Channels, int Max> struct PillarFeatures;
+struct Candidates3d;
 struct InputSize;
 struct Cost;
 struct CompileOptions;
@@ -46,6 +50,9 @@ struct RcnnSettings;
 struct CascadeSettings;
 struct RetinaSizes;
 struct RetinaSettings;
+struct PillarGrid;
+struct AnchorSet3d;
+struct PointPillarsSettings;
 template <const RegNetStages& Net> struct RegNet;
 template <const ResNetStages& Net> struct ResNet;
 
@@ -59,15 +66,30 @@ struct Image;
 struct BitMask;
 struct Rle;
 struct Preprocessing;
+struct ClassifyPreprocessing;
+struct PointCloud;
+struct Box3d;
+struct Pose;
+struct LidarFrame;
 
 // pipeline/
 struct Detection;
 class AnyDetector;
 template <class Model> class Detector;
+struct Classification;
+class AnyClassifier;
+template <class Model> class ImageClassifier;
+struct Detection3d;
+class AnyDetector3d;
+template <class Model> class Detector3d;
 
 // zoo/
 struct ModelFacts;
 struct ModelSpec;
+struct ClassifierFacts;
+struct ClassifierSpec;
+struct PointDetectorFacts;
+struct PointDetectorSpec;
 
 // backends/
 class CpuBackend;

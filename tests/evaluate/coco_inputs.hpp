@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include <regulus/core/json_cursor.hpp>
 #include <regulus/data/file.hpp>
 #include <regulus/evaluate/coco_evaluation.hpp>
-#include <regulus/evaluate/json_elements.hpp>
 
 #include "support/shared.hpp"
 
@@ -23,7 +23,7 @@ inline std::string shared_text(const std::string& relative) {
 /// The members of the object that a text holds, each still text.
 inline std::map<std::string, std::string_view> members_of(std::string_view text, const std::string& who) {
     std::map<std::string, std::string_view> members;
-    evaluate_detail::JsonCursor cursor(text, who);
+    JsonCursor cursor(text, who);
     cursor.object([&](const std::string& name, std::size_t) { members[name] = cursor.value_text(); });
     return members;
 }

@@ -8,9 +8,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include <regulus/core/json_cursor.hpp>
 #include <regulus/core/mapped_file.hpp>
 #include <regulus/data/json_row.hpp>
-#include <regulus/evaluate/json_elements.hpp>
 
 namespace regulus {
 namespace data_detail {
@@ -39,7 +39,7 @@ private:
     void each(const char* table, Take&& take) {
         const auto file = MappedFile::open(folder_ + "/" + table);
         const std::string who = "read_nuscenes_tables: \"" + file->path() + "\"";
-        evaluate_detail::JsonCursor cursor(std::string_view(reinterpret_cast<const char*>(file->data()), file->size()), who);
+        JsonCursor cursor(std::string_view(reinterpret_cast<const char*>(file->data()), file->size()), who);
         cursor.array("rows", [&](std::size_t index, std::string_view text) { take(JsonRow(text, who + ": row " + std::to_string(index))); });
         cursor.end();
     }

@@ -8,7 +8,7 @@
 #include <regulus/core/json.hpp>
 #include <regulus/core/mapped_file.hpp>
 #include <regulus/evaluate/coco_index.hpp>
-#include <regulus/evaluate/json_elements.hpp>
+#include <regulus/core/json_cursor.hpp>
 
 namespace regulus {
 namespace evaluate_detail {

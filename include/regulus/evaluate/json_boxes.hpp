@@ -9,8 +9,8 @@
 #include <utility>
 
 #include <regulus/core/json.hpp>
+#include <regulus/core/json_cursor.hpp>
 #include <regulus/core/mapped_file.hpp>
-#include <regulus/evaluate/json_elements.hpp>
 
 namespace regulus::evaluate_detail {
 

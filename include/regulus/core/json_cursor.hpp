@@ -7,7 +7,7 @@
 
 #include <regulus/core/json.hpp>
 
-namespace regulus::evaluate_detail {
+namespace regulus {
 
 /// Walks the outer structure of a JSON text. What lies between is checked by parse_json once it is parsed.
 class JsonCursor {
@@ -114,4 +114,4 @@ private:
     std::size_t at_ = 0;
 };
 
-}  // namespace regulus::evaluate_detail
+}  // namespace regulus
