@@ -1,6 +1,10 @@
 #pragma once
 #include <regulus/data/resize.hpp>
 
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -166,16 +170,24 @@ inline Image pillow_rows(const Image& image, std::int64_t height, Interpolation 
     const std::size_t count = std::size_t(image.width) * 3;
     Image result(height, image.width);
 #if defined(_OPENMP)
-#pragma omp parallel if (image.width * std::int64_t(taps.weights.size()) > parallel_products)
+    const int threads = image.width * std::int64_t(taps.weights.size()) > parallel_products ? omp_get_max_threads() : 1;
+#else
+    const int threads = 1;
+#endif
+    std::vector<std::int32_t> sums_of_threads(count * std::size_t(threads));  // made here: nothing may throw among the threads
+#if defined(_OPENMP)
+#pragma omp parallel num_threads(threads)
 #endif
     {
-        std::vector<std::int32_t> sums(count);
 #if defined(_OPENMP)
+        std::int32_t* const sums = sums_of_threads.data() + count * std::size_t(omp_get_thread_num());
 #pragma omp for schedule(static)
+#else
+        std::int32_t* const sums = sums_of_threads.data();
 #endif
         for (std::int64_t y = 0; y < height; ++y) {
             const std::size_t d = std::size_t(y);
-            std::fill(sums.begin(), sums.end(), 1 << 21);
+            std::fill(sums, sums + count, 1 << 21);
             for (std::int32_t k = 0; k < taps.count[d]; ++k) {
                 const std::int32_t weight = taps.weights[taps.offset[d] + std::size_t(k)];
                 const std::uint8_t* src = image.row(taps.first[d] + k);
