@@ -13,3 +13,10 @@
 #else
 #define REGULUS_INLINE inline
 #endif
+
+// Arithmetic that runs in CUDA kernels too.
+#if defined(__CUDACC__)
+#define REGULUS_HOST_DEVICE __host__ __device__
+#else
+#define REGULUS_HOST_DEVICE
+#endif

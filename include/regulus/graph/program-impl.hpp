@@ -68,7 +68,7 @@ REGULUS_INLINE std::shared_ptr<const Plan> Program::plan_for(const InputSize& si
 
 REGULUS_INLINE void Program::prepare(Context& context, const InputSize& size) const {
     const std::shared_ptr<const Plan> plan = plan_for(size);
-    context.arena(plan->memory().arena, state_->options.memory_budget);
+    context.arena(plan->host_arena(), state_->options.memory_budget);
     context.state(plan);
 }
 
@@ -129,7 +129,7 @@ REGULUS_INLINE Outputs Program::run(Context& context, const std::vector<Tensor>&
         if (std::get<ops::Input>(node.operation).role == ops::Input::Role::point_count) detail::check_point_counts(inputs[i], size.points);
     }
     const std::shared_ptr<const Plan> plan = plan_for(size);
-    std::vector<Tensor> tensors = plan->run(context.arena(plan->memory().arena, state_->options.memory_budget), context.state(plan), inputs, profile);
+    std::vector<Tensor> tensors = plan->run(context.arena(plan->host_arena(), state_->options.memory_budget), context.state(plan), inputs, profile);
     Outputs outputs;
     for (std::size_t i = 0; i < tensors.size(); ++i) outputs.add(graph.outputs[i].first, std::move(tensors[i]));
     return outputs;

@@ -49,8 +49,10 @@ class Plan {
 public:
     virtual ~Plan() = default;
     virtual MemoryReport memory() const = 0;
+    /// Bytes that run() wants at `arena`: less than memory().arena when values live on a device. Such a plan checks the budget itself.
+    virtual std::size_t host_arena() const { return memory().arena; }
     virtual const std::vector<Step>& steps() const = 0;
-    /// `inputs` in the graph's order, already checked; `arena` holds memory().arena bytes aligned to 64. Rows that no image
+    /// `inputs` in the graph's order, already checked; `arena` holds host_arena() bytes aligned to 64. Rows that no image
     /// fills are cut from the outputs.
     /// `state` is what make_state() gave for this context.
     virtual std::vector<Tensor> run(std::byte* arena, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const = 0;

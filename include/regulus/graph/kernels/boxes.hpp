@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include <regulus/core/config.hpp>
 #include <regulus/graph/operations.hpp>
 
 namespace regulus::kernels {
@@ -24,13 +25,13 @@ struct Picture {
 };
 
 template <class T>
-inline Picture<T> load_picture(const T* info) { return {info[0], info[1], info[2], info[3]}; }
+REGULUS_HOST_DEVICE inline Picture<T> load_picture(const T* info) { return {info[0], info[1], info[2], info[3]}; }
 
 template <class T>
-inline Box<T> load_box(const T* src) { return {src[0], src[1], src[2], src[3]}; }
+REGULUS_HOST_DEVICE inline Box<T> load_box(const T* src) { return {src[0], src[1], src[2], src[3]}; }
 
 template <class T>
-inline void store_box(const Box<T>& box, T* dst) {
+REGULUS_HOST_DEVICE inline void store_box(const Box<T>& box, T* dst) {
     dst[0] = box.x1;
     dst[1] = box.y1;
     dst[2] = box.x2;
@@ -38,15 +39,15 @@ inline void store_box(const Box<T>& box, T* dst) {
 }
 
 template <class T>
-inline T sigmoid(T x) { return T(1) / (T(1) + std::exp(-x)); }
+REGULUS_HOST_DEVICE inline T sigmoid(T x) { return T(1) / (T(1) + std::exp(-x)); }
 
 /// `x` moved into [low, high]; NaN stays NaN.
 template <class T>
-inline T clamped(T x, T low, T high) { return x < low ? low : (x > high ? high : x); }
+REGULUS_HOST_DEVICE inline T clamped(T x, T low, T high) { return x < low ? low : (x > high ? high : x); }
 
 /// The box that four deltas (dx, dy, dw, dh), `delta_step` elements apart, make of `from`.
 template <class T>
-inline Box<T> decode_box(const ops::BoxCoder& coder, const Box<T>& from, const T* delta, std::int64_t delta_step = 1) {
+REGULUS_HOST_DEVICE inline Box<T> decode_box(const ops::BoxCoder& coder, const Box<T>& from, const T* delta, std::int64_t delta_step = 1) {
     const T limit = T(coder.max_log_ratio);
     const T low = coder.clamp_both_sides ? -limit : -std::numeric_limits<T>::infinity();
     const T dx = delta[0] * T(coder.stds[0]);
@@ -64,13 +65,13 @@ inline Box<T> decode_box(const ops::BoxCoder& coder, const Box<T>& from, const T
 
 /// To the picture inside its padding: x in [0, width], y in [0, height].
 template <class T>
-inline Box<T> clip_box(const Box<T>& box, const Picture<T>& picture) {
+REGULUS_HOST_DEVICE inline Box<T> clip_box(const Box<T>& box, const Picture<T>& picture) {
     return {clamped(box.x1, T(0), picture.width), clamped(box.y1, T(0), picture.height), clamped(box.x2, T(0), picture.width), clamped(box.y2, T(0), picture.height)};
 }
 
 /// From network pixels to pixels of the original picture.
 template <class T>
-inline Box<T> rescale_box(const Box<T>& box, const Picture<T>& picture) {
+REGULUS_HOST_DEVICE inline Box<T> rescale_box(const Box<T>& box, const Picture<T>& picture) {
     const T by_x = T(1) / picture.width_scale;
     const T by_y = T(1) / picture.height_scale;
     return {box.x1 * by_x, box.y1 * by_y, box.x2 * by_x, box.y2 * by_y};
@@ -78,7 +79,7 @@ inline Box<T> rescale_box(const Box<T>& box, const Picture<T>& picture) {
 
 /// Decoding as a whole: decode, clip if the coder says so, rescale if asked.
 template <class T>
-inline Box<T> place_box(const ops::BoxCoder& coder, bool rescale, const Picture<T>& picture, const Box<T>& from, const T* delta, std::int64_t delta_step = 1) {
+REGULUS_HOST_DEVICE inline Box<T> place_box(const ops::BoxCoder& coder, bool rescale, const Picture<T>& picture, const Box<T>& from, const T* delta, std::int64_t delta_step = 1) {
     Box<T> box = decode_box(coder, from, delta, delta_step);
     if (coder.clip) box = clip_box(box, picture);
     return rescale ? rescale_box(box, picture) : box;
@@ -86,10 +87,10 @@ inline Box<T> place_box(const ops::BoxCoder& coder, bool rescale, const Picture<
 
 /// Signed: the product of two negative sides is positive, as in torchvision.
 template <class T>
-inline T area(const Box<T>& box) { return (box.x2 - box.x1) * (box.y2 - box.y1); }
+REGULUS_HOST_DEVICE inline T area(const Box<T>& box) { return (box.x2 - box.x1) * (box.y2 - box.y1); }
 
 template <class T>
-inline T intersection(const Box<T>& a, const Box<T>& b) {
+REGULUS_HOST_DEVICE inline T intersection(const Box<T>& a, const Box<T>& b) {
     const T width = (a.x2 < b.x2 ? a.x2 : b.x2) - (a.x1 > b.x1 ? a.x1 : b.x1);
     const T height = (a.y2 < b.y2 ? a.y2 : b.y2) - (a.y1 > b.y1 ? a.y1 : b.y1);
     return (width > 0 ? width : T(0)) * (height > 0 ? height : T(0));
@@ -97,7 +98,7 @@ inline T intersection(const Box<T>& a, const Box<T>& b) {
 
 /// Intersection over union; NaN for two boxes without area.
 template <class T>
-inline T iou(const Box<T>& a, const Box<T>& b) {
+REGULUS_HOST_DEVICE inline T iou(const Box<T>& a, const Box<T>& b) {
     const T inter = intersection(a, b);
     return inter / (area(a) + area(b) - inter);
 }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <regulus/core/config.hpp>
 #include <regulus/graph/operations.hpp>
 
 namespace regulus::kernels {
@@ -17,10 +18,10 @@ struct Box3d {
 };
 
 template <class T>
-inline Box3d<T> load_box3d(const T* src) { return {src[0], src[1], src[2], src[3], src[4], src[5], src[6]}; }
+REGULUS_HOST_DEVICE inline Box3d<T> load_box3d(const T* src) { return {src[0], src[1], src[2], src[3], src[4], src[5], src[6]}; }
 
 template <class T>
-inline void store_box3d(const Box3d<T>& box, T* dst) {
+REGULUS_HOST_DEVICE inline void store_box3d(const Box3d<T>& box, T* dst) {
     dst[0] = box.x;
     dst[1] = box.y;
     dst[2] = box.z;
@@ -34,17 +35,17 @@ inline constexpr double pi = 3.14159265358979323846;
 
 /// `value` moved by whole periods into [-offset * period, (1 - offset) * period).
 template <class T>
-inline T limit_period(T value, T offset, T period) { return value - std::floor(value / period + offset) * period; }
+REGULUS_HOST_DEVICE inline T limit_period(T value, T offset, T period) { return value - std::floor(value / period + offset) * period; }
 
 /// The yaw that a direction bin (0 or 1) decides on: one of two half turns apart.
 template <class T>
-inline T directed_yaw(T yaw, T direction_offset, T direction_limit_offset, int direction) {
+REGULUS_HOST_DEVICE inline T directed_yaw(T yaw, T direction_offset, T direction_limit_offset, int direction) {
     return limit_period(yaw - direction_offset, direction_limit_offset, T(pi)) + direction_offset + T(pi) * T(direction);
 }
 
 /// Place `i` of `count` along an axis of the range.
 template <class T>
-inline T anchor_place(ops::AnchorGrid3d::Placement placement, T low, T high, std::int64_t i, std::int64_t count) {
+REGULUS_HOST_DEVICE inline T anchor_place(ops::AnchorGrid3d::Placement placement, T low, T high, std::int64_t i, std::int64_t count) {
     switch (placement) {
         case ops::AnchorGrid3d::Placement::corners: return low + T(i) * ((high - low) / T(count));
         case ops::AnchorGrid3d::Placement::ends: return count > 1 ? low + T(i) * ((high - low) / T(count - 1)) : low;
@@ -70,7 +71,7 @@ inline Box3d<T> anchor3d(const ops::AnchorGrid3d& grid, std::int64_t height, std
 
 /// The box that seven deltas, `step` elements apart, make of an anchor. exp is not clamped.
 template <class T>
-inline Box3d<T> decode_box3d(const Box3d<T>& anchor, const T* delta, std::int64_t step = 1) {
+REGULUS_HOST_DEVICE inline Box3d<T> decode_box3d(const Box3d<T>& anchor, const T* delta, std::int64_t step = 1) {
     const T diagonal = std::sqrt(anchor.length * anchor.length + anchor.width * anchor.width);
     const T height = anchor.height * std::exp(delta[5 * step]);
     const T centre = delta[2 * step] * anchor.height + (anchor.z + anchor.height / T(2));

@@ -30,7 +30,7 @@ std::int32_t class_candidates(const ops::ClassCandidates& op, const T* probabili
 }
 
 template <class T>
-inline T activated(Activation activation, T x) {
+REGULUS_HOST_DEVICE inline T activated(Activation activation, T x) {
     switch (activation) {
         case Activation::relu: return x < 0 ? T(0) : x;  // NaN stays NaN
         case Activation::sigmoid: return sigmoid(x);

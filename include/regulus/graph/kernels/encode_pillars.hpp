@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include <regulus/core/config.hpp>
 #include <regulus/graph/operations.hpp>
 
 namespace regulus::kernels {
@@ -19,7 +20,7 @@ inline std::int64_t pillar_row_width(const ops::EncodePillars& op) {
 }
 
 /// Where the cell's centre lies on an axis (0: x), metres. `cell` is z, y, x.
-inline double pillar_centre(const ops::Voxelize& op, const std::int32_t* cell, std::size_t axis) {
+REGULUS_HOST_DEVICE inline double pillar_centre(const ops::Voxelize& op, const std::int32_t* cell, std::size_t axis) {
     return double(cell[2 - axis]) * double(op.voxel_size[axis]) + (double(op.voxel_size[axis]) / 2 + double(op.range[axis]));
 }
 

@@ -13,21 +13,21 @@ struct RotatedBox {
     double x, y, half_length, half_width, cosine, sine;
     double radius;  // of the circle around it
 
-    double area() const { return 4 * half_length * half_width; }
+    REGULUS_HOST_DEVICE double area() const { return 4 * half_length * half_width; }
     /// Whether it has an area; NaN has none.
-    bool solid() const { return half_length > 0 && half_width > 0; }
+    REGULUS_HOST_DEVICE bool solid() const { return half_length > 0 && half_width > 0; }
 };
 
-inline RotatedBox rotated_box(double x, double y, double length, double width, double yaw) {
+REGULUS_HOST_DEVICE inline RotatedBox rotated_box(double x, double y, double length, double width, double yaw) {
     return {x, y, length / 2, width / 2, std::cos(yaw), std::sin(yaw), std::sqrt(length * length + width * width) / 2};
 }
 
 /// A box of any code seen from above.
 template <class T>
-inline RotatedBox rotated_box(const Box3d<T>& box) { return rotated_box(double(box.x), double(box.y), double(box.length), double(box.width), double(box.yaw)); }
+REGULUS_HOST_DEVICE inline RotatedBox rotated_box(const Box3d<T>& box) { return rotated_box(double(box.x), double(box.y), double(box.length), double(box.width), double(box.yaw)); }
 
 /// The circles around two boxes do not meet, with room for rounding; then their intersection is taken as 0.
-inline bool far_apart(const RotatedBox& a, const RotatedBox& b) {
+REGULUS_HOST_DEVICE inline bool far_apart(const RotatedBox& a, const RotatedBox& b) {
     const double x = b.x - a.x, y = b.y - a.y, reach = a.radius + b.radius;
     return x * x + y * y > reach * reach * (1 + 1e-6);
 }
@@ -43,7 +43,7 @@ struct Polygon {
 
 /// The part of `polygon` where sign * (axis 0: x, 1: y) <= limit.
 template <int Axis>
-inline void clip(const Polygon& polygon, double sign, double limit, Polygon& part) {
+REGULUS_HOST_DEVICE inline void clip(const Polygon& polygon, double sign, double limit, Polygon& part) {
     part.count = 0;
     for (std::size_t i = 0; i < std::size_t(polygon.count); ++i) {
         const std::size_t j = i + 1 == std::size_t(polygon.count) ? 0 : i + 1;
@@ -65,7 +65,7 @@ inline void clip(const Polygon& polygon, double sign, double limit, Polygon& par
 }  // namespace detail
 
 /// The shared area; 0 when either has none, or is not finite.
-inline double rotated_intersection(const RotatedBox& a, const RotatedBox& b) {
+REGULUS_HOST_DEVICE inline double rotated_intersection(const RotatedBox& a, const RotatedBox& b) {
     if (!a.solid() || !b.solid() || far_apart(a, b)) return 0;
     // b's corners in a's own frame, where a's sides are axes.
     const double cosine = a.cosine * b.cosine + a.sine * b.sine, sine = a.cosine * b.sine - a.sine * b.cosine;
@@ -92,7 +92,7 @@ inline double rotated_intersection(const RotatedBox& a, const RotatedBox& b) {
 }
 
 /// Intersection over union, 0 when either has no area.
-inline double rotated_iou(const RotatedBox& a, const RotatedBox& b) {
+REGULUS_HOST_DEVICE inline double rotated_iou(const RotatedBox& a, const RotatedBox& b) {
     const double shared = rotated_intersection(a, b);
     return shared > 0 ? shared / (a.area() + b.area() - shared) : 0;
 }

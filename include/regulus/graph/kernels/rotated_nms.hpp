@@ -43,10 +43,10 @@ struct RotatedNmsScratch {
 };
 
 /// Whether an overlap takes a box away. The overlap is rounded to float32, as the peers compute it, so that all backends decide alike.
-inline bool suppresses(const ops::RotatedNms& op, double overlap) { return op.suppress_equal ? float(overlap) >= op.iou_threshold : float(overlap) > op.iou_threshold; }
+REGULUS_HOST_DEVICE inline bool suppresses(const ops::RotatedNms& op, double overlap) { return op.suppress_equal ? float(overlap) >= op.iou_threshold : float(overlap) > op.iou_threshold; }
 
 template <class T>
-inline RotatedBox suppression_box(const ops::RotatedNms& op, const T* box) {
+REGULUS_HOST_DEVICE inline RotatedBox suppression_box(const ops::RotatedNms& op, const T* box) {
     return rotated_box(double(box[0]), double(box[1]), double(box[3]), double(box[4]), op.rotated ? double(box[6]) : 0.0);
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <regulus/core/config.hpp>
 #include <regulus/graph/operations.hpp>
 
 namespace regulus::kernels {
@@ -12,12 +13,12 @@ namespace regulus::kernels {
 struct VoxelCell {
     std::int32_t x, y, z;
 
-    bool inside() const { return x >= 0; }
+    REGULUS_HOST_DEVICE bool inside() const { return x >= 0; }
 };
 
 /// The cell of a point, in float32 as mmcv computes it: subtract, divide, round down. Only non-negative quotients are rounded, so truncating does it.
 template <class T>
-inline VoxelCell voxel_cell(const ops::Voxelize& op, const T* point) {
+REGULUS_HOST_DEVICE inline VoxelCell voxel_cell(const ops::Voxelize& op, const T* point) {
     std::int32_t cell[3];
     for (std::size_t axis = 0; axis < 3; ++axis) {
         const float p = float(point[axis]);
