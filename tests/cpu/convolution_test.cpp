@@ -108,6 +108,44 @@ TEST_CASE("cpu convolution: NaN passes through ReLU as in the reference, and sta
     for (std::int64_t i = 0; i < y.numel(); ++i) CHECK(std::isnan(y.data<float>()[i]) == (i % 9 == 4));
 }
 
+TEST_CASE("cpu convolution: a residual over a large map, in place and not, stride 1 and 2, rows that must be copied and not") {
+    struct Case {
+        int in, out, stride, side;
+        bool lives;
+    };
+    for (const Case& c : {Case{24, 72, 1, 125, false}, Case{64, 67, 1, 126, true}, Case{40, 80, 2, 231, false}, Case{512, 80, 1, 115, false}, Case{256, 81, 2, 229, true}}) {
+        INFO("in " << c.in << " out " << c.out << " stride " << c.stride);
+        const Graph graph = graph_of(3, [&](const Scope& scope, ValueId image) {
+            const ValueId shortcut = record::conv2d(scope / "shortcut", conv(3, c.out, 1, c.stride), image);
+            const ValueId inner = record::conv2d(scope / "inner", conv(3, c.in, 1), image);
+            ops::Conv2d op = conv(c.in, c.out, 1, c.stride);
+            op.bias = true;
+            const ValueId sum = record::activate(scope / "relu", Activation::relu, record::add(scope / "add", record::conv2d(scope / "conv", op, inner), shortcut));
+            return c.lives ? record::add(scope / "again", sum, shortcut) : sum;
+        });
+        const InputSize size{1, c.side, c.side};
+        const auto steps = compile(CpuBackend{}, graph, random_weights(graph), {.threads = 2}).steps(size);
+        CHECK(std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.kernel == "matrix product"; }) == 1);  // else this test shows nothing
+        check_equal_to_reference(graph, size);
+        const std::vector<Tensor> inputs = random_inputs(graph, size);
+        CHECK(same_bits(run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 1}), run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 3})));
+    }
+}
+
+TEST_CASE("cpu linear: many rows, deep and shallow, widths that do not fill vectors, the same bits with any number of threads") {
+    for (const InputSize size : {InputSize{64, 4, 5}, InputSize{131, 20, 20}, InputSize{300, 8, 16}}) {
+        const Graph graph = graph_of(6, [&](const Scope& scope, ValueId image) {
+            const ValueId hidden = record::linear(scope / "fc1", ops::Linear{6 * size.height * size.width, 81, true, Activation::relu}, image);
+            return record::linear(scope / "fc2", ops::Linear{81, 5, false, Activation::none}, hidden);
+        });
+        const auto steps = compile(CpuBackend{}, graph, random_weights(graph), {.threads = 2}).steps(size);
+        CHECK(std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.kernel == "matrix product"; }) == 2);
+        check_equal_to_reference(graph, size);
+        const std::vector<Tensor> inputs = random_inputs(graph, size);
+        CHECK(same_bits(run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 1}), run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 3})));
+    }
+}
+
 TEST_CASE("cpu linear: flattens maps in the checkpoint's order of channel, line, column") {
     for (const InputSize size : {InputSize{1, 1, 1}, InputSize{3, 2, 5}, InputSize{2, 7, 7}}) {
         const Graph graph = graph_of(6, [&](const Scope& scope, ValueId image) {
@@ -120,14 +158,14 @@ TEST_CASE("cpu linear: flattens maps in the checkpoint's order of channel, line,
 
 TEST_CASE("cpu transposed convolution: equals the reference where windows do not overlap") {
     for (const int kernel : {1, 2, 3}) {
-        for (const bool bias : {false, true}) {
-            for (const InputSize size : {InputSize{1, 1, 1}, InputSize{3, 5, 7}, InputSize{17, 3, 2}}) {
+        for (const Activation activation : {Activation::none, Activation::relu, Activation::sigmoid}) {
+            for (const InputSize size : {InputSize{1, 1, 1}, InputSize{3, 5, 7}, InputSize{17, 3, 2}, InputSize{1, 24, 33}}) {
                 ops::ConvTranspose2d op;
                 op.in_channels = 7;
-                op.out_channels = 5;
+                op.out_channels = size.n == 3 ? 35 : 5;
                 op.kernel = op.stride = kernel;
-                op.bias = bias;
-                op.activation = Activation::relu;
+                op.bias = activation == Activation::relu;
+                op.activation = activation;
                 check_equal_to_reference(graph_of(7, [&](const Scope& scope, ValueId image) { return record::conv_transpose2d(scope / "up", op, image); }), size);
             }
         }

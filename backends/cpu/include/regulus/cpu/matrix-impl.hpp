@@ -7,7 +7,7 @@
 
 namespace regulus::cpu {
 
-/// c [rows, stored] = activation([c +] sum over taps of a_tap [rows, depth] . b_slice [depth, width] [+ bias]).
+/// c [rows, stored] = activation(sum over taps of a_tap [rows, depth] . b_slice [depth, width] [+ addend] [+ bias]).
 ///
 /// A product has one tap; a convolution has one for each element of its window: tap t reads rows a_offsets[t] floats behind `a` and
 /// multiplies with slice b_slices[t] of b. b lies in panels of panel_vectors() vectors, each [b_taps, depth, panel]; what is beyond
@@ -21,7 +21,8 @@ struct MatrixProduct {
     float* c = nullptr;
     std::int64_t c_pitch = 0;
     std::int64_t rows = 0, depth = 0, width = 0, stored = 0;
-    bool adds = false;
+    const float* addend = nullptr;  // may be c
+    std::int64_t addend_pitch = 0;
     const float* bias = nullptr;  // `width` floats
     bool relu = false;
     std::int64_t taps = 1, b_taps = 1;

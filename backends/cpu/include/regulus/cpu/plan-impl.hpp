@@ -5,9 +5,11 @@
 
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
+#include <regulus/cpu/matrix_kernels-impl.hpp>
 #include <regulus/cpu/pillars-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
 #include <regulus/cpu/refine-impl.hpp>
+#include <regulus/cpu/transposed_conv-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>
 #include <regulus/graph/memory_plan.hpp>
 #include <regulus/graph/program.hpp>
@@ -36,10 +38,29 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
                                                                    [&] { return WinogradWeights::make(folded_parameters(*conv, context.bound), conv->groups, winograd_functions().matrix.lanes); });
                 return std::make_unique<WinogradKernel>(context, std::move(weights), compiled.threads);
             }
+            if (MatrixKernel::applies(*conv, context.shape(context.out(0)))) {
+                auto weights = compiled.store.get<PackedMatrix>(parameter_key(context.node) + "matrix", [&] {
+                    const ConvParameters folded = folded_parameters(*conv, context.bound);
+                    return PackedMatrix::make(folded.weight, folded.bias, matrix_functions().lanes);
+                });
+                return std::make_unique<MatrixKernel>(context, *conv, std::move(weights), compiled.threads, residual_in_place);
+            }
             return std::make_unique<ConvolutionKernel>(context, compiled.store, residual_in_place);
         }
-        if (std::holds_alternative<ops::ConvTranspose2d>(operation)) return std::make_unique<ConvTransposeKernel>(context, compiled.store);
-        if (std::holds_alternative<ops::Linear>(operation)) return std::make_unique<LinearKernel>(context, compiled.store);
+        if (const auto* transposed = std::get_if<ops::ConvTranspose2d>(&operation)) {
+            ConvTransposeKernel::check(context);
+            auto weights = compiled.store.get<TransposedWeights>(parameter_key(context.node) + "transposed",
+                                                                 [&] { return TransposedWeights::make(folded_parameters(*transposed, context.bound), matrix_functions().lanes); });
+            return std::make_unique<ConvTransposeKernel>(context, std::move(weights));
+        }
+        if (const auto* linear = std::get_if<ops::Linear>(&operation)) {
+            if (!MatrixKernel::applies(*linear, context.rows_of(context.out(0)))) return std::make_unique<LinearKernel>(context, compiled.store);
+            auto weights = compiled.store.get<PackedMatrix>(parameter_key(context.node) + "matrix", [&] {
+                return PackedMatrix::make(LinearKernel::channels_last_columns(context.bound[0], context.shape(context.in(0))), linear->bias ? context.bound[1] : Tensor::zeros(Shape{linear->out_features}),
+                                          matrix_functions().lanes);
+            });
+            return std::make_unique<MatrixKernel>(context, *linear, std::move(weights), compiled.threads);
+        }
     } catch (const dnnl::error& error) {
         throw BackendError("cpu: oneDNN has no kernel for \"" + context.node.name + "\" (" + describe(operation) + "): " + error.what());
     }

@@ -1,5 +1,5 @@
 #pragma once
-// Convolutions, transposed convolutions and linear layers through oneDNN.
+// Convolutions and linear layers through oneDNN.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -98,7 +98,7 @@ void cover_rows(const std::vector<RowsPrimitive>& blocks, std::int64_t rows, boo
     }
 }
 
-/// Shared by the three kinds: arguments, scratch, rows.
+/// Shared by both kinds: arguments, scratch, rows.
 class PrimitiveKernel : public Kernel {
 public:
     Place src, dst, residual;
@@ -234,7 +234,6 @@ public:
                          [&] { return op.bias ? bound[1] : Tensor::zeros(Shape{op.out_features}); });
     }
 
-private:
     /// Columns in the order (h, w, c) in which maps lie; the checkpoint has (c, h, w).
     static Tensor channels_last_columns(const Tensor& weight, const Shape& in) {
         if (in.rank() != 4 || in[2] * in[3] == 1) return weight;
@@ -249,101 +248,6 @@ private:
         });
         return result;
     }
-};
-
-/// A transposed convolution whose windows do not overlap (kernel == stride, no padding) is a linear map of each pixel to
-/// kernel x kernel pixels: one 1x1 convolution into scratch, then rows of pixels are put in place.
-class ConvTransposeKernel final : public PrimitiveKernel {
-public:
-    ConvTransposeKernel(const NodeContext& context, WeightStore& store) {
-        const auto& op = std::get<ops::ConvTranspose2d>(context.node.operation);
-        const Shape& in = context.shape(context.in(0));
-        if (op.kernel != op.stride || op.padding != 0) {
-            throw BackendError("cpu: \"" + context.node.name + "\": a transposed convolution needs kernel == stride and no padding, has " + std::to_string(op.kernel) + ", " + std::to_string(op.stride) +
-                               ", " + std::to_string(op.padding));
-        }
-        kernel_ = op.kernel;
-        channels_ = op.out_channels;
-        height_ = in[2];
-        width_ = in[3];
-        rows = context.rows_of(context.out(0));
-        src = context.place(context.in(0));
-        dst = context.place(context.out(0));
-        const int wide = op.out_channels * op.kernel * op.kernel;
-        ops::Conv2d pointwise;
-        pointwise.in_channels = op.in_channels;
-        pointwise.out_channels = wide;
-        pointwise.bias = true;
-        pointwise.activation = op.activation;
-        src_row_bytes = std::size_t(in[1] * in[2] * in[3]) * sizeof(float);
-        dst_row_bytes = std::size_t(wide * in[2] * in[3]) * sizeof(float);
-        while (chunk_ * 4 <= rows.bound && chunk_ < 16) chunk_ *= 4;
-        MemoryDesc wanted({wide, op.in_channels, 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any);
-        for (std::int64_t block = chunk_; block >= 1; block /= 4) {
-            const auto description = convolution(pointwise, nhwc(block, in[1], in[2], in[3]), wanted, nhwc(block, wide, in[2], in[3]));
-            if (blocks.empty()) {
-                wanted = description.weights_desc();
-                name = std::string(description.impl_info_str()) + " + pixel shuffle";
-            }
-            blocks.push_back(rows_primitive(block, description, dnnl::convolution_forward(description)));
-        }
-        reason = "windows do not overlap";
-        const std::vector<Tensor>& bound = context.bound;
-        const MemoryDesc plain({wide, op.in_channels, 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::oihw);
-        const std::string key = parameter_key(context.node);
-        weights = store.get(key, plain, wanted, [&] { return pointwise_weight(op, folded_parameters(op, bound).weight); });
-        bias = store.get(key + "bias", vector_of(wide), vector_of(wide), [&] { return pointwise_bias(op, folded_parameters(op, bound).bias); });
-    }
-
-    /// The wide pixels of a chunk, then what the primitives need.
-    std::size_t scratch_bytes() const override { return wide_bytes() + primitive_scratch_bytes(); }
-
-    void run(const Run& run) const override {
-        const std::int64_t total = rows(run);
-        std::byte* const scratch_data = static_cast<std::byte*>(run.at(scratch));
-        const float* wide = run.floats(scratch);
-        float* dst_data = run.floats(dst);
-        const std::int64_t line = width_ * kernel_ * channels_;  // floats of an output line
-        for (std::int64_t first = 0; first < total; first += chunk_) {
-            const std::int64_t count = std::min(chunk_, total - first);
-            execute(run, scratch_data, scratch_data + wide_bytes(), first, count);
-            parallel_for(count * height_, [&](std::int64_t index) {
-                const float* pixels = wide + index * width_ * kernel_ * kernel_ * channels_;
-                float* lines = dst_data + (first * height_ + index) * kernel_ * line;
-                for (std::int64_t x = 0; x < width_; ++x) {
-                    for (int ky = 0; ky < kernel_; ++ky) {  // the kernel_ pixels of one output line are neighbours in both
-                        std::memcpy(lines + ky * line + x * kernel_ * channels_, pixels + (x * kernel_ + ky) * kernel_ * channels_, std::size_t(kernel_ * channels_) * sizeof(float));
-                    }
-                }
-            });
-        }
-    }
-
-private:
-    std::size_t wide_bytes() const { return (std::size_t(chunk_) * dst_row_bytes + 63) / 64 * 64; }
-
-    /// [in, out, ky, kx] -> [(ky, kx, out), in].
-    static Tensor pointwise_weight(const ops::ConvTranspose2d& op, const Tensor& weight) {
-        const std::int64_t taps = std::int64_t(op.kernel) * op.kernel;
-        Tensor result(Shape{taps * op.out_channels, op.in_channels, 1, 1}, DType::f32);
-        const float* from = weight.data<float>();
-        float* to = result.data<float>();
-        for (std::int64_t i = 0; i < op.in_channels; ++i) {
-            for (std::int64_t o = 0; o < op.out_channels; ++o) {
-                for (std::int64_t tap = 0; tap < taps; ++tap) to[(tap * op.out_channels + o) * op.in_channels + i] = from[(i * op.out_channels + o) * taps + tap];
-            }
-        }
-        return result;
-    }
-
-    static Tensor pointwise_bias(const ops::ConvTranspose2d& op, const Tensor& bias) {
-        Tensor result(Shape{std::int64_t(op.kernel) * op.kernel * op.out_channels}, DType::f32);
-        for (std::int64_t i = 0; i < result.numel(); ++i) result.data<float>()[i] = bias.data<float>()[i % op.out_channels];
-        return result;
-    }
-
-    int kernel_ = 1;
-    std::int64_t channels_ = 0, height_ = 0, width_ = 0, chunk_ = 1;
 };
 
 }  // namespace regulus::cpu

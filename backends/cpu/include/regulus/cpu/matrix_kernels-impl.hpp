@@ -1,0 +1,169 @@
+#pragma once
+// Linear layers over many rows, and pointwise convolutions over large maps that add a residual, as products of blocks in the caches.
+//
+// oneDNN 2.6 has both. Its inner product reads a weight as large as that of a box head's first layer at four fifths of the processor's
+// speed; its convolutions wait for a residual that is not in the caches, which here is fetched while the sums are made.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include <regulus/cpu/kernel.hpp>
+#include <regulus/cpu/matrix-impl.hpp>
+#include <regulus/cpu/parallel.hpp>
+#include <regulus/graph/bind.hpp>
+
+namespace regulus::cpu {
+
+/// A weight [out, in] as slices of `depth` inputs, each [depth, width] packed for the matrix product; and the bias. Padded with zeros to
+/// whole vectors.
+struct PackedMatrix {
+    Tensor matrix;
+    Tensor bias;
+    std::int64_t width = 0, depth = 0;
+
+    /// Deep sums are cut into equal slices whose panels stay in the first-level cache.
+    static std::int64_t slice_depth(std::int64_t in) {
+        const std::int64_t slices = in <= 2048 ? 1 : (in + 383) / 384;
+        return (in + slices - 1) / slices;
+    }
+
+    static PackedMatrix make(const Tensor& weight, const Tensor& bias, int lanes) {
+        const std::int64_t out = weight.shape()[0], in = weight.numel() / out;
+        PackedMatrix result;
+        result.width = (out + lanes - 1) / lanes * lanes;
+        result.depth = slice_depth(in);
+        result.matrix = Tensor::zeros(Shape{in, result.width});
+        result.bias = Tensor::zeros(Shape{result.width});
+        std::memcpy(result.bias.data<float>(), bias.data<float>(), std::size_t(out) * sizeof(float));
+        const float* from = weight.data<float>();
+        float* to = result.matrix.data<float>();
+        parallel_for((in + result.depth - 1) / result.depth, [&](std::int64_t slice) {
+            const std::int64_t first = slice * result.depth, count = std::min(result.depth, in - first);
+            for_packed_columns(result.width, count, lanes, [&](std::int64_t o, std::int64_t place, std::int64_t panel) {
+                for (std::int64_t i = 0; o < out && i < count; ++i) to[first * result.width + place + i * panel] = from[o * in + first + i];
+            });
+        });
+        return result;
+    }
+};
+
+/// dst = activation(src . weight^T + bias [+ residual]) over rows, or over pixels `stride` apart.
+class MatrixKernel final : public Kernel {
+public:
+    static bool applies(const ops::Linear& op, const RowCount& rows) { return rows.bound >= 64 && op.in_features >= 64 && op.activation != Activation::sigmoid; }
+
+    static bool applies(const ops::Conv2d& op, const Shape& out) {
+        constexpr std::int64_t cached = 1 << 20;  // elements of a map that the caches hold
+        return op.kernel == 1 && op.groups == 1 && op.padding == 0 && op.residual && op.activation != Activation::sigmoid && out.numel() >= cached;
+    }
+
+    MatrixKernel(const NodeContext& context, const ops::Linear& op, std::shared_ptr<const PackedMatrix> weights, int threads)
+        : MatrixKernel(context, std::move(weights), op.in_features, op.out_features, op.activation) {
+        share_out(rows_.bound, threads);
+        reason = "many rows: blocks that stay in the caches";
+    }
+
+    MatrixKernel(const NodeContext& context, const ops::Conv2d& op, std::shared_ptr<const PackedMatrix> weights, int threads, bool residual_in_place)
+        : MatrixKernel(context, std::move(weights), op.in_channels, op.out_channels, op.activation) {
+        const Shape& in = context.shape(context.in(0));
+        const Shape& out = context.shape(context.out(0));
+        stride_ = op.stride;
+        in_line_ = in[3];
+        line_ = out[3];
+        in_lines_ = in[2];
+        lines_ = out[2];
+        adds_ = op.residual;
+        residual_ = residual_in_place ? dst_ : context.place(context.in(1));
+        share_out(rows_.bound * lines_ * line_, threads);
+        reason = "large map: fetches the residual ahead";
+    }
+
+    std::size_t scratch_bytes() const override { return packs() ? std::size_t(threads_) * std::size_t(task_floats()) * sizeof(float) : 0; }
+
+    void run(const Run& run) const override {
+        const std::int64_t total = rows_(run) * lines_ * line_;
+        const std::int64_t tasks = (total + block_ - 1) / block_;
+#if defined(_OPENMP)
+#pragma omp parallel for schedule(dynamic) num_threads(threads_) if (tasks > 1)
+        for (std::int64_t i = 0; i < tasks; ++i) task(run, omp_get_thread_num(), i * block_, std::min(total, (i + 1) * block_));
+#else
+        for (std::int64_t i = 0; i < tasks; ++i) task(run, 0, i * block_, std::min(total, (i + 1) * block_));
+#endif
+    }
+
+private:
+    MatrixKernel(const NodeContext& context, std::shared_ptr<const PackedMatrix> weights, std::int64_t in, std::int64_t out, Activation activation)
+        : weights_(std::move(weights)), multiply_(matrix_functions().multiply), rows_(context.rows_of(context.out(0))), src_(context.place(context.in(0))), dst_(context.place(context.out(0))), in_(in),
+          out_(out), relu_(activation == Activation::relu) {
+        name = "matrix product";
+    }
+
+    /// Blocks of rows whose inputs fill half of the second-level cache, in equal shares for the threads.
+    void share_out(std::int64_t total, int threads) {
+        threads_ = threads;
+        const std::int64_t most = std::max<std::int64_t>(28, cached_floats / weights_->depth);
+        const std::int64_t rounds = (total + most * threads - 1) / (most * threads);
+        block_ = std::max<std::int64_t>(1, (total + rounds * threads - 1) / (rounds * threads));
+    }
+
+    /// Whether rows are copied before they are read: where only slices of them are, or where they lie so that a few of them fill a set of the
+    /// first-level cache.
+    bool packs() const { return weights_->depth != in_ || in_ * stride_ % 512 == 0; }
+    std::int64_t packed_pitch() const { return weights_->depth + 16; }
+    std::int64_t task_floats() const { return block_ * packed_pitch(); }
+
+    /// Rows (output pixels) [first, last).
+    void task(const Run& run, int thread, std::int64_t first, std::int64_t last) const {
+        float* const packed = packs() ? run.floats(scratch) + thread * task_floats() : nullptr;
+        for (std::int64_t start = 0; start < in_; start += weights_->depth) {
+            MatrixProduct product;
+            product.depth = std::min(weights_->depth, in_ - start);
+            product.width = weights_->width;
+            product.stored = out_;
+            product.b = weights_->matrix.data<float>() + start * weights_->width;
+            product.c_pitch = product.addend_pitch = out_;
+            const bool is_last = start + product.depth == in_;
+            if (is_last) {
+                product.bias = weights_->bias.data<float>();
+                product.relu = relu_;
+            }
+            const auto multiply = [&](const float* a, std::int64_t pitch, std::int64_t row, std::int64_t rows) {
+                product.a = a;
+                product.a_pitch = pitch;
+                product.rows = rows;
+                product.c = run.floats(dst_) + row * out_;
+                product.addend = start != 0 ? product.c : adds_ ? run.floats(residual_) + row * out_ : nullptr;
+                multiply_(product);
+            };
+            if (packed != nullptr) {
+                for (std::int64_t row = first; row < last; ++row) std::memcpy(packed + (row - first) * packed_pitch(), source(run, row) + start, std::size_t(product.depth) * sizeof(float));
+                multiply(packed, packed_pitch(), first, last - first);
+            } else if (stride_ == 1) {
+                multiply(source(run, first), in_, first, last - first);
+            } else {
+                for (std::int64_t row = first; row < last;) {  // line by line
+                    const std::int64_t end = std::min(last, (row / line_ + 1) * line_);
+                    multiply(source(run, row), in_ * stride_, row, end - row);
+                    row = end;
+                }
+            }
+        }
+    }
+
+    const float* source(const Run& run, std::int64_t row) const {
+        const std::int64_t line = row / line_, image = line / lines_;
+        return run.floats(src_) + ((image * in_lines_ + line % lines_ * stride_) * in_line_ + row % line_ * stride_) * in_;
+    }
+
+    static constexpr std::int64_t cached_floats = 128 * 1024;
+
+    std::shared_ptr<const PackedMatrix> weights_;
+    void (*multiply_)(const MatrixProduct&);
+    RowCount rows_;
+    Place src_, dst_, residual_;
+    std::int64_t in_ = 0, out_ = 0, stride_ = 1, in_line_ = 1, in_lines_ = 1, line_ = 1, lines_ = 1, block_ = 1;
+    bool relu_ = false, adds_ = false;
+    int threads_ = 1;
+};
+
+}  // namespace regulus::cpu

@@ -1,0 +1,108 @@
+#pragma once
+// Transposed convolutions whose windows do not overlap (kernel == stride, no padding): each pixel becomes kernel x kernel pixels by a linear map.
+//
+// For each of the kernel's elements a matrix product from pixels [h * w, in] to every kernel-th pixel of every kernel-th output line, written
+// where it belongs.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include <regulus/core/error.hpp>
+#include <regulus/cpu/kernel.hpp>
+#include <regulus/cpu/maps-impl.hpp>
+#include <regulus/cpu/matrix-impl.hpp>
+#include <regulus/cpu/parallel.hpp>
+#include <regulus/graph/bind.hpp>
+
+namespace regulus::cpu {
+
+/// For each element of the kernel a matrix [in, width] packed for the matrix product; and the bias. Padded with zeros to whole vectors.
+struct TransposedWeights {
+    Tensor matrices;
+    Tensor bias;
+    std::int64_t width = 0;
+
+    /// From a weight [in, out, kernel, kernel].
+    static TransposedWeights make(const ConvParameters& parameters, int lanes) {
+        const std::int64_t in = parameters.weight.shape()[0], out = parameters.weight.shape()[1], taps = parameters.weight.shape()[2] * parameters.weight.shape()[3];
+        TransposedWeights result;
+        result.width = (out + lanes - 1) / lanes * lanes;
+        result.matrices = Tensor::zeros(Shape{taps, in, result.width});
+        result.bias = Tensor::zeros(Shape{result.width});
+        std::memcpy(result.bias.data<float>(), parameters.bias.data<float>(), std::size_t(out) * sizeof(float));
+        const float* from = parameters.weight.data<float>();
+        float* to = result.matrices.data<float>();
+        for_packed_columns(result.width, in, lanes, [&](std::int64_t o, std::int64_t place, std::int64_t panel) {
+            for (std::int64_t i = 0; o < out && i < in; ++i) {
+                for (std::int64_t tap = 0; tap < taps; ++tap) to[tap * in * result.width + place + i * panel] = from[(i * out + o) * taps + tap];
+            }
+        });
+        return result;
+    }
+};
+
+class ConvTransposeKernel final : public Kernel {
+public:
+    /// Throws BackendError where windows overlap.
+    static void check(const NodeContext& context) {
+        const auto& op = std::get<ops::ConvTranspose2d>(context.node.operation);
+        if (op.kernel == op.stride && op.padding == 0) return;
+        throw BackendError("cpu: \"" + context.node.name + "\": a transposed convolution needs kernel == stride and no padding, has " + std::to_string(op.kernel) + ", " + std::to_string(op.stride) + ", " +
+                           std::to_string(op.padding));
+    }
+
+    ConvTransposeKernel(const NodeContext& context, std::shared_ptr<const TransposedWeights> weights)
+        : op_(std::get<ops::ConvTranspose2d>(context.node.operation)), weights_(std::move(weights)), functions_(matrix_functions()), rows_(context.rows_of(context.out(0))),
+          src_(context.place(context.in(0))), dst_(context.place(context.out(0))) {
+        const Shape& in = context.shape(context.in(0));
+        height_ = in[2];
+        width_ = in[3];
+        block_ = std::min<std::int64_t>(height_, std::max<std::int64_t>(1, block_pixels / width_));
+        name = "matrix product into place";
+        reason = "windows do not overlap";
+    }
+
+    void run(const Run& run) const override {
+        const std::int64_t blocks = (height_ + block_ - 1) / block_;
+        parallel_for(rows_(run) * blocks, [&](std::int64_t i) { lines(run, i / blocks, i % blocks * block_, std::min(height_, (i % blocks + 1) * block_)); });
+    }
+
+private:
+    static constexpr std::int64_t block_pixels = 256;  // of a task
+
+    /// Input lines [first, last) of a row of the batch. A panel of weights meets all lines before the next one comes.
+    void lines(const Run& run, std::int64_t row, std::int64_t first, std::int64_t last) const {
+        const std::int64_t in = op_.in_channels, out = op_.out_channels, side = op_.kernel;
+        MatrixProduct product;
+        product.a_pitch = product.depth = in;
+        product.c_pitch = side * out;
+        product.rows = width_;
+        for (std::int64_t tap = 0; tap < side * side; ++tap) {
+            for (std::int64_t column = 0; column < weights_->width; column += product.width) {
+                product.width = panel_vectors((weights_->width - column) / functions_.lanes) * functions_.lanes;
+                product.stored = std::min(product.width, out - column);
+                product.b = weights_->matrices.data<float>() + (tap * weights_->width + column) * in;
+                product.bias = weights_->bias.data<float>() + column;
+                product.relu = op_.activation == Activation::relu;
+                for (std::int64_t y = first; y < last; ++y) {
+                    product.a = run.floats(src_) + (row * height_ + y) * width_ * in;
+                    product.c = run.floats(dst_) + ((row * height_ + y) * side + tap / side) * width_ * side * out + tap % side * out + column;
+                    functions_.multiply(product);
+                }
+            }
+        }
+        if (op_.activation != Activation::sigmoid) return;
+        float* const pixels = run.floats(dst_) + (row * height_ + first) * side * width_ * side * out;
+        for (std::int64_t i = 0; i < (last - first) * side * width_ * side * out; ++i) pixels[i] = activate(Activation::sigmoid, pixels[i]);
+    }
+
+    ops::ConvTranspose2d op_;
+    std::shared_ptr<const TransposedWeights> weights_;
+    const MatrixFunctions& functions_;
+    RowCount rows_;
+    Place src_, dst_;
+    std::int64_t height_ = 0, width_ = 0, block_ = 1;
+};
+
+}  // namespace regulus::cpu
