@@ -1,6 +1,7 @@
 // The CPU backend's pillar net against the plain one: every instruction set, odd widths, every shape of net, any number of threads.
 #include <cmath>
 #include <cstring>
+#include <tuple>
 
 #include <doctest/doctest.h>
 

@@ -106,7 +106,7 @@ struct Scratch {
     std::size_t operator()(const ops::TopK& op) const {
         const std::int64_t total = in(0)[1] * in(0)[2] * in(0)[3];
         countable(total);
-        return (op.classes > 1 ? std::size_t(total / op.classes) : kernels::top_k_scratch(total, op.limit)) * sizeof(kernels::Scored<T>);
+        return (op.classes > 1 ? kernels::top_anchors_scratch(total / op.classes, op.limit) : kernels::top_k_scratch(total, op.limit)) * sizeof(kernels::Scored<T>);
     }
     std::size_t operator()(const ops::Nms& op) const {
         std::int64_t candidates = 0;

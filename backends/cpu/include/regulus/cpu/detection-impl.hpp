@@ -166,7 +166,7 @@ public:
     }
 
 private:
-    std::size_t pool() const { return op_.classes > 1 ? std::size_t(total_ / op_.classes) : kernels::top_k_scratch(total_, op_.limit); }
+    std::size_t pool() const { return op_.classes > 1 ? kernels::top_anchors_scratch(total_ / op_.classes, op_.limit) : kernels::top_k_scratch(total_, op_.limit); }
     ops::TopK op_;
     Place logits_, scores_, index_, count_;
     std::int64_t images_, total_, channels_, k_;
