@@ -136,6 +136,7 @@ TEST_CASE("KITTI files: what is written is read back within its digits; faults a
     refused("Car 0 0 nan 1 2 3 4 1 1 1 1 1 1 1 1", "line 1: field 4 must be a finite number not beyond 1e12, got nan");
     refused("Car 0 0.5 0 1 2 3 4 1 1 1 1 1 1 1 1", "line 1: occlusion must be a whole number");
     refused("Car 0 1e9 0 1 2 3 4 1 1 1 1 1 1 1 1", "line 1: occlusion must be a whole number");
+    refused("C\rar" + line.substr(3), "line 1: the type must be of ASCII letters, digits and signs");
     std::string many;
     for (int i = 0; i < 10001; ++i) many += line + "\n";
     refused(many, "line 10001: more than 10,000 objects");

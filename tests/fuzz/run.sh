@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Fuzzes the readers under ASan and UBSan with clang++'s libFuzzer: tests/fuzz/run.sh [SECONDS per target (30)] [TARGET...]
-# Targets: torch safetensors npz json bin pcd ply calibration tables. A crash leaves its input in the build folder (REGULUS_BUILD, default build-fuzz) and ends the run.
+# Targets: torch safetensors npz json bin pcd ply calibration tables nuscenes_results lyft_results kitti_objects. A crash leaves its input in the build folder (REGULUS_BUILD, default build-fuzz) and ends the run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-30}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -eq 0 ] && targets=(torch safetensors npz json bin pcd ply calibration tables)
+[ ${#targets[@]} -eq 0 ] && targets=(torch safetensors npz json bin pcd ply calibration tables nuscenes_results lyft_results kitti_objects)
 build=${REGULUS_BUILD:-$PWD/build-fuzz}
 flags=(-std=c++20 -O1 -g -Wall -Wextra -I include -fno-omit-frame-pointer -fno-sanitize-recover=all)
 mkdir -p "$build"
-for maker in make_seeds make_point_seeds; do
+for maker in make_seeds make_point_seeds make_box_seeds; do
     clang++ "${flags[@]}" "tests/fuzz/$maker.cpp" -o "$build/$maker"
     (cd "$build" && "./$maker" seeds)
 done

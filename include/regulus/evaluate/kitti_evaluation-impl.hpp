@@ -47,7 +47,19 @@ struct KittiFrameView {
     std::vector<const KittiObject*> dont_care;
     std::vector<double> overlaps;  ///< [found, truth]
     std::vector<KittiRole> truth_roles, found_roles;
-    std::vector<char> taken;  // scratch
+    std::vector<std::size_t> near, near_begin;  ///< of each object, the detections that overlap it enough and are looked at
+    std::vector<char> taken;                    // scratch
+
+    void find_near(double overlap) {
+        near.clear();
+        near_begin.assign(1, 0);
+        for (std::size_t i = 0; i < truth.size(); ++i) {
+            for (std::size_t j = 0; j < found.size(); ++j) {
+                if (truth_roles[i] != KittiRole::other && found_roles[j] != KittiRole::other && overlaps[j * truth.size() + i] > overlap) near.push_back(j);
+            }
+            near_begin.push_back(near.size());
+        }
+    }
 };
 
 struct KittiTally {
@@ -73,15 +85,15 @@ inline KittiRole found_role(const KittiObject& object, const std::string& name, 
 }
 
 /// Scores of the detections that find something, each object taking the highest score that overlaps it enough.
-inline void collect_scores(KittiFrameView& frame, double overlap, std::vector<double>& scores) {
+inline void collect_scores(KittiFrameView& frame, std::vector<double>& scores) {
     frame.taken.assign(frame.found.size(), 0);
     for (std::size_t i = 0; i < frame.truth.size(); ++i) {
         if (frame.truth_roles[i] == KittiRole::other) continue;
         std::size_t match = frame.found.size();
         double best = -10000000;
-        for (std::size_t j = 0; j < frame.found.size(); ++j) {
-            if (frame.found_roles[j] == KittiRole::other || frame.taken[j]) continue;
-            if (frame.overlaps[j * frame.truth.size() + i] > overlap && frame.found[j]->score > best) {
+        for (std::size_t n = frame.near_begin[i]; n < frame.near_begin[i + 1]; ++n) {
+            const std::size_t j = frame.near[n];
+            if (!frame.taken[j] && frame.found[j]->score > best) {
                 match = j;
                 best = frame.found[j]->score;
             }
@@ -116,10 +128,10 @@ inline void tally(KittiFrameView& frame, double overlap, double score, bool in_p
         std::size_t match = frame.found.size();
         double greatest = 0;
         bool match_is_ignored = false;
-        for (std::size_t j = 0; j < frame.found.size(); ++j) {
-            if (frame.found_roles[j] == KittiRole::other || frame.taken[j] || frame.found[j]->score < score) continue;
+        for (std::size_t n = frame.near_begin[i]; n < frame.near_begin[i + 1]; ++n) {
+            const std::size_t j = frame.near[n];
+            if (frame.taken[j] || frame.found[j]->score < score) continue;
             const double o = frame.overlaps[j * frame.truth.size() + i];
-            if (!(o > overlap)) continue;
             if (frame.found_roles[j] == KittiRole::counts && (o > greatest || match_is_ignored)) {
                 greatest = o;
                 match = j;
@@ -156,7 +168,10 @@ inline void tally(KittiFrameView& frame, double overlap, double score, bool in_p
 /// The curve of precision, and that of orientation when asked for.
 inline void kitti_curves(std::vector<KittiFrameView>& frames, std::int64_t objects, double overlap, bool in_picture, KittiCurve& precision, KittiCurve* orientation) {
     std::vector<double> scores;
-    for (KittiFrameView& frame : frames) collect_scores(frame, overlap, scores);
+    for (KittiFrameView& frame : frames) {
+        frame.find_near(overlap);
+        collect_scores(frame, scores);
+    }
     const std::vector<double> steps = recall_steps(std::move(scores), objects);
     for (std::size_t i = 0; i < steps.size() && i < 41; ++i) {
         KittiTally sum;

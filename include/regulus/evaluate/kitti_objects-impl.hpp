@@ -95,6 +95,7 @@ REGULUS_INLINE std::vector<KittiObject> parse_kitti_objects(std::string_view tex
             lines.fail("expected " + std::to_string(fields) + " fields (type truncated occluded alpha x1 y1 x2 y2 h w l x y z rotation_y" + (scored ? " score" : "") + "), got " +
                        std::to_string(words.size()));
         }
+        if (!std::all_of(words[0].begin(), words[0].end(), [](char c) { return c > 0x20 && c < 0x7F; })) lines.fail("the type must be of ASCII letters, digits and signs");
         std::array<double, 15> v = {};
         for (std::size_t i = 1; i < fields; ++i) {
             if (!parse_number(words[i], v[i - 1])) lines.fail("field " + std::to_string(i + 1) + " must be a finite number not beyond 1e12, got " + std::string(words[i].substr(0, 40)));

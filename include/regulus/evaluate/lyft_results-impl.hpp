@@ -82,6 +82,7 @@ void each_lyft_line(std::string_view text, const std::string& who, Take&& take) 
         if (line.empty()) continue;
         const std::size_t comma = line.find(',');
         if (comma == std::string_view::npos || comma == 0) lines.fail("expected an id, a comma and a prediction string");
+        if (!is_printable(line)) lines.fail("there are control characters");
         const std::string_view id = line.substr(0, comma);
         if (!seen.insert(id).second) lines.fail("the id " + std::string(id.substr(0, 100)) + " is there twice");
         take(id, line.substr(comma + 1), lines);

@@ -52,6 +52,11 @@ inline std::vector<std::string_view> words_of(std::string_view text) {
     }
 }
 
+/// Without control characters.
+inline bool is_printable(std::string_view word) {
+    return std::all_of(word.begin(), word.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
+}
+
 /// A finite number not beyond 1e12, with nothing after it.
 inline bool parse_number(std::string_view word, double& value) {
     if (word.size() > 1 && word.front() == '+' && word[1] != '-') word.remove_prefix(1);

@@ -1,0 +1,22 @@
+// Writes the seeds of the fuzz targets of results files: make_box_seeds FOLDER makes FOLDER/{nuscenes_results,lyft_results,kitti_objects}/*.
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+int main(int argc, char** argv) {
+    if (argc != 2) return 2;
+    const auto put = [&](const std::string& target, const std::string& name, const std::string& text) {
+        std::filesystem::create_directories(std::string(argv[1]) + "/" + target);
+        std::ofstream(std::string(argv[1]) + "/" + target + "/" + name) << text;
+    };
+    const std::string place = "\"sample_token\":\"t\",\"translation\":[1,2,3],\"size\":[2,4,1.5],\"rotation\":[0.6,0,0,0.8]";
+    const std::string found = "{" + place + ",\"velocity\":[0,0.5],\"detection_name\":\"bus\",\"detection_score\":0.25,\"attribute_name\":\"vehicle.moving\",\"num_pts\":3,\"ego_translation\":[1,2,3]}";
+    put("nuscenes_results", "results", "{\"meta\":{\"use_lidar\":true},\"results\":{\"t\":[" + found + "," + found + "],\"u\":[]}}");
+    put("nuscenes_results", "truth", "{\"results\":{\"t\":[" + found + "]},\"ego\":{\"t\":[0,0,0]},\"bicycle_racks\":{\"t\":[{" + place + "}]}}");
+    const std::string box = "{" + place + ",\"name\":\"car\",\"score\":0.5}";
+    put("lyft_results", "results", "{\"results\":{\"t\":[" + box + "," + box + "]}}");
+    put("lyft_results", "flat", "[" + box + "," + box + "]");
+    put("lyft_results", "csv", "Id,PredictionString\nt,0.5 1 2 3 2 4 1.5 0.1 car 0.25 1 2 3 2 4 1.5 -3 bus\nu,\n");
+    put("kitti_objects", "label", "Car 0.0 1 -1.5 10 20 30 65 1.5 1.6 3.9 1 1.6 20 0.3\nDontCare -1 -1 -10 503.89 169.71 590.61 190.13 -1 -1 -1 -1000 -1000 -1000 -10\n");
+    put("kitti_objects", "results", "Car -1 -1 -1.5 10 20 30 65 1.5 1.6 3.9 1 1.6 20 0.3 0.875\nCyclist -1 -1 0.5 11 21 31 60 1.5 0.6 1.9 2 1.6 21 0.2 0.5\n");
+}
