@@ -86,6 +86,10 @@ inline void write_u8_planes(const Image& image, const ClassifyPreprocessing& p, 
 
 }  // namespace data_detail
 
+REGULUS_INLINE Image read_classify_image(const std::string& path, const ClassifyPreprocessing& preprocessing) {
+    return read_image(path, {}, preprocessing.exif);
+}
+
 REGULUS_INLINE PictureSize classify_size(PictureSize size, const ClassifyPreprocessing& preprocessing) {
     if (size.height < 1 || size.width < 1) throw ShapeError("classify_preprocess: a picture has no pixels");
     const std::int64_t side = preprocessing.short_side;

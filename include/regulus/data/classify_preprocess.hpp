@@ -3,10 +3,12 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include <regulus/core/config.hpp>
 #include <regulus/core/tensor.hpp>
 #include <regulus/data/image.hpp>
+#include <regulus/data/image_file.hpp>
 #include <regulus/data/preprocess.hpp>
 
 namespace regulus {
@@ -31,8 +33,14 @@ struct ClassifyPreprocessing {
     std::array<float, 3> mean = {0.406f, 0.456f, 0.485f};
     std::array<float, 3> std = {0.225f, 0.224f, 0.229f};
 
+    /// How the program that it was trained with opens files: OpenCV (pycls, mmpretrain) turns them, Pillow (torchvision, timm) does not.
+    ExifOrientation exif = ExifOrientation::applied;
+
     friend bool operator==(const ClassifyPreprocessing&, const ClassifyPreprocessing&) = default;
 };
+
+/// A picture's file, opened as `preprocessing.exif` says. Throws as read_image does.
+Image read_classify_image(const std::string& path, const ClassifyPreprocessing& preprocessing);
 
 /// The size before cropping: the short side becomes `short_side`, the long one is rounded down.
 PictureSize classify_size(PictureSize size, const ClassifyPreprocessing& preprocessing);

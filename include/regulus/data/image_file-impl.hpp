@@ -13,7 +13,7 @@
 
 namespace regulus {
 
-REGULUS_INLINE Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits) {
+REGULUS_INLINE Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits, ExifOrientation exif) {
     static constexpr std::uint8_t jpeg_magic[] = {0xFF, 0xD8, 0xFF};
     static constexpr std::uint8_t png_magic[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
     const auto starts_with = [&](std::span<const std::uint8_t> magic) {
@@ -25,11 +25,11 @@ REGULUS_INLINE Image decode_image(std::span<const std::uint8_t> bytes, const std
     if (starts_with(jpeg_magic)) image = data_detail::decode_jpeg(bytes, name, limits, orientation);
     else if (starts_with(png_magic)) image = data_detail::decode_png(bytes, name, limits, orientation);
     else throw FileError("read_image: \"" + name + "\" is neither a JPEG nor a PNG file");
-    return oriented(std::move(image), orientation);
+    return exif == ExifOrientation::ignored ? image : oriented(std::move(image), orientation);
 }
 
-REGULUS_INLINE Image read_image(const std::string& path, const PictureLimits& limits) {
-    return decode_image(read_file(path, limits.max_file_bytes), path, limits);
+REGULUS_INLINE Image read_image(const std::string& path, const PictureLimits& limits, ExifOrientation exif) {
+    return decode_image(read_file(path, limits.max_file_bytes), path, limits, exif);
 }
 
 REGULUS_INLINE std::vector<std::uint8_t> encode_png(const Image& image) {

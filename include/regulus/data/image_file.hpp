@@ -12,14 +12,17 @@
 
 namespace regulus {
 
+/// Whether pictures are turned as their EXIF tag asks: OpenCV does, Pillow's open() does not.
+enum class ExifOrientation : std::uint8_t { applied, ignored };
+
 /// Reads a JPEG or PNG file; the first bytes decide which, not the suffix. The bytes equal those of OpenCV's
-/// imread(IMREAD_COLOR): EXIF orientation applied, grey and palette made colour, CMYK read as Adobe's inverted one,
+/// imread(IMREAD_COLOR): EXIF orientation applied (unless ignored), grey and palette made colour, CMYK read as Adobe's inverted one,
 /// alpha dropped, 16-bit samples cut to their high byte, no colour management.
 /// Throws FileError, naming the file: it cannot be read, is no picture, is broken or cut off, or is over the limits.
-Image read_image(const std::string& path, const PictureLimits& limits = {});
+Image read_image(const std::string& path, const PictureLimits& limits = {}, ExifOrientation exif = ExifOrientation::applied);
 
 /// The same from memory. `name` stands for the file in messages.
-Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name = "picture", const PictureLimits& limits = {});
+Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name = "picture", const PictureLimits& limits = {}, ExifOrientation exif = ExifOrientation::applied);
 
 /// PNG bytes, 8-bit RGB, lossless. Throws ShapeError for an empty picture, FileError when libpng refuses it.
 std::vector<std::uint8_t> encode_png(const Image& image);
