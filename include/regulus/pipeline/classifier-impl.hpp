@@ -67,13 +67,19 @@ REGULUS_INLINE Outputs AnyClassifier::features(std::span<const Image> images) co
     return state_->program.run(*context, {input});
 }
 
-REGULUS_INLINE std::vector<Classification> AnyClassifier::operator()(std::span<const Image> images) const {
-    const Outputs outputs = features(images);
+REGULUS_INLINE std::vector<Classification> AnyClassifier::from_input(const Tensor& input) const {
+    if (input.shape().rank() != 4 || input.shape()[0] < 1) throw ShapeError("classifier: an input must be [n, 3, h, w] with n >= 1, got " + to_string(input.shape()));
+    const ContextPool::Lease context(state_->contexts);
+    const Outputs outputs = state_->program.run(*context, {input});
     const Tensor& logits = outputs["logits"];
-    const std::size_t classes = std::size_t(logits.numel()) / images.size();
+    const std::size_t n = std::size_t(input.shape()[0]), classes = std::size_t(logits.numel()) / n;
     std::vector<Classification> result;
-    for (std::size_t i = 0; i < images.size(); ++i) result.push_back({softmax_of({logits.data<float>() + i * classes, classes}), state_->facts.class_names});
+    for (std::size_t i = 0; i < n; ++i) result.push_back({softmax_of({logits.data<float>() + i * classes, classes}), state_->facts.class_names});
     return result;
+}
+
+REGULUS_INLINE std::vector<Classification> AnyClassifier::operator()(std::span<const Image> images) const {
+    return from_input(classify_preprocess(images, state_->facts.preprocessing));
 }
 
 REGULUS_INLINE Classification AnyClassifier::operator()(const Image& image) const { return std::move((*this)(std::span<const Image>(&image, 1)).front()); }

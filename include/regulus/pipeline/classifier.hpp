@@ -49,6 +49,9 @@ public:
     /// Pictures of any sizes as one batch.
     std::vector<Classification> operator()(std::span<const Image> images) const;
 
+    /// Inputs that classify_preprocess made, [n, 3, h, w]. Throws ShapeError for other shapes.
+    std::vector<Classification> from_input(const Tensor& input) const;
+
     /// "logits" [n, classes] and the labelled values that were asked for, [n, c, h, w].
     Outputs features(std::span<const Image> images) const;
 

@@ -27,10 +27,16 @@ inline double classifier_limit(const std::string& node, bool deep) {
     return deep ? 2e-3 : 6e-4;  // logits
 }
 
-/// The entry that the case was made with: a preset "..._Weights.IMAGENET1K_V2" has one of its own.
+/// The entry that the case was made with: a preset "..._Weights.IMAGENET1K_V2" has one of its own, and so has a configuration "regnety_040.pycls_in1k".
 inline const ClassifierSpec& classifier_of(const GoldenCase& peer, const CaseJson& json, const std::vector<ClassifierSpec>& models) {
     if (const Json* preset = json.root.find("preset"); preset != nullptr && preset->text() != nullptr) {
         const std::string name = peer.zoo + preset->text()->substr(std::min(preset->text()->find('.'), preset->text()->size()));
+        for (const ClassifierSpec& model : models) {
+            if (model.name == name) return model;
+        }
+    }
+    if (const Json* config = json.root.find("config"); config != nullptr && config->text() != nullptr) {
+        const std::string name = peer.zoo.substr(0, peer.zoo.find('/') + 1) + *config->text();
         for (const ClassifierSpec& model : models) {
             if (model.name == name) return model;
         }

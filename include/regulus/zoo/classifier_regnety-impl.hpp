@@ -20,6 +20,8 @@ REGULUS_INLINE std::vector<ClassifierNetwork> regnety_networks() {
         {"RegNetY-32GF", [] { return recorded<Classifier<RegNet<regnety_32gf>>>(); }},
         {"RegNetY-800MF-tv", [] { return recorded<Classifier<RegNet<regnety_800mf_tv>>>(); }},
         {"RegNetY-8.0GF-tv", [] { return recorded<Classifier<RegNet<regnety_8_0gf_tv>>>(); }},
+        {"RegNetY-64GF", [] { return recorded<Classifier<RegNet<regnety_64gf>>>(); }},
+        {"RegNetY-256GF", [] { return recorded<Classifier<RegNet<regnety_256gf>>>(); }},
         {"RegNetY-128GF", [] { return recorded<Classifier<RegNet<regnety_128gf>>>(); }},
     };
 }

@@ -1,10 +1,11 @@
 #pragma once
 // What a classifier is besides its layers.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <regulus/data/classify_preprocess.hpp>
-#include <regulus/graph/graph.hpp>
+#include <regulus/zoo/classifier_head.hpp>
 
 namespace regulus {
 
@@ -35,19 +36,21 @@ struct ClassifierSpec {
     Graph (*record)() = nullptr;
     ClassifierFacts facts;
     int classes = 1000;
-    std::string licence;               ///< of the published weights
+    /// Under which its publisher gives the weights: what the weights' own configuration states (timm), else the licence of the repository that publishes them
+    /// (pycls, mmpretrain, torchvision). What may be done with networks trained on ImageNet's pictures is a question of its own, not answered here.
+    std::string licence;
     std::string checkpoint;            ///< published file name; empty when none is known
     double top1_error = 0;             ///< published, percent, one crop; 0: none known
     double top5_error = 0;
     std::string data = "ImageNet-1k";  ///< what it was trained and judged on
 };
 
-/// The recorded graph, named after the model. Throws ArgumentError for an entry without a recording function.
+/// The recorded graph, named after the model, with its number of classes. Throws ArgumentError for an entry without a recording function.
 inline Graph recorded(const ClassifierSpec& model) {
     if (model.record == nullptr) throw ArgumentError("zoo: " + model.name + " has no recording function");
     Graph graph = model.record();
     graph.name = model.name;
-    return graph;
+    return model.classes == 1000 ? graph : with_classes(std::move(graph), model.classes);
 }
 
 }  // namespace regulus

@@ -25,7 +25,8 @@ Graph (*classifier_network(std::string_view name))();
 
 std::vector<ClassifierSpec> pycls_classifiers();
 std::vector<ClassifierSpec> mmpretrain_classifiers();
-std::vector<ClassifierSpec> timm_classifiers();
+std::vector<ClassifierSpec> timm_regnet_classifiers();
+std::vector<ClassifierSpec> timm_resnet_classifiers();
 std::vector<ClassifierSpec> torchvision_classifiers();
 
 /// All of the above.
@@ -45,8 +46,25 @@ inline ClassifyPreprocessing pillow_rgb(ClassifyResize resize, std::int64_t shor
     p.channel_order = ChannelOrder::rgb;
     p.mean = {0.485f, 0.456f, 0.406f};
     p.std = {0.229f, 0.224f, 0.225f};
+    p.exif = ExifOrientation::ignored;
     return p;
 }
+
+/// One of timm's pretrained configurations.
+struct TimmRow {
+    const char* name;     // architecture.tag
+    const char* network;
+    int short_side;       // floor(crop / crop_pct)
+    int crop;             // of the training; timm can also test at a larger one
+    ClassifyResize resize;
+    const char* licence;  // that the configuration states
+    bool is_default;      // what timm means by the architecture's name alone
+    const char* checkpoint = "";  // published under parameter names of timm
+    double top1_error = 0, top5_error = 0;
+    int classes = 1000;
+};
+
+std::vector<ClassifierSpec> timm_models(const std::vector<TimmRow>& rows);
 
 }  // namespace detail
 
@@ -60,5 +78,6 @@ inline ClassifyPreprocessing pillow_rgb(ClassifyResize resize, std::int64_t shor
 #include <regulus/zoo/classifiers_mmpretrain-impl.hpp>
 #include <regulus/zoo/classifiers_pycls-impl.hpp>
 #include <regulus/zoo/classifiers_timm-impl.hpp>
+#include <regulus/zoo/classifiers_timm_resnet-impl.hpp>
 #include <regulus/zoo/classifiers_torchvision-impl.hpp>
 #endif

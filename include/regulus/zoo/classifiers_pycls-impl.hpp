@@ -9,6 +9,7 @@ REGULUS_INLINE std::vector<ClassifierSpec> pycls_classifiers() {
         const char* name;
         const char* network;
         double top1_error, top5_error;
+        const char* config = "";  // where its file is not called after the name
     };
     const Row rows[] = {
         {"RegNetX-200MF", "RegNetX-200MF", 31.088, 11.342},
@@ -35,12 +36,12 @@ REGULUS_INLINE std::vector<ClassifierSpec> pycls_classifiers() {
         {"RegNetY-12GF", "RegNetY-12GF", 19.67, 4.856},
         {"RegNetY-16GF", "RegNetY-16GF", 19.608, 4.944},
         {"RegNetY-32GF", "RegNetY-32GF", 19.066, 4.568},
-        {"ResNet-50", "ResNet-50", 23.19, 6.63},
-        {"ResNet-101", "ResNet-101", 21.414, 5.792},
-        {"ResNet-152", "ResNet-152", 20.87, 5.44},
-        {"ResNeXt-50", "ResNeXt-50 32x4d", 21.884, 6.062},
-        {"ResNeXt-101", "ResNeXt-101 32x4d", 20.664, 5.392},
-        {"ResNeXt-152", "ResNeXt-152 32x4d", 20.386, 5.318},
+        {"ResNet-50", "ResNet-50", 23.19, 6.63, "R-50-1x64d"},
+        {"ResNet-101", "ResNet-101", 21.414, 5.792, "R-101-1x64d"},
+        {"ResNet-152", "ResNet-152", 20.87, 5.44, "R-152-1x64d"},
+        {"ResNeXt-50", "ResNeXt-50 32x4d", 21.884, 6.062, "X-50-32x4d"},
+        {"ResNeXt-101", "ResNeXt-101 32x4d", 20.664, 5.392, "X-101-32x4d"},
+        {"ResNeXt-152", "ResNeXt-152 32x4d", 20.386, 5.318, "X-152-32x4d"},
     };
     std::vector<ClassifierSpec> models;
     for (const Row& row : rows) {
@@ -50,10 +51,8 @@ REGULUS_INLINE std::vector<ClassifierSpec> pycls_classifiers() {
         model.architecture = row.network;
         model.record = classifier_network(row.network);
         model.licence = "MIT";
-        if (model.architecture.rfind("RegNet", 0) == 0) {
-            model.aliases = {std::string(row.name) + "_dds_8gpu"};
-            model.checkpoint = model.aliases.front() + ".pyth";
-        }
+        model.aliases = {std::string(*row.config == '\0' ? row.name : row.config) + "_dds_8gpu"};
+        model.checkpoint = model.aliases.front() + ".pyth";
         model.top1_error = row.top1_error;
         model.top5_error = row.top5_error;
         models.push_back(std::move(model));

@@ -99,7 +99,7 @@ REGULUS_INLINE std::optional<std::string> NameTable::to_foreign(std::string_view
 }
 
 REGULUS_INLINE const std::vector<NameTable>& name_tables() {
-    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names(), mmdetection3d_names(), mmdetection3d_voxelnet_names(), pycls_names(), mmpretrain_names(), timm_names(), torchvision_resnet_names(), torchvision_regnet_names()};
+    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names(), mmdetection3d_names(), mmdetection3d_voxelnet_names(), pycls_names(), mmpretrain_names(), timm_names(), torchvision_resnet_names(), torchvision_regnet_names(), timm_resnet_names()};
     return tables;
 }
 

@@ -40,4 +40,11 @@ inline NameTable torchvision_resnet_names() {
     }, "backbone.stem.pool"};
 }
 
+/// timm's ResNets have torchvision's names.
+inline NameTable timm_resnet_names() {
+    NameTable table = torchvision_resnet_names();
+    table.code_base = "timm";
+    return table;
+}
+
 }  // namespace regulus
