@@ -7,12 +7,11 @@
 #include <string>
 #include <vector>
 
-#include <regulus/converters/convert.hpp>
 #include <regulus/data/mask.hpp>
 #include <regulus/graph/passes.hpp>
 
 #include "command.hpp"
-#include "models.hpp"
+#include "network.hpp"
 #include "noise.hpp"
 #include "terminal.hpp"
 
@@ -21,12 +20,7 @@ namespace tool {
 namespace {
 
 struct Options {
-    std::string model;
-    std::string weights = "balanced";
-    std::string size;
-    std::string device = "cpu";
-    int batch = 1;
-    int threads = 0;
+    NetworkOptions network;
     double seconds = 3;
     std::vector<std::string> outputs;
     bool paste = false;
@@ -79,17 +73,11 @@ void run_on_request(const regulus::Outputs& outputs, const std::function<double(
 }
 
 void bench(const Options& options) {
-    const regulus::ModelSpec& model = model_named(options.model);
-    regulus::InputSize size;
-    default_size(model, size.height, size.width);
-    if (!options.size.empty()) parse_size(options.size, size.height, size.width);
-    size.n = options.batch;
-    const regulus::Graph whole = regulus::recorded(model);
-    const regulus::Graph graph = options.outputs.empty() ? whole : cut_to(whole, options.outputs);
-    if (options.paste && !has_masks(graph)) throw regulus::ArgumentError("bench --paste: " + model.name + " gives no masks" + (options.outputs.empty() ? "" : " with --outputs"));
-    regulus::CompileOptions compile;
-    compile.threads = options.threads;
-    const regulus::Program program(*make_backend(options.device), graph, regulus::to_regulus(load_weights(model, options.weights), graph), compile);
+    const Network network = network_of(options.network);
+    const regulus::InputSize& size = network.size;
+    const regulus::Graph graph = options.outputs.empty() ? network.graph : cut_to(network.graph, options.outputs);
+    if (options.paste && !has_masks(graph)) throw regulus::ArgumentError("bench --paste: " + network.name + " gives no masks" + (options.outputs.empty() ? "" : " with --outputs"));
+    const regulus::Program program = program_of(network, graph, options.network);
     const std::vector<regulus::Tensor> inputs = noise_inputs(graph, size);
     regulus::Context context;
 
@@ -121,13 +109,13 @@ void bench(const Options& options) {
         std::snprintf(text, sizeof text,
                       "{\"model\": \"%s\", \"device\": \"%s\", \"batch\": %d, \"height\": %d, \"width\": %d, \"threads\": %d, \"runs\": %zu, \"first_ms\": %.3f, \"min_ms\": %.3f, "
                       "\"median_ms\": %.3f, \"max_ms\": %.3f, \"pictures_per_s\": %.3f, \"macs\": %lld, \"arena_bytes\": %zu, \"weight_bytes\": %zu}\n",
-                      model.name.c_str(), options.device.c_str(), size.n, size.height, size.width, options.threads, times.size(), first, times.front(), median, times.back(), 1000 * size.n / median,
+                      network.name.c_str(), options.network.device.c_str(), size.n, size.height, size.width, options.network.threads, times.size(), first, times.front(), median, times.back(), 1000 * size.n / median,
                       static_cast<long long>(macs), memory.arena, memory.weights);
     } else {
         std::snprintf(text, sizeof text,
                       "%s on %s, %d x %d x %d, %s threads\n  first run  %10.2f ms (plans and touches memory)\n  best       %10.2f ms\n  median     %10.2f ms  of %zu runs\n  worst      %10.2f ms\n"
                       "  %10.2f pictures/s, %.1f GFLOP/s (2 x %s multiply-adds, bounded counts taken as full)\n  arena %.1f MiB, weights %.1f MiB\n",
-                      model.name.c_str(), options.device.c_str(), size.n, size.height, size.width, options.threads == 0 ? "all" : std::to_string(options.threads).c_str(), first, times.front(), median,
+                      network.name.c_str(), options.network.device.c_str(), size.n, size.height, size.width, options.network.threads == 0 ? "all" : std::to_string(options.network.threads).c_str(), first, times.front(), median,
                       times.size(), times.back(), 1000 * size.n / median, 2e-6 * double(macs) / median, thousands(macs).c_str(), double(memory.arena) / 1048576, double(memory.weights) / 1048576);
     }
     print(text);
@@ -139,12 +127,7 @@ void add_bench(CLI::App& app, Outcome&) {
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("bench", "Measures whole runs of a model on a picture of noise, without decoding and preprocessing.\n"
                                                     "Example: regulus bench mask_rcnn_regnetx-3.2GF_fpn_1x_coco --size 800x1344 --threads 2");
-    command->add_option("NAME", options->model, "Model: a zoo name or an unambiguous tail of one")->required();
-    command->add_option("--weights", options->weights, "File, seeded[:SALT], or balanced: seeded and kept of order one")->capture_default_str();
-    command->add_option("--size", options->size, "Padded picture, HEIGHTxWIDTH (default: the model's largest)");
-    command->add_option("--batch", options->batch, "Pictures in a batch")->check(CLI::Range(1, 4096))->capture_default_str();
-    command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
-    command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
+    add_program_options(*command, options->network);
     command->add_option("--seconds", options->seconds, "Least time to measure")->check(CLI::Range(0.0, 3600.0))->capture_default_str();
     command->add_option("--outputs", options->outputs, "Only as far as these labelled values, as C5 or rpn_logits.0,...")->delimiter(',');
     command->add_flag("--paste", options->paste, "Masks are pasted into the picture");

@@ -2,9 +2,9 @@
 
 #include <set>
 
-#include <regulus/converters/convert.hpp>
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/data/file.hpp>
+#include <regulus/pipeline/classifier_head.hpp>
 #include <regulus/weights/read_weights.hpp>
 
 #include "models.hpp"
@@ -27,6 +27,15 @@ bool fits(const regulus::Graph& graph, const regulus::Weights& weights) {
     return known.size() == ours.size();
 }
 
+/// Whether two tables read these weights alike: timm's ResNets have torchvision's names.
+bool reads_alike(const regulus::NameTable* a, const regulus::NameTable& b, const regulus::Weights& weights) {
+    if (a == nullptr) return false;
+    for (const regulus::Weights::Entry& entry : weights.entries()) {
+        if (a->to_ours(entry.name) != b.to_ours(entry.name)) return false;
+    }
+    return true;
+}
+
 const regulus::ClassifierSpec& recognise(const regulus::Weights& weights) {
     const std::vector<regulus::ClassifierSpec>& models = regulus::classifier_models();
     if (const auto stated = weights.metadata.find("regulus.model"); stated != weights.metadata.end()) {
@@ -38,11 +47,12 @@ const regulus::ClassifierSpec& recognise(const regulus::Weights& weights) {
     const std::string file = weights.source.substr(weights.source.rfind('/') + 1);
     std::vector<const regulus::ClassifierSpec*> found, of_code_base;
     for (const regulus::ClassifierSpec& model : models) {
-        const regulus::Graph graph = regulus::recorded(model);
+        regulus::Graph graph = regulus::recorded(model);
+        if (const std::int64_t classes = regulus::head_classes(weights, graph); classes > 0) graph = regulus::with_classes(std::move(graph), classes);
         if (!fits(graph, weights)) continue;
         if (!model.checkpoint.empty() && model.checkpoint == file) return model;
         found.push_back(&model);
-        if (regulus::recognise_names(weights, graph) == &regulus::names_of(model.code_base, graph)) of_code_base.push_back(&model);
+        if (reads_alike(regulus::recognise_names(weights, graph), regulus::names_of(model.code_base, graph), weights)) of_code_base.push_back(&model);
     }
     if (found.empty()) {
         throw regulus::ArgumentError("load: " + weights.source + " fits none of the known classifiers; name one with --model to see what differs (regulus zoo list)");
@@ -58,41 +68,61 @@ const regulus::ClassifierSpec& recognise(const regulus::Weights& weights) {
     return *found.front();
 }
 
+/// The graph with the classes of the weights' head.
+LoadedClassifier with_head(const regulus::ClassifierSpec& spec, regulus::Weights weights) {
+    LoadedClassifier loaded{&spec, std::move(weights), regulus::recorded(spec), spec.classes, ""};
+    const std::int64_t classes = regulus::head_classes(loaded.weights, loaded.graph);
+    if (classes > 0 && classes != spec.classes) {
+        loaded.graph = regulus::with_classes(std::move(loaded.graph), classes);
+        loaded.classes = classes;
+        loaded.note = "load: " + loaded.weights.source + " has a head of " + std::to_string(classes) + " classes, " + spec.name + " as published has " + std::to_string(spec.classes) + "\n";
+    }
+    return loaded;
+}
+
 }  // namespace
+
+regulus::ClassifierFacts LoadedClassifier::facts_with(const std::string& labels) {
+    regulus::ClassifierFacts facts = model->facts;
+    if (classes != model->classes) facts.class_names.clear();
+    if (labels.empty()) return facts;
+    facts.class_names = read_lines(labels);
+    weights.metadata.erase("regulus.classes");  // the user's go before the file's
+    if (facts.class_names.size() != std::size_t(classes)) {
+        throw regulus::ArgumentError("--labels: " + labels + " has " + std::to_string(facts.class_names.size()) + " names, the network has " + std::to_string(classes) + " classes");
+    }
+    return facts;
+}
 
 LoadedClassifier load_classifier(const std::string& model, const std::string& weights) {
     const bool seeded = weights == "seeded" || weights.rfind("seeded:", 0) == 0;
     if (model.empty() && (weights.empty() || seeded)) {
-        throw regulus::ArgumentError("classify: which network? Name it with --model (regulus zoo list), or give its checkpoint with --weights FILE");
+        throw regulus::ArgumentError("which network? Name it with --model (regulus zoo list), or give its checkpoint with --weights FILE");
     }
     if (model.empty()) {
         regulus::Weights read = regulus::read_weights(weights);
         const regulus::ClassifierSpec& spec = recognise(read);
-        return {&spec, std::move(read)};
+        return with_head(spec, std::move(read));
     }
     const regulus::ClassifierSpec& spec = regulus::find_classifier(regulus::classifier_models(), model);
     if (weights.empty()) {
         throw regulus::ArgumentError("--model " + spec.name + " needs --weights FILE" + (spec.checkpoint.empty() ? "" : " (published as " + spec.checkpoint + ")") +
                                      "; --weights seeded runs it without a checkpoint");
     }
-    if (!seeded) return {&spec, regulus::read_weights(weights)};
-    regulus::ModelSpec network;
-    network.name = spec.name;
-    network.code_base = spec.code_base;
-    network.record = spec.record;
-    return {&spec, load_weights(network, weights)};
+    if (!seeded) return with_head(spec, regulus::read_weights(weights));
+    return with_head(spec, load_weights(regulus::recorded(spec), spec.code_base, weights));
 }
 
-std::vector<std::string> read_labels(const std::string& path) {
-    const std::vector<std::uint8_t> bytes = regulus::read_file(path, std::int64_t(1) << 24);
-    std::vector<std::string> labels(1);
+std::vector<std::string> read_lines(const std::string& path) {
+    const std::vector<std::uint8_t> bytes = regulus::read_file(path, std::int64_t(1) << 30);
+    std::vector<std::string> lines(1);
     for (const std::uint8_t byte : bytes) {
-        if (byte == '\n') labels.emplace_back();
-        else if (byte != '\r') labels.back() += char(byte);
+        if (byte == '\n') lines.emplace_back();
+        else if (byte != '\r') lines.back() += char(byte);
     }
-    while (!labels.empty() && labels.back().empty()) labels.pop_back();
-    if (labels.empty()) throw regulus::FileError("--labels: " + path + " holds no names; write one a line, in the order of the classes");
-    return labels;
+    while (!lines.empty() && lines.back().empty()) lines.pop_back();
+    if (lines.empty()) throw regulus::FileError("read: " + path + " has no lines");
+    return lines;
 }
 
 }  // namespace tool

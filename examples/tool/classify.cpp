@@ -5,7 +5,6 @@
 #include <vector>
 
 #include <regulus/core/json.hpp>
-#include <regulus/data/image_file.hpp>
 #include <regulus/pipeline/classifier.hpp>
 
 #include "classifiers.hpp"
@@ -51,27 +50,19 @@ std::string as_json(const Picture& picture, const std::vector<regulus::ClassScor
 
 void classify(const Options& options) {
     const std::vector<Picture> pictures = find_pictures(options.paths, "");
-    const LoadedClassifier loaded = load_classifier(options.model, options.weights);
-    regulus::ClassifierFacts facts = loaded.model->facts;
-    regulus::Weights weights = loaded.weights;
-    if (!options.labels.empty()) {
-        facts.class_names = read_labels(options.labels);
-        weights.metadata.erase("regulus.classes");  // the user's go before the file's
-        if (facts.class_names.size() != std::size_t(loaded.model->classes)) {
-            throw regulus::ArgumentError("--labels: " + options.labels + " has " + std::to_string(facts.class_names.size()) + " names, " + loaded.model->name + " has " +
-                                         std::to_string(loaded.model->classes) + " classes");
-        }
-    }
+    LoadedClassifier loaded = load_classifier(options.model, options.weights);
+    talk(loaded.note);
+    const regulus::ClassifierFacts facts = loaded.facts_with(options.labels);
     regulus::CompileOptions compile;
     compile.threads = options.threads;
-    const regulus::AnyClassifier classifier(*make_backend(options.device), regulus::recorded(*loaded.model), weights, facts, compile);
+    const regulus::AnyClassifier classifier(*make_backend(options.device), loaded.graph, loaded.weights, facts, compile);
     const bool named = !classifier.facts().class_names.empty();
 
     std::string json;  // printed whole, so that a broken picture leaves no half of it
     Progress progress(pictures.size());
     for (std::size_t i = 0; i < pictures.size(); ++i) {
         progress.show(i, pictures[i].name);
-        const std::vector<regulus::ClassScore> scores = classifier(regulus::read_image(pictures[i].path)).top(options.top);
+        const std::vector<regulus::ClassScore> scores = classifier(regulus::read_classify_image(pictures[i].path, facts.preprocessing)).top(options.top);
         progress.clear();
         if (options.json) json += (json.empty() ? "[" : ",\n ") + as_json(pictures[i], scores, named);
         else print(as_text(pictures[i], scores));

@@ -1,27 +1,21 @@
-// regulus eval coco: how well does a detector, or a file of results, do on an annotated data set?
-#include <algorithm>
-#include <csignal>
+// regulus eval: judgements by data set. Here regulus eval coco: how well does a detector, or a file of results, do on an annotated data set?
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <regulus/core/json.hpp>
-#include <regulus/data/file.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/evaluate/coco_table.hpp>
 #include <regulus/pipeline/any_detector.hpp>
-#include <regulus/weights/crc32.hpp>
 
 #include "command.hpp"
-#include "eval_journal.hpp"
+#include "eval3d.hpp"
 #include "eval_plots.hpp"
-#include "eval_ranks.hpp"
+#include "eval_run.hpp"
 #include "models.hpp"
-#include "pictures.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -36,25 +30,6 @@ struct Options {
     bool skip_broken = false;
     bool per_category = false;
 };
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// While it lives, Ctrl-C ends the loop after the picture in hand instead of the program.
-class InterruptGuard {
-public:
-    InterruptGuard() : before_(std::signal(SIGINT, [](int) { interrupted = 1; })) {}
-    ~InterruptGuard() { std::signal(SIGINT, before_); }
-    InterruptGuard(const InterruptGuard&) = delete;
-    InterruptGuard& operator=(const InterruptGuard&) = delete;
-
-private:
-    void (*before_)(int);
-};
-
-std::string count_of(std::size_t count, const std::string& what) {
-    if (count == 1) return "1 " + what;
-    return std::to_string(count) + " " + what + (what.back() == 's' ? "es" : "s");
-}
 
 /// The data set's category id of each class of the model, by name; -1 for a class that the data set lacks.
 std::vector<std::int64_t> match_categories(const regulus::ModelFacts& facts, const regulus::CocoDataset& dataset, const std::string& model) {
@@ -80,14 +55,6 @@ std::vector<std::int64_t> match_categories(const regulus::ModelFacts& facts, con
     if (ids.size() > 8) missing += ", ...";
     throw regulus::ArgumentError("eval: " + model + " has no class for " + std::to_string(ids.size()) + " of the " + std::to_string(dataset.categories.size()) +
                                  " categories of the annotations (" + missing + "), and " + count_of(matched, "class") + " fit; use the model's own data set");
-}
-
-std::string file_identity(const std::string& path) {
-    if (path == "seeded" || path.rfind("seeded:", 0) == 0) return path;
-    const auto bytes = regulus::read_file(path.empty() ? shipped_weights() : path, std::int64_t(1) << 34);
-    char text[48];
-    std::snprintf(text, sizeof text, "%08x/%zu", unsigned(regulus::detail::crc32(bytes.data(), bytes.size())), bytes.size());
-    return text;
 }
 
 /// A picture's rows of the results file on one line.
@@ -125,9 +92,7 @@ Prepared prepare(const Options& options, const Ranks& ranks) {
     }
     const Loaded loaded = load(options.model, options.weights);
     regulus::CompileOptions compile;
-    compile.threads = options.threads;
-    if (compile.threads == 0 && ranks.on_this_machine() > 1) compile.threads = std::max(1, int(std::thread::hardware_concurrency()) / ranks.on_this_machine());
-    if (compile.threads == 0) compile.threads = std::max(1, int(std::thread::hardware_concurrency()));
+    compile.threads = threads_of_rank(options.threads, ranks);
     prepared.detector.emplace(*make_backend(options.device), *loaded.model, loaded.weights, compile);
     prepared.categories = match_categories(prepared.detector->facts(), prepared.dataset, loaded.model->name);
     if (ranks.rank() == 0 && !options.json.empty()) {
@@ -139,77 +104,30 @@ Prepared prepare(const Options& options, const Ranks& ranks) {
     return prepared;
 }
 
-/// Looks at every picture of the data set that the journal lacks. Gives the text of the results file, or nothing on other ranks and when interrupted.
-std::optional<std::string> run_detector(const Options& options, Ranks& ranks, Prepared& prepared, const std::string& trouble, std::size_t& skipped) {
-    std::string problem = trouble;
-    std::unique_ptr<Journal> journal;
-    std::map<std::int64_t, std::string> done;
-    std::vector<std::size_t> todo;
-    const auto& images = prepared.dataset.images;
-    if (ranks.rank() == 0 && problem.empty()) {
-        try {
-            if (!options.json.empty()) {
-                require_writable(options.json);
-                journal = std::make_unique<Journal>(options.json + ".journal", prepared.identity);
-                done = journal->done();
-            }
-        } catch (const std::exception& error) {
-            problem = error.what();
-        }
-        for (std::size_t i = 0; i < images.size(); ++i) {
-            if (done.count(images[i].id) == 0) todo.push_back(i);
-        }
-        if (!done.empty()) talk("continuing: " + std::to_string(images.size() - todo.size()) + " of " + std::to_string(images.size()) + " pictures are done already\n");
-    }
-    const auto work = [&](std::size_t i) -> PictureOutcome {
-        try {
-            return {i, false, rows_of((*prepared.detector)(regulus::read_image(options.images + "/" + images[i].file_name)), images[i].id, float(options.score), prepared.categories)};
-        } catch (const std::exception& error) {
-            return {i, true, error.what()};
-        }
+/// Every picture of the data set.
+EvalItems items_of(const Options& options, const Prepared& prepared) {
+    EvalItems items;
+    for (const regulus::CocoImage& image : prepared.dataset.images) items.ids.push_back(image.id);
+    items.name = [&](std::size_t i) { return prepared.dataset.images[i].file_name; };
+    items.work = [&](std::size_t i) -> PictureOutcome {
+        const regulus::CocoImage& image = prepared.dataset.images[i];
+        return {i, false, rows_of((*prepared.detector)(regulus::read_image(options.images + "/" + image.file_name)), image.id, float(options.score), prepared.categories)};
     };
-    std::string broken;
-    std::size_t finished = 0;
-    Progress progress(todo.size());
-    progress.show(0, "");
-    const auto arrived = [&](PictureOutcome&& outcome) {
-        const regulus::CocoImage& image = images[outcome.index];
-        if (outcome.failed) {
-            progress.clear();
-            if (!options.skip_broken) {
-                if (broken.empty()) broken = outcome.text;
-                return false;
-            }
-            ++skipped;
-            talk("skipped " + image.file_name + ": " + outcome.text + "\n");
-        } else {
-            if (journal) journal->add(image.id, outcome.text);
-            done[image.id] = std::move(outcome.text);
-        }
-        progress.show(++finished, image.file_name);
-        return interrupted == 0;
-    };
-    problem = ranks.share(problem, todo, work, arrived);
-    progress.clear();
-    if (ranks.rank() != 0) return std::nullopt;
-    if (!problem.empty()) throw regulus::Error(problem);
-    const std::string resume = journal ? "; the same command goes on from " + options.json + ".journal" : "";
-    if (!broken.empty()) throw regulus::FileError(broken + " (eval: --skip-broken leaves such pictures out, their objects then count as missed" + resume + ")");
-    if (finished < todo.size()) {
-        talk("interrupted after " + std::to_string(images.size() - todo.size() + finished) + " of " + count_of(images.size(), "picture") + resume + "\n");
-        return std::nullopt;
-    }
+    items.skip_broken = options.skip_broken;
+    items.skip_hint = "eval: --skip-broken leaves such pictures out, their objects then count as missed";
+    items.json = options.json;
+    items.identity = prepared.identity;
+    return items;
+}
+
+/// The text of the results file.
+std::string results_of(const EvalRows& finished) {
     std::string text = "[";
-    for (const auto& [id, rows] : done) {  // by id: the order in which pictures were finished leaves no trace
+    for (const auto& [id, rows] : finished.rows) {
         if (rows.empty()) continue;
         text += (text.size() == 1 ? "\n" : ",\n") + rows;
     }
-    text += text.size() == 1 ? "]\n" : "\n]\n";
-    if (!options.json.empty()) {
-        regulus::write_file(options.json, text);
-        journal->remove();
-    }
-    return text;
+    return text + (text.size() == 1 ? "]\n" : "\n]\n");
 }
 
 void report(const Options& options, const regulus::CocoDataset& dataset, const std::vector<regulus::CocoDetection>& results, std::size_t skipped) {
@@ -250,8 +168,7 @@ void eval_coco(const Options& options, Outcome& outcome) {
         return;
     }
     if (options.images.empty()) throw regulus::ArgumentError("eval: give --images DIR to run a detector, or --results FILE to judge results");
-    std::optional<std::string> text;
-    std::size_t skipped = 0;
+    std::optional<EvalRows> finished;
     Prepared prepared;
     {
         Ranks ranks;
@@ -261,23 +178,23 @@ void eval_coco(const Options& options, Outcome& outcome) {
         } catch (const std::exception& error) {
             trouble = error.what();
         }
-        std::optional<InterruptGuard> guard;
-        if (ranks.size() == 1) guard.emplace();
-        text = run_detector(options, ranks, prepared, trouble, skipped);
+        finished = run_items(items_of(options, prepared), ranks, trouble);
         if (ranks.rank() != 0) return;
     }
-    if (!text) {
+    if (!finished) {
         outcome.exit_code = 130;
         return;
     }
-    report(options, prepared.dataset, regulus::parse_coco_results(*text, "eval: results"), skipped);
+    const std::string text = results_of(*finished);
+    finished->write(options.json, text);
+    report(options, prepared.dataset, regulus::parse_coco_results(text, "eval: results"), finished->skipped);
 }
 
 }  // namespace
 
 void add_eval(CLI::App& app, Outcome& outcome) {
     auto options = std::make_shared<Options>();
-    CLI::App* eval = app.add_subcommand("eval", "Judges a detector, or a file of results, against annotations.");
+    CLI::App* eval = app.add_subcommand("eval", "Judges a model, or a file of results, against annotations.");
     eval->require_subcommand(1);
     CLI::App* command = eval->add_subcommand("coco", "COCO's 12 numbers for boxes and for masks (10 for keypoints), as pycocotools computes them.\n"
                                                      "With --json an interrupted run goes on where it stopped when the same command is given again.\n"
@@ -299,6 +216,10 @@ void add_eval(CLI::App& app, Outcome& outcome) {
     command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has, divided by the processes on it")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options, &outcome] { eval_coco(*options, outcome); });
+    add_eval_imagenet(*eval, outcome);
+    add_eval_nuscenes(*eval, outcome);
+    add_eval_lyft(*eval, outcome);
+    add_eval_kitti(*eval, outcome);
 }
 
 }  // namespace tool

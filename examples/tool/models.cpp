@@ -102,8 +102,10 @@ std::string shipped_weights() {
     throw regulus::FileError("load: the shipped weights " + file + " were not found; name a model and weights with --model and --weights, or set REGULUS_MODEL to the file");
 }
 
-regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights) {
-    if (weights == "balanced") return balanced_weights(model);
+regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights) { return load_weights(regulus::recorded(model), model.code_base, weights); }
+
+regulus::Weights load_weights(const regulus::Graph& graph, const std::string& code_base, const std::string& weights) {
+    if (weights == "balanced") return balanced_weights(graph, code_base);
     if (weights != "seeded" && weights.rfind("seeded:", 0) != 0) return regulus::read_weights(weights);
     std::uint64_t salt = 0;
     if (weights != "seeded") {
@@ -113,7 +115,7 @@ regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string
         }
         salt = std::stoull(digits);
     }
-    return regulus::seeded_weights(regulus::recorded(model), model.code_base, salt);
+    return regulus::seeded_weights(graph, code_base, salt);
 }
 
 Loaded load(const std::string& model, const std::string& weights) {

@@ -32,6 +32,9 @@ Loaded load(const std::string& model, const std::string& weights);
 /// Only the weights, for a model that is known: a file, or seeded.
 regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights);
 
+/// The same for a graph whose checkpoints have the names of `code_base`.
+regulus::Weights load_weights(const regulus::Graph& graph, const std::string& code_base, const std::string& weights);
+
 /// "cpu" or "reference".
 std::unique_ptr<regulus::Backend> make_backend(const std::string& device);
 

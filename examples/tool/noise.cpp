@@ -22,9 +22,8 @@ std::vector<regulus::Tensor> noise_inputs(const regulus::Graph& graph, const reg
     return inputs;
 }
 
-regulus::Weights balanced_weights(const regulus::ModelSpec& model) {
-    const regulus::Graph graph = regulus::recorded(model);
-    const regulus::Weights seeded = regulus::seeded_weights(graph, model.code_base);
+regulus::Weights balanced_weights(const regulus::Graph& graph, const std::string& code_base) {
+    const regulus::Weights seeded = regulus::seeded_weights(graph, code_base);
     const auto ends_with = [](const std::string& text, const std::string& end) { return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0; };
     regulus::Weights balanced;
     balanced.source = "balanced weights";

@@ -1,20 +1,19 @@
 #pragma once
 // Inputs and weights for runs that measure time: the same in every run.
+#include <string>
 #include <vector>
 
 #include <regulus/core/tensor.hpp>
 #include <regulus/graph/describe.hpp>
 #include <regulus/weights/weights.hpp>
-#include <regulus/zoo/model_spec.hpp>
 
 namespace tool {
 
 /// Values for all inputs of a graph at this size: pictures uniform in -2 .. 2, not resized.
 std::vector<regulus::Tensor> noise_inputs(const regulus::Graph& graph, const regulus::InputSize& size);
 
-
 /// Seeded weights with norms that keep every activation of order one and deltas that move boxes little, so that proposals, regions and
 /// masks are as many as on a crowded picture. Seeded weights alone overflow in deep networks, and a detector that finds nothing is fast.
-regulus::Weights balanced_weights(const regulus::ModelSpec& model);
+regulus::Weights balanced_weights(const regulus::Graph& graph, const std::string& code_base);
 
 }  // namespace tool

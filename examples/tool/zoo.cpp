@@ -8,6 +8,7 @@
 
 #include "command.hpp"
 #include "models.hpp"
+#include "network.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -68,13 +69,7 @@ void show_classifier(const regulus::ClassifierSpec& model) {
 
 /// Detectors and classifiers by the same rules.
 void show(const std::string& name) {
-    std::vector<regulus::ModelSpec> all = models();
-    for (const regulus::ClassifierSpec& classifier : regulus::classifier_models()) {
-        regulus::ModelSpec& entry = all.emplace_back();
-        entry.name = classifier.name;
-        entry.aliases = classifier.aliases;
-    }
-    const std::size_t chosen = std::size_t(&regulus::find_model(all, name) - all.data());
+    const std::size_t chosen = entry_named(name);
     if (chosen >= models().size()) {
         show_classifier(regulus::classifier_models()[chosen - models().size()]);
         return;

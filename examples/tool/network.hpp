@@ -1,0 +1,43 @@
+#pragma once
+// A network by name, for commands that look at its cost: summary, explain, bench.
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include <regulus/graph/program.hpp>
+
+namespace tool {
+
+/// A detector or a classifier of the zoo.
+struct Network {
+    std::string name;
+    std::string code_base;
+    regulus::Graph graph;
+    regulus::InputSize size;  // one picture of the largest size that the model's preprocessing gives
+};
+
+/// What the user says about a run.
+struct NetworkOptions {
+    std::string model;
+    std::string weights = "balanced";
+    std::string size;
+    std::string device = "cpu";
+    int batch = 1;
+    int threads = 0;
+};
+
+/// NAME, --size, --batch.
+void add_network_options(CLI::App& command, NetworkOptions& options);
+/// And --weights, --device, --threads.
+void add_program_options(CLI::App& command, NetworkOptions& options);
+
+/// The entry of the zoo that the name means, at the size and batch of the options. Throws regulus::ArgumentError.
+Network network_of(const NetworkOptions& options);
+
+/// The network, or a part of it, compiled with the weights that the options name.
+regulus::Program program_of(const Network& network, const regulus::Graph& graph, const NetworkOptions& options);
+
+/// Index of the name among all entries: detectors first (models()), then classifiers. Throws regulus::ArgumentError listing candidates.
+std::size_t entry_named(const std::string& name);
+
+}  // namespace tool
