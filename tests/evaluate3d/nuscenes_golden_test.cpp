@@ -24,7 +24,9 @@ TEST_CASE("evaluate_nuscenes: mAP, NDS, errors, AP of every class and distance o
     REGULUS_REQUIRE_SHARED(name + ".json");
     const GoldenFile golden(name);
     int cases = 0;
-    for (const auto& [title, facts] : *member(golden.facts, "cases").object()) {
+    for (const auto& member_of_cases : *member(golden.facts, "cases").object()) {
+        const std::string& title = member_of_cases.first;
+        const Json& facts = member_of_cases.second;
         if (facts.find("gt") == nullptr) continue;
         CAPTURE(title);
         ++cases;

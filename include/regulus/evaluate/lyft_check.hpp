@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include <regulus/evaluate/lyft_evaluation.hpp>
+#include <regulus/evaluate/lyft_boxes.hpp>
 
 namespace regulus::evaluate_detail {
 

@@ -1,6 +1,5 @@
 #pragma once
 // Lyft Level 5's mean average precision over 3D overlaps, as mmdetection3d's lyft_eval computes it with the data set's sdk.
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -12,26 +11,9 @@
 #include <regulus/data/box3d.hpp>
 #include <regulus/data/nuscenes_tables.hpp>
 #include <regulus/data/pose.hpp>
+#include <regulus/evaluate/lyft_boxes.hpp>
 
 namespace regulus {
-
-/// The classes of the published detectors, in their order. The evaluation itself takes any names.
-inline constexpr std::array<const char*, 9> lyft_class_names = {"car",        "truck",   "bus",        "emergency_vehicle", "other_vehicle",
-                                                                "motorcycle", "bicycle", "pedestrian", "animal"};
-
-/// A box in the global frame.
-struct LyftBox {
-    std::array<double, 3> translation = {};         ///< centre, metres
-    std::array<double, 3> size = {};                ///< width, length, height
-    std::array<double, 4> rotation = {1, 0, 0, 0};  ///< quaternion w x y z of any length
-    std::string name;                               ///< class
-    double score = 0;                               ///< of a detection
-};
-
-struct LyftSample {
-    std::string sample_token;
-    std::vector<LyftBox> boxes;
-};
 
 /// Which way a box's outline on the ground is turned.
 enum class LyftTurn {
