@@ -19,6 +19,9 @@
 #include <regulus/weights/write_safetensors.hpp>
 #include <regulus/weights/write_torch.hpp>
 
+/// oneDNN 2.6 itself forgets the kernel in hand when an allocation inside this function of its fails.
+extern "C" const char* __lsan_default_suppressions() { return "leak:brgemm_kernel_create\n"; }
+
 using namespace regulus;
 using namespace regulus::testing;
 
@@ -68,16 +71,25 @@ struct Failures {
     long leaked = 0;   // allocations that failed runs left behind
 };
 
+#if defined(REGULUS_SANITIZED)
+constexpr long sanitized_stride = 37;  // an allocation takes much longer then
+#else
+constexpr long sanitized_stride = 1;
+#endif
+
+/// Files that are open.
+long descriptors() { return long(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {})); }
+
 /// Runs `job` undisturbed, then with its n-th allocation failing, for the first hundred n and every `stride`-th beyond. `after` is called after each run and
 /// may check what is left. Other exceptions than std::bad_alloc and Error go on.
 template <class Job, class After>
 Failures fail_each(long stride, const Job& job, const After& after) {
     Failures result;
     job();  // what is made once per process is made
-    const long before = allocations;
+    const long open_before = descriptors(), before = allocations;
     job();
     result.needed = allocations - before;
-    for (long n = 0; n < result.needed; n += n < 100 ? 1 : stride) {
+    for (long n = 0; n < result.needed; n += n < 100 ? 1 : stride * sanitized_stride) {
         const long alive_before = alive;
         bool threw = false;
         allocations_left = n;
@@ -97,6 +109,7 @@ Failures fail_each(long stride, const Job& job, const After& after) {
         if (threw) CHECK(reached);
         after();
     }
+    CHECK(descriptors() == open_before);
     return result;
 }
 
@@ -124,7 +137,7 @@ void check_backend(const Backend& backend, bool exact) {
     SUBCASE("from weights to outputs") {
         const Failures all = fail_each(1, [&] { run_on(backend, graph, weights, inputs, options); }, [] {});
         MESSAGE(all.needed << " allocations, " << all.failed << " runs failed");
-        CHECK(all.failed > all.needed * 9 / 10);
+        CHECK(all.failed > all.needed * 9 / 10 / sanitized_stride);
         if (exact) CHECK(all.leaked == 0);
         CHECK(same_bits(run_on(backend, graph, weights, inputs, options), expected));
     }
@@ -153,7 +166,7 @@ void check_backend(const Backend& backend, bool exact) {
         bool alike = true;
         const Failures runs = fail_each(1, [&] { program.run(context, inputs); }, [&] { alike = alike && same_bits(program.run(context, inputs), expected); });
         MESSAGE(runs.needed << " allocations, " << runs.failed << " runs failed");
-        CHECK(runs.failed == runs.needed);
+        if (sanitized_stride == 1) CHECK(runs.failed == runs.needed);
         CHECK(runs.leaked == 0);
         CHECK(alike);
     }

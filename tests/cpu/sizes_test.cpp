@@ -1,5 +1,6 @@
 // A detector that meets a thousand sizes of pictures.
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -95,4 +96,20 @@ TEST_CASE("cpu sizes: a thousand random sizes through one detector: memory stays
 #endif
     REQUIRE(some.size() == 20);
     for (const auto& [image, detections] : some) CHECK(equal(detections, AnyDetector(CpuBackend{}, graph, plain, facts, options)(image)));
+}
+
+TEST_CASE("cpu sizes: the first run after prepare finds its memory there") {
+    const Graph graph = recorded<Fasteners>();
+    const Program program = compile(CpuBackend{}, graph, read_weights(REGULUS_SOURCE_DIR "/examples/model/fasteners.safetensors"), {.threads = 2});
+    const InputSize size{1, 512, 512};
+    const std::vector<Tensor> inputs = random_inputs(graph, size);
+    Context context;
+    program.prepare(context, size);
+    struct rusage before {}, after {};
+    getrusage(RUSAGE_SELF, &before);
+    program.run(context, inputs);
+    getrusage(RUSAGE_SELF, &after);
+    const long faults = after.ru_minflt - before.ru_minflt, pages = long(context.arena_bytes() / 4096);
+    MESSAGE(faults << " page faults, the arena has " << pages << " pages");
+    CHECK(faults < pages / 10);
 }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 namespace regulus {
 namespace data_detail {
@@ -51,11 +52,8 @@ inline bool write_all(int descriptor, std::span<const std::uint8_t> bytes) noexc
 
 /// Where a symbolic link leads, so that the link stays and its target is replaced.
 inline std::string link_target(const std::string& path) {
-    char* resolved = ::realpath(path.c_str(), nullptr);
-    if (resolved == nullptr) return path;
-    std::string target = resolved;
-    std::free(resolved);
-    return target;
+    const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(path.c_str(), nullptr), &std::free);
+    return resolved == nullptr ? path : std::string(resolved.get());
 }
 
 }  // namespace data_detail

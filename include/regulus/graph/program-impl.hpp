@@ -68,7 +68,11 @@ REGULUS_INLINE std::shared_ptr<const Plan> Program::plan_for(const InputSize& si
 
 REGULUS_INLINE void Program::prepare(Context& context, const InputSize& size) const {
     const std::shared_ptr<const Plan> plan = plan_for(size);
-    context.arena(plan->host_arena(), state_->options.memory_budget);
+    const std::size_t had = context.arena_bytes();
+    std::byte* const arena = context.arena(plan->host_arena(), state_->options.memory_budget);
+    if (context.arena_bytes() != had) {  // the system gives each page at its first write: better now than during the first run
+        for (std::size_t at = 0; at < context.arena_bytes(); at += 4096) arena[at] = std::byte{0};
+    }
     context.state(plan);
 }
 

@@ -122,7 +122,8 @@ public:
     Program() = default;
     Program(const Backend& backend, const Graph& graph, const Weights& weights, const CompileOptions& options = {});
 
-    /// Plans, allocates and warms nothing else: the next run of this size finds everything ready. Throws BackendError over the budget.
+    /// Makes the plan, its memory (written once, so that the system has given it) and the context's state: the next run of this size takes no longer than later
+    /// ones. Throws BackendError over the budget.
     void prepare(Context& context, const InputSize& size) const;
 
     /// image [n, channels, h, w] float32, image_info [n, 4] float32 (if the graph takes it); or points [p, features] float32, point_count [n] int32.
