@@ -26,6 +26,7 @@ struct Options {
     std::string model, weights, images, annotations, results, json, plots;
     std::string device = "cpu";
     double score = 0.05;
+    int mmdetection = 3;
     int threads = 0;
     bool skip_broken = false;
     bool per_category = false;
@@ -93,13 +94,13 @@ Prepared prepare(const Options& options, const Ranks& ranks) {
     const Loaded loaded = load(options.model, options.weights);
     regulus::CompileOptions compile;
     compile.threads = threads_of_rank(options.threads, ranks);
-    prepared.detector.emplace(*make_backend(options.device), *loaded.model, loaded.weights, compile);
+    prepared.detector.emplace(*make_backend(options.device), graph_of(*loaded.model, options.mmdetection), loaded.weights, loaded.model->facts, compile);
     prepared.categories = match_categories(prepared.detector->facts(), prepared.dataset, loaded.model->name);
     if (ranks.rank() == 0 && !options.json.empty()) {
         char score[40];
         std::snprintf(score, sizeof score, "%.17g", options.score);
         prepared.identity = "regulus eval 1 model " + loaded.model->name + " weights " + file_identity(options.weights) + " annotations " + file_identity(options.annotations) +
-                            " device " + options.device + " threads " + std::to_string(compile.threads) + " score " + score + " images " + regulus::json_quote(options.images);
+                            " device " + options.device + " threads " + std::to_string(compile.threads) + (options.mmdetection == 2 ? " mmdetection 2" : "") + " score " + score + " images " + regulus::json_quote(options.images);
     }
     return prepared;
 }
@@ -213,6 +214,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
     command->add_option("--score", options->score, "Least score that counts; models drop what is below 0.05 themselves")->check(CLI::Range(0.0, 1.0))->capture_default_str();
     command->add_flag("--skip-broken", options->skip_broken, "Report, count and leave out pictures that cannot be read; their objects count as missed");
     command->add_flag("--per-category", options->per_category, "Also print the numbers of each category");
+    command->add_option("--mmdetection", options->mmdetection, "Steps after the network as mmdetection 3 or 2 takes them; numbers published in 2020 and 2021 were made with 2")->check(CLI::IsMember({2, 3}))->capture_default_str();
     command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has, divided by the processes on it")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options, &outcome] { eval_coco(*options, outcome); });

@@ -8,6 +8,7 @@
 #include <regulus/converters/convert.hpp>
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/cpu.hpp>
+#include <regulus/models/mmdetection2.hpp>
 #include <regulus/reference.hpp>
 #include <regulus/weights/read_weights.hpp>
 
@@ -132,6 +133,12 @@ Loaded load(const std::string& model, const std::string& weights) {
     if (spec.name == shipped_name) return {&spec, regulus::read_weights(shipped_weights())};
     throw regulus::ArgumentError("--model " + spec.name + " needs --weights FILE" + (spec.checkpoint.empty() ? "" : " (published as " + spec.checkpoint + ")") +
                                  "; --weights seeded runs it without a checkpoint");
+}
+
+regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection) {
+    if (mmdetection != 2) return regulus::recorded(model);
+    if (model.code_base != "mmdetection") throw regulus::ArgumentError("--mmdetection 2: " + model.name + " is a model of " + model.code_base + ", which has no such version; leave the option out");
+    return regulus::as_mmdetection2(regulus::recorded(model));
 }
 
 std::unique_ptr<regulus::Backend> make_backend(const std::string& device) {

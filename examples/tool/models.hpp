@@ -35,6 +35,10 @@ regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string
 /// The same for a graph whose checkpoints have the names of `code_base`.
 regulus::Weights load_weights(const regulus::Graph& graph, const std::string& code_base, const std::string& weights);
 
+/// The model's graph. mmdetection = 2: with the steps after the network as that version took them, with which the numbers of 2020 and 2021 were made.
+/// Throws regulus::ArgumentError when the model is none of mmdetection's.
+regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection);
+
 /// "cpu" or "reference".
 std::unique_ptr<regulus::Backend> make_backend(const std::string& device);
 
