@@ -40,6 +40,34 @@ void judge(const Options& options, const std::vector<regulus::KittiFrame>& frame
     report(options.common, regulus::kitti_table(evaluation), regulus::kitti_summary_json(evaluation), skipped);
 }
 
+/// How the left colour camera sees a frame.
+struct Camera {
+    regulus::KittiCalibration calibration;
+    regulus::Pose from_laser;
+    int width = 1242, height = 375;  // of most pictures
+
+    Camera(const Options& options, const std::string& id) : calibration(regulus::read_kitti_calibration(options.calibration + "/" + id + ".txt")), from_laser(calibration.velo_to_rect()) {
+        if (options.pictures.empty()) return;
+        const regulus::Image picture = regulus::read_image(options.pictures + "/" + id + ".png");
+        width = int(picture.width);
+        height = int(picture.height);
+    }
+
+    bool sees(const float* point) const {
+        const auto pixel = calibration.project(transformed(from_laser, {point[0], point[1], point[2]}));
+        return pixel[2] > 0 && pixel[0] >= 0 && pixel[0] < width && pixel[1] >= 0 && pixel[1] < height;
+    }
+};
+
+/// The points that the camera sees: networks for KITTI were trained on these alone, as only what is in the picture is annotated.
+regulus::PointCloud in_sight(const regulus::PointCloud& cloud, const Camera& camera) {
+    regulus::PointCloud kept{cloud.features, {}};
+    for (std::size_t i = 0; i < cloud.size(); ++i) {
+        if (camera.sees(cloud[i])) kept.values.insert(kept.values.end(), cloud[i], cloud[i] + cloud.features);
+    }
+    return kept;
+}
+
 Eval3dFrames frames_of(const Options& options) {
     Eval3dFrames frames;
     frames.names = ids_of(options);
@@ -48,18 +76,14 @@ Eval3dFrames frames_of(const Options& options) {
         if (facts.sweeps != 0 || std::find(facts.class_names.begin(), facts.class_names.end(), "Car") == facts.class_names.end())
             throw regulus::ArgumentError("eval: the model is not one of KITTI's classes; choose a model of that data set");
     };
-    frames.cloud = [names = frames.names, folder = options.clouds](std::size_t i, const regulus::PointDetectorFacts& facts) { return read_cloud(folder + "/" + names[i] + ".bin", facts, 4).cloud; };
+    frames.cloud = [names = frames.names, options](std::size_t i, const regulus::PointDetectorFacts& facts) {
+        return in_sight(read_cloud(options.clouds + "/" + names[i] + ".bin", facts, 4).cloud, Camera(options, names[i]));
+    };
     frames.row = [names = frames.names, options](std::size_t i, const regulus::DetectionList3d& found) {
-        const regulus::KittiCalibration calibration = regulus::read_kitti_calibration(options.calibration + "/" + names[i] + ".txt");
-        int width = 1242, height = 375;
-        if (!options.pictures.empty()) {
-            const regulus::Image picture = regulus::read_image(options.pictures + "/" + names[i] + ".png");
-            width = int(picture.width);
-            height = int(picture.height);
-        }
+        const Camera camera(options, names[i]);
         std::vector<regulus::KittiObject> objects;
         for (const regulus::Detection3d& detection : found) {
-            const auto object = regulus::kitti_detection(detection.box, double(detection.score), detection.class_name, calibration, width, height);
+            const auto object = regulus::kitti_detection(detection.box, double(detection.score), detection.class_name, camera.calibration, camera.width, camera.height);
             if (object) objects.push_back(*object);
         }
         return regulus::json_quote(regulus::kitti_results_text(objects));
@@ -103,6 +127,7 @@ void eval_kitti(const Options& options, Outcome& outcome) {
 void add_eval_kitti(CLI::App& eval, Outcome& outcome) {
     auto options = std::make_shared<Options>();
     CLI::App* command = eval.add_subcommand("kitti", "KITTI's average precisions at 40 and 11 recalls: in the picture, from above, in space, orientation.\n"
+                                                     "A detector sees the points that are in the camera's picture, as it was trained.\n"
                                                      "With --write an interrupted run goes on where it stopped when the same command is given again.\n"
                                                      "Under mpirun, frames are shared by all processes; the digits are those of one.\n"
                                                      "Examples:\n"
