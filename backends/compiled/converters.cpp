@@ -4,3 +4,4 @@
 #include <regulus/converters/name_table-impl.hpp>
 #include <regulus/converters/regnet2mmdet-impl.hpp>
 #include <regulus/converters/seeded_weights-impl.hpp>
+#include <regulus/converters/value_rule-impl.hpp>

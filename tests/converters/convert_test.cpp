@@ -198,7 +198,7 @@ TEST_CASE("mmdetection 2.x: heads without a background among their boxes stay as
 
 TEST_CASE("names_of: an unknown code base is refused with the list of known ones") {
     const Graph graph = recorded(model("retinanet_r50_fpn_1x_coco"));
-    CHECK_THROWS_WITH_AS(names_of("mmdet", graph), Contains("known code bases: mmdetection, mmdetection3d, mmdetection3d-voxelnet, pycls, mmpretrain, timm, torchvision"), ArgumentError);
+    CHECK_THROWS_WITH_AS(names_of("mmdet", graph), Contains("known code bases: mmdetection, mmdetection3d, mmdetection3d-voxelnet, pycls, mmpretrain, timm, torchvision, detectron2, caffe2"), ArgumentError);
     Graph strange;
     strange.name = "strange";
     CHECK_THROWS_AS(names_of("mmdetection", strange), ArgumentError);

@@ -59,6 +59,7 @@ TEST_CASE("tables: every pattern is well formed and names the same numbers on bo
                     }
                 }
             }
+            if (rule.ours.empty()) continue;  // what no network needs
             CHECK(letters[0] == letters[1]);
             CHECK(star[0] == star[1]);
         }

@@ -19,14 +19,15 @@ const NameTable& names_of(const std::string& code_base, const Graph& graph);
 /// Weights under Regulus's names; elements are shared, not copied. The code base is recognised from the names. Counters that no model
 /// uses (num_batches_tracked) are dropped; a name that no rule knows stays as it is, so that binding reports it.
 /// metadata["regulus.names"] of the result says which code base was recognised.
-/// Heads of mmdetection 1.x, which have the background first, get today's order of classes.
+/// Values follow the table's ValueRules; heads of mmdetection 1.x, which have the background first, get today's order of classes.
 Weights to_regulus(const Weights& foreign, const Graph& graph);
 
 /// The text of a WeightError of binding such weights, with their code base's name behind each of ours: people know the file by its own names.
 std::string with_foreign_names(const std::string& text, const Weights& foreign, const Graph& graph);
 
-/// Our weights under the names of `code_base`, with the num_batches_tracked (0) that its norms keep. Throws ArgumentError as names_of
-/// does, WeightError for a parameter that the table cannot name.
+/// Our weights under the names of `code_base`, with the num_batches_tracked (0) that its norms keep, if they do. Throws ArgumentError as names_of
+/// does, WeightError for a parameter that the table cannot name. There and back gives the same bits; only rows of a background that we do not
+/// keep (ValueRule) come back as zeros.
 Weights from_regulus(const Weights& ours, const Graph& graph, const std::string& code_base);
 
 }  // namespace regulus

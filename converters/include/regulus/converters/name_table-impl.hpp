@@ -1,9 +1,15 @@
 #pragma once
+#include <algorithm>
+#include <utility>
+
+#include <regulus/converters/caffe2.hpp>
 #include <regulus/converters/classifiers.hpp>
+#include <regulus/converters/detectron2.hpp>
 #include <regulus/converters/mmdetection.hpp>
 #include <regulus/converters/mmdetection3d.hpp>
 #include <regulus/converters/name_table.hpp>
 #include <regulus/converters/torchvision.hpp>
+#include <regulus/converters/torchvision_detectors.hpp>
 
 namespace regulus {
 
@@ -15,6 +21,18 @@ inline NameTable mmdetection3d_voxelnet_names();
 inline NameTable pycls_names();
 inline NameTable mmpretrain_names();
 inline NameTable timm_names();
+inline NameTable torchvision_resnet_names();
+inline NameTable torchvision_regnet_names();
+inline NameTable timm_resnet_names();
+inline NameTable torchvision_rcnn_names();
+inline NameTable torchvision_retinanet_names();
+inline NameTable detectron2_resnet_rcnn_names();
+inline NameTable detectron2_resnet_retinanet_names();
+inline NameTable detectron2_regnet_rcnn_names();
+inline NameTable detectron2_regnet_retinanet_names();
+inline NameTable caffe2_152_names();
+inline NameTable caffe2_101_names();
+inline NameTable caffe2_50_names();
 
 namespace detail::names {
 
@@ -40,6 +58,8 @@ inline PatternNumber read_number(std::string_view pattern, std::size_t& at) {
 }  // namespace detail::names
 
 REGULUS_INLINE std::optional<std::string> rewrite_name(std::string_view name, std::string_view from, std::string_view to) {
+    const std::size_t literal = std::min(from.find_first_of("{*"), from.size());
+    if (name.substr(0, literal) != from.substr(0, literal)) return std::nullopt;  // most rules end here
     int values[26] = {};
     bool known[26] = {};
     std::string_view rest;
@@ -84,22 +104,37 @@ REGULUS_INLINE std::optional<std::string> rewrite_name(std::string_view name, st
     return result;
 }
 
-REGULUS_INLINE std::optional<std::string> NameTable::to_ours(std::string_view foreign) const {
+REGULUS_INLINE std::optional<Renamed> NameTable::renamed_to_ours(std::string_view foreign) const {
     for (const NameRule& rule : rules) {
-        if (auto name = rewrite_name(foreign, rule.foreign, rule.ours)) return name;
+        if (auto name = rewrite_name(foreign, rule.foreign, rule.ours)) return Renamed{std::move(*name), rule.values};
     }
     return std::nullopt;
+}
+
+REGULUS_INLINE std::optional<Renamed> NameTable::renamed_to_foreign(std::string_view ours) const {
+    for (const NameRule& rule : rules) {
+        if (rule.ours.empty()) continue;
+        if (auto name = rewrite_name(ours, rule.ours, rule.foreign)) return Renamed{std::move(*name), rule.values};
+    }
+    return std::nullopt;
+}
+
+REGULUS_INLINE std::optional<std::string> NameTable::to_ours(std::string_view foreign) const {
+    auto renamed = renamed_to_ours(foreign);
+    return renamed ? std::optional(std::move(renamed->name)) : std::nullopt;
 }
 
 REGULUS_INLINE std::optional<std::string> NameTable::to_foreign(std::string_view ours) const {
-    for (const NameRule& rule : rules) {
-        if (auto name = rewrite_name(ours, rule.ours, rule.foreign)) return name;
-    }
-    return std::nullopt;
+    auto renamed = renamed_to_foreign(ours);
+    return renamed ? std::optional(std::move(renamed->name)) : std::nullopt;
 }
 
 REGULUS_INLINE const std::vector<NameTable>& name_tables() {
-    static const std::vector<NameTable> tables{mmdetection_rcnn_names(), mmdetection_retinanet_names(), mmdetection3d_names(), mmdetection3d_voxelnet_names(), pycls_names(), mmpretrain_names(), timm_names(), torchvision_resnet_names(), torchvision_regnet_names(), timm_resnet_names()};
+    static const std::vector<NameTable> tables{
+        mmdetection_rcnn_names(), mmdetection_retinanet_names(), mmdetection3d_names(), mmdetection3d_voxelnet_names(), pycls_names(), mmpretrain_names(), timm_names(),
+        torchvision_resnet_names(), torchvision_regnet_names(), torchvision_rcnn_names(), torchvision_retinanet_names(), timm_resnet_names(),
+        detectron2_resnet_rcnn_names(), detectron2_resnet_retinanet_names(), detectron2_regnet_rcnn_names(), detectron2_regnet_retinanet_names(),
+        caffe2_152_names(), caffe2_101_names(), caffe2_50_names()};
     return tables;
 }
 

@@ -38,9 +38,9 @@ REGULUS_INLINE Weights seeded_weights(const Graph& graph, const std::string& cod
     for (const Node& node : graph.nodes) {
         for (const Parameter& parameter : node.parameters) {
             if (weights.find(parameter.name) != nullptr) continue;  // a head shared by several levels
-            const auto foreign = table.to_foreign(parameter.name);
+            const std::optional<Renamed> foreign = table.renamed_to_foreign(parameter.name);
             if (!foreign) throw WeightError("seeded weights: " + code_base + " has no name for \"" + parameter.name + "\" of " + graph.name);
-            weights.add(parameter.name, seeded_tensor(*foreign, parameter.shape, salt));
+            weights.add(parameter.name, to_our_values(seeded_tensor(foreign->name, to_foreign_shape(parameter.shape, foreign->values), salt), foreign->values, graph));
         }
     }
     return weights;

@@ -1,0 +1,116 @@
+#pragma once
+// Blobs of Caffe2's Detectron: ResNets, feature pyramids, R-CNNs.
+//
+// Beside the names:
+//   norms               folded into a scale and a shift; see NameTable::affine_norms
+//   order of colours    BGR: a fact of the model, no weight changes
+//   classes             background first, with boxes and a mask of its own; see ValueRule
+//   boxes' weights      (10, 10, 5, 5) are our standard deviations (0.1, 0.1, 0.2, 0.2)
+//   first linear layer  reads channels, rows, columns, as ours
+#include <array>
+
+#include <regulus/converters/name_table.hpp>
+
+namespace regulus {
+
+namespace detail::names {
+
+inline constexpr NameRule caffe2_common[] = {
+    {"conv1_w", "backbone.stem.weight"},
+    {"res_conv1_bn_s", "backbone.stem.norm.weight"},
+    {"res_conv1_bn_b", "backbone.stem.norm.bias"},
+    {"res_conv1_bn_rm", "backbone.stem.norm.running_mean"},
+    {"res_conv1_bn_riv", "backbone.stem.norm.running_var"},
+    {"res{s+1}_{b}_branch2a_w", "backbone.s{s}.b{b+1}.a.weight"},
+    {"res{s+1}_{b}_branch2a_bn_s", "backbone.s{s}.b{b+1}.a.norm.weight"},
+    {"res{s+1}_{b}_branch2a_bn_b", "backbone.s{s}.b{b+1}.a.norm.bias"},
+    {"res{s+1}_{b}_branch2a_bn_rm", "backbone.s{s}.b{b+1}.a.norm.running_mean"},
+    {"res{s+1}_{b}_branch2a_bn_riv", "backbone.s{s}.b{b+1}.a.norm.running_var"},
+    {"res{s+1}_{b}_branch2b_w", "backbone.s{s}.b{b+1}.b.weight"},
+    {"res{s+1}_{b}_branch2b_bn_s", "backbone.s{s}.b{b+1}.b.norm.weight"},
+    {"res{s+1}_{b}_branch2b_bn_b", "backbone.s{s}.b{b+1}.b.norm.bias"},
+    {"res{s+1}_{b}_branch2b_bn_rm", "backbone.s{s}.b{b+1}.b.norm.running_mean"},
+    {"res{s+1}_{b}_branch2b_bn_riv", "backbone.s{s}.b{b+1}.b.norm.running_var"},
+    {"res{s+1}_{b}_branch2c_w", "backbone.s{s}.b{b+1}.c.weight"},
+    {"res{s+1}_{b}_branch2c_bn_s", "backbone.s{s}.b{b+1}.c.norm.weight"},
+    {"res{s+1}_{b}_branch2c_bn_b", "backbone.s{s}.b{b+1}.c.norm.bias"},
+    {"res{s+1}_{b}_branch2c_bn_rm", "backbone.s{s}.b{b+1}.c.norm.running_mean"},
+    {"res{s+1}_{b}_branch2c_bn_riv", "backbone.s{s}.b{b+1}.c.norm.running_var"},
+    {"res{s+1}_{b}_branch1_w", "backbone.s{s}.b{b+1}.proj.weight"},
+    {"res{s+1}_{b}_branch1_bn_s", "backbone.s{s}.b{b+1}.proj.norm.weight"},
+    {"res{s+1}_{b}_branch1_bn_b", "backbone.s{s}.b{b+1}.proj.norm.bias"},
+    {"res{s+1}_{b}_branch1_bn_rm", "backbone.s{s}.b{b+1}.proj.norm.running_mean"},
+    {"res{s+1}_{b}_branch1_bn_riv", "backbone.s{s}.b{b+1}.proj.norm.running_var"},
+    {"pred_w", "classifier.weight"},
+    {"pred_b", "classifier.bias"},
+    {"conv_rpn_fpn2_w", "rpn.conv.weight"},
+    {"conv_rpn_fpn2_b", "rpn.conv.bias"},
+    {"rpn_cls_logits_fpn2_w", "rpn.logits.weight"},
+    {"rpn_cls_logits_fpn2_b", "rpn.logits.bias"},
+    {"rpn_bbox_pred_fpn2_w", "rpn.deltas.weight"},
+    {"rpn_bbox_pred_fpn2_b", "rpn.deltas.bias"},
+    {"fc6_w", "box_head.fc1.weight"},
+    {"fc6_b", "box_head.fc1.bias"},
+    {"fc7_w", "box_head.fc2.weight"},
+    {"fc7_b", "box_head.fc2.bias"},
+    {"cls_score_w", "box_head.logits.weight", ValueRule::background_first},
+    {"cls_score_b", "box_head.logits.bias", ValueRule::background_first},
+    {"bbox_pred_w", "box_head.deltas.weight", ValueRule::background_boxes_first},
+    {"bbox_pred_b", "box_head.deltas.bias", ValueRule::background_boxes_first},
+    {"_[mask]_fcn{i}_w", "mask_head.conv{i}.weight"},
+    {"_[mask]_fcn{i}_b", "mask_head.conv{i}.bias"},
+    {"conv5_mask_w", "mask_head.upsample.weight"},
+    {"conv5_mask_b", "mask_head.upsample.bias"},
+    {"mask_fcn_logits_w", "mask_head.logits.weight", ValueRule::background_mask_first},
+    {"mask_fcn_logits_b", "mask_head.logits.bias", ValueRule::background_mask_first},
+};
+
+/// A pyramid's blobs say the last block of each stage, so they differ with depth.
+inline constexpr NameRule caffe2_pyramid_50[] = {
+    {"fpn_inner_res2_2_sum_lateral_w", "neck.lateral.c2.weight"}, {"fpn_inner_res2_2_sum_lateral_b", "neck.lateral.c2.bias"},
+    {"fpn_inner_res3_3_sum_lateral_w", "neck.lateral.c3.weight"}, {"fpn_inner_res3_3_sum_lateral_b", "neck.lateral.c3.bias"},
+    {"fpn_inner_res4_5_sum_lateral_w", "neck.lateral.c4.weight"}, {"fpn_inner_res4_5_sum_lateral_b", "neck.lateral.c4.bias"},
+    {"fpn_inner_res5_2_sum_w", "neck.lateral.c5.weight"},         {"fpn_inner_res5_2_sum_b", "neck.lateral.c5.bias"},
+    {"fpn_res2_2_sum_w", "neck.output.p2.weight"},                {"fpn_res2_2_sum_b", "neck.output.p2.bias"},
+    {"fpn_res3_3_sum_w", "neck.output.p3.weight"},                {"fpn_res3_3_sum_b", "neck.output.p3.bias"},
+    {"fpn_res4_5_sum_w", "neck.output.p4.weight"},                {"fpn_res4_5_sum_b", "neck.output.p4.bias"},
+    {"fpn_res5_2_sum_w", "neck.output.p5.weight"},                {"fpn_res5_2_sum_b", "neck.output.p5.bias"},
+};
+inline constexpr NameRule caffe2_pyramid_101[] = {
+    {"fpn_inner_res2_2_sum_lateral_w", "neck.lateral.c2.weight"},  {"fpn_inner_res2_2_sum_lateral_b", "neck.lateral.c2.bias"},
+    {"fpn_inner_res3_3_sum_lateral_w", "neck.lateral.c3.weight"},  {"fpn_inner_res3_3_sum_lateral_b", "neck.lateral.c3.bias"},
+    {"fpn_inner_res4_22_sum_lateral_w", "neck.lateral.c4.weight"}, {"fpn_inner_res4_22_sum_lateral_b", "neck.lateral.c4.bias"},
+    {"fpn_inner_res5_2_sum_w", "neck.lateral.c5.weight"},          {"fpn_inner_res5_2_sum_b", "neck.lateral.c5.bias"},
+    {"fpn_res2_2_sum_w", "neck.output.p2.weight"},                 {"fpn_res2_2_sum_b", "neck.output.p2.bias"},
+    {"fpn_res3_3_sum_w", "neck.output.p3.weight"},                 {"fpn_res3_3_sum_b", "neck.output.p3.bias"},
+    {"fpn_res4_22_sum_w", "neck.output.p4.weight"},                {"fpn_res4_22_sum_b", "neck.output.p4.bias"},
+    {"fpn_res5_2_sum_w", "neck.output.p5.weight"},                 {"fpn_res5_2_sum_b", "neck.output.p5.bias"},
+};
+inline constexpr NameRule caffe2_pyramid_152[] = {
+    {"fpn_inner_res2_2_sum_lateral_w", "neck.lateral.c2.weight"},  {"fpn_inner_res2_2_sum_lateral_b", "neck.lateral.c2.bias"},
+    {"fpn_inner_res3_7_sum_lateral_w", "neck.lateral.c3.weight"},  {"fpn_inner_res3_7_sum_lateral_b", "neck.lateral.c3.bias"},
+    {"fpn_inner_res4_35_sum_lateral_w", "neck.lateral.c4.weight"}, {"fpn_inner_res4_35_sum_lateral_b", "neck.lateral.c4.bias"},
+    {"fpn_inner_res5_2_sum_w", "neck.lateral.c5.weight"},          {"fpn_inner_res5_2_sum_b", "neck.lateral.c5.bias"},
+    {"fpn_res2_2_sum_w", "neck.output.p2.weight"},                 {"fpn_res2_2_sum_b", "neck.output.p2.bias"},
+    {"fpn_res3_7_sum_w", "neck.output.p3.weight"},                 {"fpn_res3_7_sum_b", "neck.output.p3.bias"},
+    {"fpn_res4_35_sum_w", "neck.output.p4.weight"},                {"fpn_res4_35_sum_b", "neck.output.p4.bias"},
+    {"fpn_res5_2_sum_w", "neck.output.p5.weight"},                 {"fpn_res5_2_sum_b", "neck.output.p5.bias"},
+};
+
+template <std::size_t Count>
+NameTable caffe2_table(const char* kind, const NameRule (&pyramid)[Count], const char* node) {
+    NameTable table{"caffe2", kind, {std::begin(caffe2_common), std::end(caffe2_common)}, node};
+    table.rules.insert(table.rules.end(), pyramid, pyramid + Count);
+    table.counts_batches = false;
+    table.affine_norms = true;
+    return table;
+}
+
+}  // namespace detail::names
+
+// A net's blocks tell its depth, so the deepest comes first among the tables.
+inline NameTable caffe2_152_names() { return detail::names::caffe2_table("ResNet-152", detail::names::caffe2_pyramid_152, "backbone.s3.b36.c"); }
+inline NameTable caffe2_101_names() { return detail::names::caffe2_table("ResNet-101", detail::names::caffe2_pyramid_101, "backbone.s3.b23.c"); }
+inline NameTable caffe2_50_names() { return detail::names::caffe2_table("ResNet-50", detail::names::caffe2_pyramid_50, "backbone.stem.pool"); }
+
+}  // namespace regulus

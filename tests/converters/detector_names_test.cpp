@@ -1,0 +1,282 @@
+// Names and values of detectors of detectron2, torchvision and Caffe2, against the state dicts of their own models.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include <dirent.h>
+
+#include <regulus/converters/caffe2.hpp>
+#include <regulus/converters/convert.hpp>
+#include <regulus/converters/detectron2.hpp>
+#include <regulus/converters/seeded_weights.hpp>
+#include <regulus/converters/torchvision_detectors.hpp>
+#include <regulus/converters/value_rule.hpp>
+#include <regulus/core/json.hpp>
+#include <regulus/data/file.hpp>
+#include <regulus/graph/bind.hpp>
+#include <regulus/models/faster_rcnn.hpp>
+#include <regulus/models/mask_rcnn.hpp>
+#include <regulus/models/retina_net.hpp>
+#include <regulus/weights/read_weights.hpp>
+
+#include "support/shared.hpp"
+
+using namespace regulus;
+
+namespace {
+
+struct Detectron2Retina : RetinaNet<ResNet<resnet_50_caffe>, 256, 80, detectron2_retina_sizes> {
+    static constexpr RetinaSettings settings = detectron2_retina;
+};
+
+Json read_json(const std::string& path) {
+    const auto bytes = read_file(path, 1 << 28);
+    return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, {64, 1 << 26});
+}
+
+bool is_counter(const std::string& name) { return name.size() > 19 && name.substr(name.size() - 19) == "num_batches_tracked"; }
+
+using Entries = std::vector<std::pair<std::string, Shape>>;
+
+Entries entries_of(const Json& state_dict) {
+    Entries entries;
+    for (const Json& entry : *state_dict.array()) {
+        Shape shape;
+        for (const Json& size : *(*entry.array())[1].array()) shape.push_back(*size.integer());
+        entries.emplace_back(*(*entry.array())[0].text(), shape);
+    }
+    return entries;
+}
+
+std::vector<std::string> files_of(const std::string& folder) {
+    std::vector<std::string> names;
+    if (DIR* open = opendir(folder.c_str())) {
+        while (const dirent* entry = readdir(open)) {
+            const std::string name = entry->d_name;
+            if (name.size() > 5 && name.substr(name.size() - 5) == ".json") names.push_back(name.substr(0, name.size() - 5));
+        }
+        closedir(open);
+    }
+    return names;
+}
+
+/// The peer's weights for a graph of ours: each entry has a parameter of ours of the shape that its rule says, and none of ours is left.
+void check_entries(const Entries& peer, const Graph& graph, const std::string& code_base) {
+    const NameTable& table = names_of(code_base, graph);
+    std::map<std::string, Shape> parameters;
+    for (const Node& node : graph.nodes) {
+        for (const Parameter& parameter : node.parameters) parameters[parameter.name] = parameter.shape;
+    }
+    int wrong = 0;
+    for (const auto& [name, shape] : peer) {
+        if (is_counter(name)) continue;
+        const auto ours = table.renamed_to_ours(name);
+        const auto found = ours ? parameters.find(ours->name) : parameters.end();
+        const bool fits = found != parameters.end() && to_foreign_shape(found->second, ours->values) == shape && table.to_foreign(ours->name) == name;
+        if (!fits) MESSAGE(code_base << ": " << name);
+        wrong += fits ? 0 : 1;
+        if (found != parameters.end()) parameters.erase(found);
+    }
+    CHECK(wrong == 0);
+    CHECK(parameters.empty());
+}
+
+bool same_bytes(const Tensor& a, const Tensor& b) {
+    return a.dtype() == b.dtype() && a.shape() == b.shape() && (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
+}
+
+/// A tensor whose elements are 0, 1, 2, ...
+Tensor counted(const Shape& shape) {
+    Tensor tensor(shape, DType::f32);
+    for (std::int64_t i = 0; i < tensor.numel(); ++i) tensor.data<float>()[i] = float(i);
+    return tensor;
+}
+
+/// Ours, theirs, ours: the same bits; the names say whose they are.
+void check_round_trip(const Graph& graph, const std::string& code_base) {
+    const Weights ours = seeded_weights(graph, code_base, 3);
+    const Weights theirs = from_regulus(ours, graph, code_base);
+    CHECK(recognise_names(theirs, graph) == &names_of(code_base, graph));
+    const Weights back = to_regulus(theirs, graph);
+    CHECK(back.metadata.at("regulus.names") == code_base);
+    CHECK_NOTHROW(bind_weights(graph, back));
+    REQUIRE(back.size() == ours.size());
+    int wrong = 0;
+    for (const auto& entry : ours.entries()) wrong += back.find(entry.name) != nullptr && same_bytes(*back.find(entry.name), entry.tensor) ? 0 : 1;
+    CHECK(wrong == 0);
+}
+
+}  // namespace
+
+TEST_CASE("detectron2: every name of its zoo on a feature pyramid maps to ours and back, but for the parts that Regulus lacks") {
+    const std::string folder = "golden/detection2d/inventory/detectron2";
+    REGULUS_REQUIRE_SHARED(folder + "/COCO-Detection__faster_rcnn_R_50_FPN_1x.json");
+    const NameTable tables[] = {detectron2_resnet_rcnn_names(), detectron2_resnet_retinanet_names(), detectron2_regnet_rcnn_names()};
+    int whole = 0, lacking = 0;
+    for (const std::string& name : files_of(testing::shared_path(folder))) {
+        CAPTURE(name);
+        const NameTable& table = name.find("retinanet") != std::string::npos ? tables[1] : name.find("regnet") != std::string::npos ? tables[2] : tables[0];
+        std::set<std::string> unknown, ours;
+        int strays = 0;
+        const Json json = read_json(testing::shared_path(folder + "/" + name + ".json"));
+        for (const auto& [entry, shape] : entries_of(*json.find("state_dict"))) {
+            const auto mapped = table.to_ours(entry);
+            if (!mapped) {
+                unknown.insert(entry.substr(0, entry.find('.', entry.find('.') + 1)));
+            } else {
+                strays += table.to_foreign(*mapped) == entry && ours.insert(*mapped).second ? 0 : 1;
+            }
+        }
+        CHECK(strays == 0);
+        const bool c4 = name.find("C4") != std::string::npos || name.find("DC5") != std::string::npos;
+        const bool keypoints = name.find("keypoint") != std::string::npos, panoptic = name.find("panoptic") != std::string::npos;
+        if (c4) CHECK(unknown.count("backbone.res2") == 1);
+        else if (keypoints) CHECK(unknown == std::set<std::string>{"roi_heads.keypoint_head"});
+        else if (panoptic) CHECK(unknown == std::set<std::string>{"sem_seg_head.p2", "sem_seg_head.p3", "sem_seg_head.p4", "sem_seg_head.p5", "sem_seg_head.predictor"});
+        else CHECK(unknown.empty());
+        ++(unknown.empty() ? whole : lacking);
+    }
+    CHECK(whole == 44);    // all R-CNNs, RetinaNets and proposal nets with pyramids
+    CHECK(lacking == 22);  // 14 of C4 and DC5, 4 keypoint, 4 panoptic
+}
+
+TEST_CASE("detectron2: the state dicts of its models fit our graphs, shapes included") {
+    const std::string folder = "golden/detection2d/inventory/detectron2/";
+    REGULUS_REQUIRE_SHARED(folder + "COCO-Detection__faster_rcnn_R_50_FPN_1x.json");
+    const auto check = [&](const char* config, const Graph& graph) {
+        CAPTURE(config);
+        check_entries(entries_of(*read_json(testing::shared_path(folder + config + ".json")).find("state_dict")), graph, "detectron2");
+        check_round_trip(graph, "detectron2");
+    };
+    check("COCO-Detection__faster_rcnn_R_50_FPN_1x", recorded<FasterRcnn<ResNet<resnet_50_caffe>>>());
+    check("COCO-Detection__faster_rcnn_X_101_32x8d_FPN_3x", recorded<FasterRcnn<ResNet<resnext_101_32x8d>>>());
+    check("COCO-InstanceSegmentation__mask_rcnn_R_101_FPN_3x", recorded<MaskRcnn<ResNet<resnet_101_caffe>>>());
+    check("LVISv1-InstanceSegmentation__mask_rcnn_R_50_FPN_1x", recorded<MaskRcnn<ResNet<resnet_50_caffe>, 256, 1203>>());
+    check("COCO-InstanceSegmentation__mask_rcnn_regnetx_4gf_dds_fpn_1x", recorded<MaskRcnn<RegNet<regnetx_4_0gf>>>());
+    check("COCO-Detection__retinanet_R_50_FPN_1x", recorded<Detectron2Retina>());
+}
+
+TEST_CASE("torchvision: the state dicts of its detectors fit our graphs") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/tv_fasterrcnn_r50_fpn/case.json");
+    const auto entries = [](const char* name) { return entries_of(*read_json(testing::shared_path(std::string("golden/detection2d/") + name + "/case.json")).find("state_dict")); };
+    const Graph faster = recorded<FasterRcnn<ResNet<resnet_50>, 256, 90>>(), mask = recorded<MaskRcnn<ResNet<resnet_50>, 256, 90>>();
+    check_entries(entries("tv_fasterrcnn_r50_fpn"), faster, "torchvision");
+    check_entries(entries("tv_maskrcnn_r50_fpn"), mask, "torchvision");
+    check_round_trip(mask, "torchvision");
+    CHECK(names_of("torchvision", mask).kind == "R-CNN");
+
+    // The second version of RetinaNet has group norms and no biases in its towers: names only.
+    const NameTable table = torchvision_retinanet_names();
+    int wrong = 0;
+    for (const auto& [name, shape] : entries("tv_retinanet_r50_fpn_v2")) {
+        const auto ours = table.to_ours(name);
+        wrong += ours && table.to_foreign(*ours) == name ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+    CHECK(table.to_ours("backbone.fpn.inner_blocks.2.0.weight") == "neck.lateral.c5.weight");
+    CHECK(table.to_ours("backbone.fpn.inner_blocks.2.weight") == "neck.lateral.c5.weight");  // before 0.13
+    CHECK(table.to_ours("head.classification_head.conv.6.bias") == "head.class_tower.4.bias");
+}
+
+TEST_CASE("torchvision: the background's class comes first in the file and last in ours, its boxes and mask go and come back as zeros") {
+    const Graph graph = recorded<MaskRcnn<ResNet<resnet_50>, 256, 90>>();
+    Weights theirs;
+    theirs.add("roi_heads.box_predictor.cls_score.bias", counted({91}));
+    theirs.add("roi_heads.box_predictor.bbox_pred.weight", counted({364, 2}));
+    theirs.add("roi_heads.mask_predictor.mask_fcn_logits.bias", counted({91}));
+    theirs.add("rpn.head.cls_logits.bias", counted({3}));
+    const Weights ours = to_regulus(theirs, graph);
+    const float* classes = ours.find("box_head.logits.bias")->data<float>();
+    CHECK(classes[0] == 1);
+    CHECK(classes[89] == 90);
+    CHECK(classes[90] == 0);
+    CHECK(ours.find("box_head.deltas.weight")->shape() == Shape{360, 2});
+    CHECK(ours.find("box_head.deltas.weight")->data<float>()[0] == 8);
+    CHECK(ours.find("mask_head.logits.bias")->shape() == Shape{90});
+    CHECK(ours.find("mask_head.logits.bias")->data<float>()[89] == 90);
+    CHECK(ours.find("rpn.logits.bias")->data<float>()[0] == 0);
+    const Weights back = from_regulus(ours, graph, "torchvision");
+    CHECK(same_bytes(*back.find("roi_heads.box_predictor.cls_score.bias"), *theirs.find("roi_heads.box_predictor.cls_score.bias")));
+    const Tensor& boxes = *back.find("roi_heads.box_predictor.bbox_pred.weight");
+    REQUIRE(boxes.shape() == Shape{364, 2});
+    for (int i = 0; i < 728; ++i) REQUIRE(boxes.data<float>()[i] == (i < 8 ? 0.0f : float(i)));
+}
+
+TEST_CASE("RetinaNet: blocks of anchors by scale and by ratio change places, unless the graph's anchors are detectron2's") {
+    const Graph by_ratio = recorded<RetinaNet<ResNet<resnet_50_caffe>>>(), by_scale = recorded<Detectron2Retina>();
+    CHECK_FALSE(has_anchors_by_scale(by_ratio));
+    CHECK(has_anchors_by_scale(by_scale));
+    Weights theirs;
+    theirs.add("head.bbox_pred.bias", counted({36}));
+    const Tensor moved = *to_regulus(theirs, by_ratio).find("head.deltas.bias");
+    for (int scale = 0; scale < 3; ++scale) {
+        for (int ratio = 0; ratio < 3; ++ratio) {
+            for (int k = 0; k < 4; ++k) CHECK(moved.data<float>()[(3 * ratio + scale) * 4 + k] == float((3 * scale + ratio) * 4 + k));
+        }
+    }
+    CHECK(to_regulus(theirs, by_scale).find("head.deltas.bias")->raw() == theirs.find("head.bbox_pred.bias")->raw());
+    check_round_trip(by_ratio, "detectron2");
+}
+
+TEST_CASE("Caffe2: nets of 50, 101 and 152 layers go there and back, a pyramid's blobs named after the last block of each stage") {
+    const Graph net50 = recorded<MaskRcnn<ResNet<resnet_50_caffe>>>(), net101 = recorded<FasterRcnn<ResNet<resnet_101_caffe>>>(), net152 = recorded<FasterRcnn<ResNet<resnet_152_caffe>>>();
+    CHECK(names_of("caffe2", net50).to_foreign("neck.lateral.c4.weight") == "fpn_inner_res4_5_sum_lateral_w");
+    CHECK(names_of("caffe2", net101).to_foreign("neck.lateral.c4.weight") == "fpn_inner_res4_22_sum_lateral_w");
+    CHECK(names_of("caffe2", net152).to_foreign("neck.output.p3.bias") == "fpn_res3_7_sum_b");
+    for (const Graph* graph : {&net50, &net101, &net152}) {
+        // Norms of mean 0 and variance 1, as files of Caffe2 give them, lose nothing.
+        Weights ours;
+        const Weights seeded = seeded_weights(*graph, "detectron2", 9);
+        for (const auto& entry : seeded.entries()) {
+            const bool mean = entry.name.find("running_mean") != std::string::npos, variance = entry.name.find("running_var") != std::string::npos;
+            Tensor tensor = entry.tensor;
+            if (mean || variance) {
+                tensor = Tensor::zeros(entry.tensor.shape(), DType::f32);
+                for (std::int64_t i = 0; i < tensor.numel(); ++i) tensor.data<float>()[i] = variance ? 1.0f : 0.0f;
+            }
+            ours.add(entry.name, tensor);
+        }
+        const Weights theirs = from_regulus(ours, *graph, "caffe2");
+        CHECK(theirs.find("res2_0_branch1_bn_s") != nullptr);
+        CHECK(theirs.find("res2_0_branch1_bn_rm") == nullptr);
+        const Weights back = to_regulus(theirs, *graph);
+        REQUIRE(back.size() == ours.size());
+        int wrong = 0;
+        for (const auto& entry : ours.entries()) wrong += back.find(entry.name) != nullptr && same_bytes(*back.find(entry.name), entry.tensor) ? 0 : 1;
+        CHECK(wrong == 0);
+        CHECK_NOTHROW(bind_weights(*graph, back));
+    }
+}
+
+TEST_CASE("Caffe2: writing folds a norm's mean and variance into its scale and shift") {
+    const Graph graph = recorded<FasterRcnn<ResNet<resnet_50_caffe>>>();
+    const Weights ours = seeded_weights(graph, "detectron2", 1), theirs = from_regulus(ours, graph, "caffe2");
+    const auto value = [&](const char* name) { return double(ours.find(std::string("backbone.s3.b4.b.norm.") + name)->data<float>()[17]); };
+    const double scale = value("weight") / std::sqrt(value("running_var") + 1e-5);
+    CHECK(theirs.find("res4_3_branch2b_bn_s")->data<float>()[17] == float(scale));
+    CHECK(theirs.find("res4_3_branch2b_bn_b")->data<float>()[17] == float(value("bias") - value("running_mean") * scale));
+}
+
+TEST_CASE("Caffe2: blobs of a file that Detectron's format gives are all known") {
+    REGULUS_REQUIRE_SHARED("golden/checkpoints/valid/caffe2_detection.pkl");
+    const Weights theirs = read_weights(testing::shared_path("golden/checkpoints/valid/caffe2_detection.pkl"));
+    const NameTable table = caffe2_50_names();
+    int unknown = 0;
+    for (const auto& entry : theirs.entries()) unknown += table.to_ours(entry.name) ? 0 : 1;
+    CHECK(unknown == 0);
+    CHECK(theirs.size() == 21);
+    CHECK(table.to_ours("_[mask]_fcn3_w") == "mask_head.conv3.weight");
+}
+
+TEST_CASE("detectron2: what its files keep beside weights is dropped, an unknown thing is reported") {
+    const Graph graph = recorded<FasterRcnn<ResNet<resnet_50_caffe>>>();
+    Weights theirs = from_regulus(seeded_weights(graph, "detectron2"), graph, "detectron2");
+    theirs.add("pixel_mean", Tensor::zeros({3, 1, 1}, DType::f32));
+    theirs.add("proposal_generator.anchor_generator.cell_anchors.4", Tensor::zeros({3, 4}, DType::f32));
+    CHECK_NOTHROW(bind_weights(graph, to_regulus(theirs, graph)));
+    theirs.add("roi_heads.keypoint_head.conv_fcn1.bias", Tensor::zeros({512}, DType::f32));
+    CHECK_THROWS_WITH_AS(bind_weights(graph, to_regulus(theirs, graph)), doctest::Contains("roi_heads.keypoint_head.conv_fcn1.bias [512]"), WeightError);
+}
