@@ -11,5 +11,6 @@
 #include <regulus/cpu/plan-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
 #include <regulus/cpu/refine-impl.hpp>
+#include <regulus/cpu/rotated_nms-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>

@@ -34,6 +34,15 @@ REGULUS_HOST_DEVICE inline bool far_apart(const RotatedBox& a, const RotatedBox&
 
 namespace detail {
 
+/// The overlap of b's extent along a's sides with a. `x` and `y` are b's centre in a's frame; cosine and sine, without sign, of the angle between them.
+REGULUS_HOST_DEVICE inline double extent_overlap(double x, double y, double cosine, double sine, const RotatedBox& a, const RotatedBox& b) {
+    const double along = cosine * b.half_length + sine * b.half_width, across = sine * b.half_length + cosine * b.half_width;
+    const double free_x = a.half_length + along - std::fabs(x), free_y = a.half_width + across - std::fabs(y);
+    const double least_x = a.half_length < along ? 2 * a.half_length : 2 * along, least_y = a.half_width < across ? 2 * a.half_width : 2 * across;
+    const double shared_x = free_x < least_x ? free_x : least_x, shared_y = free_y < least_y ? free_y : least_y;
+    return (shared_x > 0 ? shared_x : 0) * (shared_y > 0 ? shared_y : 0);
+}
+
 /// A polygon under the knife. A side of a rectangle adds one corner to a convex polygon; rounding and NaN may add half as many as there are:
 /// 4 corners become at most 6, 9, 13, 19.
 struct Polygon {
@@ -63,6 +72,15 @@ REGULUS_HOST_DEVICE inline void clip(const Polygon& polygon, double sign, double
 }
 
 }  // namespace detail
+
+/// An area that the shared one does not exceed, for far less work.
+REGULUS_HOST_DEVICE inline double intersection_bound(const RotatedBox& a, const RotatedBox& b) {
+    const double dx = b.x - a.x, dy = b.y - a.y;
+    const double cosine = std::fabs(a.cosine * b.cosine + a.sine * b.sine), sine = std::fabs(a.cosine * b.sine - a.sine * b.cosine);
+    const double in_a = detail::extent_overlap(a.cosine * dx + a.sine * dy, a.cosine * dy - a.sine * dx, cosine, sine, a, b);
+    const double in_b = detail::extent_overlap(b.cosine * dx + b.sine * dy, b.cosine * dy - b.sine * dx, cosine, sine, b, a);
+    return in_a < in_b ? in_a : in_b;
+}
 
 /// The shared area; 0 when either has none, or is not finite.
 REGULUS_HOST_DEVICE inline double rotated_intersection(const RotatedBox& a, const RotatedBox& b) {

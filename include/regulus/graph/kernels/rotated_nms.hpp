@@ -45,6 +45,13 @@ struct RotatedNmsScratch {
 /// Whether an overlap takes a box away. The overlap is rounded to float32, as the peers compute it, so that all backends decide alike.
 REGULUS_HOST_DEVICE inline bool suppresses(const ops::RotatedNms& op, double overlap) { return op.suppress_equal ? float(overlap) >= op.iou_threshold : float(overlap) > op.iou_threshold; }
 
+/// Whether two boxes are certain to share too little to take each other away, whatever rounding does; found for far less work than their overlap.
+REGULUS_HOST_DEVICE inline bool surely_apart(const ops::RotatedNms& op, const RotatedBox& a, const RotatedBox& b) {
+    const double threshold = double(op.iou_threshold);
+    if (!(threshold > 0)) return false;
+    return far_apart(a, b) || intersection_bound(a, b) * (1 + threshold) < threshold * (1 - 1e-6) * (a.area() + b.area());
+}
+
 template <class T>
 REGULUS_HOST_DEVICE inline RotatedBox suppression_box(const ops::RotatedNms& op, const T* box) {
     return rotated_box(double(box[0]), double(box[1]), double(box[3]), double(box[4]), op.rotated ? double(box[6]) : 0.0);
@@ -84,26 +91,48 @@ std::int32_t write_kept(const ops::RotatedNms& op, Ranked3d<T>* ranked, std::int
     return std::int32_t(kept);
 }
 
+/// The candidates [begin, end) are those of one label: keeps at most `most`, the others get the rank -1. `kept` holds `most` entries, or one a candidate.
+template <class T>
+void suppress_label(const ops::RotatedNms& op, Ranked3d<T>* ranked, std::int64_t begin, std::int64_t end, std::int64_t most, RotatedBox* kept) {
+    std::int64_t count = 0;
+    for (std::int64_t i = begin; i < end; ++i) {
+        const RotatedBox box = suppression_box(op, ranked[i].box);
+        bool stays = count < most;
+        for (std::int64_t k = 0; k < count && stays; ++k) stays = surely_apart(op, kept[k], box) || !suppresses(op, rotated_iou(kept[k], box));
+        if (stays) kept[count++] = box;
+        else ranked[i].rank = -1;
+    }
+}
+
+/// The end of the label that begins at `begin`.
+template <class T>
+std::int64_t label_end(const Ranked3d<T>* ranked, std::int64_t begin, std::int64_t candidates) {
+    std::int64_t end = begin + 1;
+    while (end < candidates && ranked[end].label == ranked[begin].label) ++end;
+    return end;
+}
+
+/// What stays after suppress_label of every label, to the front. Returns how many.
+template <class T>
+std::int64_t gather_kept(Ranked3d<T>* ranked, std::int64_t candidates) {
+    std::int64_t kept = 0;
+    for (std::int64_t i = 0; i < candidates; ++i) {
+        if (ranked[i].rank >= 0) ranked[kept++] = ranked[i];
+    }
+    return kept;
+}
+
 /// ops::RotatedNms of one cloud; returns how many boxes are kept (<= op.limit). Candidates whose score is NaN are dropped; a box with NaN, or
 /// without area, overlaps nothing. Cost: candidates of a label * min(limit, kept of it).
 template <class T>
 std::int32_t rotated_nms(const ops::RotatedNms& op, const CandidateList3d<T>* lists, std::size_t list_count, RotatedNmsScratch<T> scratch, T* boxes, T* scores, std::int32_t* labels) {
-    Ranked3d<T>* const ranked = scratch.ranked;
-    const std::int64_t candidates = rank_candidates(op, lists, list_count, ranked);
+    const std::int64_t candidates = rank_candidates(op, lists, list_count, scratch.ranked);
     const std::int64_t most = RotatedNmsScratch<T>::kept_of_label(candidates, op.limit);
-    std::int64_t kept = 0, of_label = 0;
-    for (std::int64_t i = 0; i < candidates; ++i) {
-        const Ranked3d<T> candidate = ranked[i];
-        if (kept > 0 && candidate.label != ranked[kept - 1].label) of_label = 0;  // the first of a label always stays
-        if (of_label >= most) continue;
-        const RotatedBox box = suppression_box(op, candidate.box);
-        bool stays = true;
-        for (std::int64_t k = 0; k < of_label && stays; ++k) stays = !suppresses(op, rotated_iou(scratch.kept[k], box));
-        if (!stays) continue;
-        scratch.kept[of_label++] = box;
-        ranked[kept++] = candidate;
+    for (std::int64_t begin = 0, end = 0; begin < candidates; begin = end) {
+        end = label_end(scratch.ranked, begin, candidates);
+        suppress_label(op, scratch.ranked, begin, end, most, scratch.kept);
     }
-    return write_kept(op, ranked, kept, boxes, scores, labels);
+    return write_kept(op, scratch.ranked, gather_kept(scratch.ranked, candidates), boxes, scores, labels);
 }
 
 }  // namespace regulus::kernels

@@ -4,8 +4,8 @@
 
 #include <regulus/cpu/encode_pillars-impl.hpp>
 #include <regulus/cpu/maps-impl.hpp>
+#include <regulus/cpu/rotated_nms-impl.hpp>
 #include <regulus/graph/kernels/boxes3d.hpp>
-#include <regulus/graph/kernels/rotated_nms.hpp>
 #include <regulus/graph/kernels/scatter_pillars.hpp>
 #include <regulus/graph/kernels/voxelize.hpp>
 
@@ -94,13 +94,13 @@ public:
         }
         for (std::size_t i = 0; i < 4; ++i) out_[i] = context.place(context.out(i));
         name = "rotated nms";
-        reason = "greedy, per label";
+        reason = "greedy, labels in parallel";
     }
-    std::size_t scratch_bytes() const override { return kernels::RotatedNmsScratch<float>::bytes(candidates_, op_.limit) + lists_.size() * sizeof(kernels::CandidateList3d<float>); }
+    std::size_t scratch_bytes() const override { return RotatedNmsScratch::bytes(candidates_) + lists_.size() * sizeof(kernels::CandidateList3d<float>); }
 
     void run(const Run& run) const override {
         auto* lists = static_cast<kernels::CandidateList3d<float>*>(run.at(scratch));
-        const kernels::RotatedNmsScratch<float> memory(lists + lists_.size(), candidates_);
+        const RotatedNmsScratch memory(lists + lists_.size(), candidates_);
         std::int64_t first = 0;
         for (std::int64_t cloud = 0; cloud < clouds_; ++cloud) {
             for (std::size_t i = 0; i < lists_.size(); ++i) {
@@ -108,7 +108,7 @@ public:
                 const std::int64_t at = cloud * list.bound;
                 lists[i] = {run.floats(list.boxes) + at * op_.code, run.floats(list.scores) + at, run.integers(list.labels) + at, run.integers(list.directions) + at, run.integers(list.count)[cloud]};
             }
-            const std::int32_t count = kernels::rotated_nms(op_, lists, lists_.size(), memory, run.floats(out_[0]) + first * op_.code, run.floats(out_[1]) + first, run.integers(out_[2]) + first);
+            const std::int32_t count = rotated_nms(op_, lists, lists_.size(), memory, run.floats(out_[0]) + first * op_.code, run.floats(out_[1]) + first, run.integers(out_[2]) + first);
             run.integers(out_[3])[cloud] = count;
             first += count;
         }
