@@ -84,6 +84,25 @@ TEST_CASE("cpu lists: the best scores where most of them tie, in the reference's
     }
 }
 
+TEST_CASE("cpu lists: maps so large that they are searched in parts, with ties across them, with any number of threads") {
+    for (const int limit : {7, 1000}) {
+        for (const float threshold : {-INFINITY, 0.7f, 0.8807970f, 0.999f}) {  // the greatest logit is 2; all, some, the ties of the greatest, none
+            DenseScene scene(3, 4);
+            give_out(scene.graph, scene.candidates({limit, threshold}));
+            const std::vector<Tensor> inputs = tied_inputs(scene.graph, {2, 300, 301}, 5);  // 1,083,600 scores
+            const Outputs reference = run_on(ReferenceBackend{}, scene.graph, scene.weights(), inputs);
+            for (const int threads : {1, 3}) {
+                const Outputs cpu = run_on(CpuBackend{}, scene.graph, scene.weights(), inputs, {.threads = threads});
+                INFO("limit " << limit << " threshold " << threshold << " threads " << threads);
+                CHECK(same_bits(cpu["scores"], reference["scores"]));
+                CHECK(same_bits(cpu["labels"], reference["labels"]));
+                CHECK(same_bits(cpu["count"], reference["count"]));
+                CHECK(relative_difference(cpu["boxes"], reference["boxes"]) <= one_layer);
+            }
+        }
+    }
+}
+
 TEST_CASE("cpu lists: a top-k whose pool fills many times keeps the best") {
     DenseScene scene(3, 4);
     give_out(scene.graph, scene.candidates({50, -INFINITY}));

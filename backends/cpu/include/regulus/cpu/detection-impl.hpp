@@ -149,12 +149,16 @@ public:
     explicit TopKKernel(const NodeContext& context)
         : op_(std::get<ops::TopK>(context.node.operation)), logits_(context.place(context.in(0))), scores_(context.place(context.out(0))), index_(context.place(context.out(1))),
           count_(context.place(context.out(2))), images_(context.shape(context.in(0))[0]), total_(elements_per_image(context.shape(context.in(0)))), channels_(context.shape(context.in(0))[1]), k_(context.shape(context.out(0))[1]) {
+        if (op_.classes <= 1 && total_ >= large_map) parts_ = 8;
         name = op_.classes > 1 ? "top anchors" : "top_k";
         reason = op_.classes > 1 ? "the best class decides about an anchor" : "one pass with a rising bar";
     }
-    std::size_t scratch_bytes() const override { return std::size_t(images_) * pool() * sizeof(kernels::Scored<float>); }
+    std::size_t scratch_bytes() const override {
+        return std::size_t(images_ * parts_) * ((pool() + std::size_t(parts_ > 1 ? k_ : 0)) * sizeof(kernels::Scored<float>) + sizeof(std::int32_t));
+    }
 
     void run(const Run& run) const override {
+        if (parts_ > 1) return run_in_parts(run);
         parallel_for(images_, [&](std::int64_t image) {
             auto* scratch_pool = static_cast<kernels::Scored<float>*>(run.at(scratch)) + std::size_t(image) * pool();
             const float* logits = run.floats(logits_) + image * total_;
@@ -166,10 +170,44 @@ public:
     }
 
 private:
-    std::size_t pool() const { return op_.classes > 1 ? kernels::top_anchors_scratch(total_ / op_.classes, op_.limit) : kernels::top_k_scratch(total_, op_.limit); }
+    static constexpr std::int64_t large_map = 1 << 20;
+
+    /// The best of each part of a large map, then the best of those: the order of scores and indices is total, so the result is the same.
+    void run_in_parts(const Run& run) const {
+        const std::size_t stride = pool() + std::size_t(k_);
+        auto* const memory = static_cast<kernels::Scored<float>*>(run.at(scratch));
+        auto* const counts = reinterpret_cast<std::int32_t*>(memory + std::size_t(images_ * parts_) * stride);
+        parallel_for(images_ * parts_, [&](std::int64_t i) {
+            const std::int64_t first = i % parts_ * part(), last = std::min(total_, first + part());
+            kernels::Scored<float>* const own = memory + std::size_t(i) * stride;
+            float* const scores = reinterpret_cast<float*>(own + pool());
+            counts[i] = kernels::top_k(op_, run.floats(logits_) + i / parts_ * total_ + first, 1, last - first, 1, own, scores, reinterpret_cast<std::int32_t*>(scores + k_));
+            for (std::int32_t j = 0; j < counts[i]; ++j) own[j].index += std::int32_t(first);
+        });
+        parallel_for(images_, [&](std::int64_t image) {
+            kernels::Scored<float>* const all = memory + std::size_t(image * parts_) * stride;
+            std::size_t filled = 0;
+            for (std::int64_t i = 0; i < parts_; ++i) {
+                const std::size_t count = std::size_t(counts[image * parts_ + i]);
+                std::copy(all + std::size_t(i) * stride, all + std::size_t(i) * stride + count, all + filled);
+                filled += count;
+            }
+            const std::size_t count = std::min(filled, std::size_t(k_));
+            std::partial_sort(all, all + count, all + filled, kernels::better<float>);
+            for (std::size_t j = 0; j < count; ++j) {
+                run.floats(scores_)[std::size_t(image * k_) + j] = all[j].score;
+                run.integers(index_)[std::size_t(image * k_) + j] = all[j].index;
+            }
+            run.integers(count_)[image] = std::int32_t(count);
+        });
+    }
+
+    /// Elements of a part: whole runs of what top_k tests at once.
+    std::int64_t part() const { return (total_ / parts_ + kernels::scan_width) / kernels::scan_width * kernels::scan_width; }
+    std::size_t pool() const { return op_.classes > 1 ? kernels::top_anchors_scratch(total_ / op_.classes, op_.limit) : kernels::top_k_scratch(parts_ > 1 ? part() : total_, op_.limit); }
     ops::TopK op_;
     Place logits_, scores_, index_, count_;
-    std::int64_t images_, total_, channels_, k_;
+    std::int64_t images_, total_, channels_, k_, parts_ = 1;
 };
 
 inline std::unique_ptr<Kernel> make_decode_anchors(const NodeContext& context) {
