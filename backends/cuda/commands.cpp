@@ -1,0 +1,395 @@
+// Commands of convolutions, maps and tables.
+#include <regulus/cuda/plan.hpp>
+
+#include <regulus/cuda/commands.hpp>
+#include <regulus/graph/bind.hpp>
+
+namespace regulus::cuda {
+
+namespace {
+
+std::size_t rounded(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
+
+std::vector<float> floats_of(const Tensor& tensor) { return {tensor.data<float>(), tensor.data<float>() + tensor.numel()}; }
+
+/// Weights [out][in / groups][taps] in another order of their last two axes: [out][taps][in / groups] for cuDNN, [taps][in / groups][out] for our own.
+std::vector<float> by_taps(const Tensor& weight, std::int64_t out, std::int64_t in, std::int64_t taps, bool own) {
+    std::vector<float> result(std::size_t(out * in * taps));
+    const float* from = weight.data<float>();
+    for (std::int64_t o = 0; o < out; ++o) {
+        for (std::int64_t i = 0; i < in; ++i) {
+            for (std::int64_t t = 0; t < taps; ++t) result[std::size_t(own ? (t * in + i) * out + o : (o * taps + t) * in + i)] = *from++;
+        }
+    }
+    return result;
+}
+
+/// How a node's convolution reads its weights: `order` gives them for cuDNN or for our own kernel.
+struct WeightSource {
+    std::string key;
+    std::function<std::vector<float>(bool own)> order;
+    std::function<std::vector<float>()> bias;
+};
+
+/// One convolution with what follows it; used by nodes of several kinds.
+struct Convolution {
+    std::shared_ptr<const CudnnConvolution> cudnn;
+    ConvolutionProblem problem;
+    bool separate_epilogue = false;
+    DevicePointer weight = 0, bias = 0;
+    std::size_t workspace = 0;
+    std::string kernel, reason;
+
+    void enqueue(const Addresses& at, Queue& queue, DevicePointer src, DevicePointer residual, DevicePointer dst, DevicePointer scratch) const {
+        if (cudnn) cudnn->execute(at.lane->cudnn(), {src, weight, separate_epilogue ? 0 : bias, separate_epilogue ? 0 : residual, dst, scratch});
+        with_storage(problem.storage, [&](auto tag) {
+            using T = decltype(tag);
+            const MapSize from{std::uint32_t(problem.n), std::uint32_t(problem.h), std::uint32_t(problem.w), std::uint32_t(problem.in)};
+            const MapSize to{std::uint32_t(problem.n), std::uint32_t(problem.out_h), std::uint32_t(problem.out_w), std::uint32_t(problem.out)};
+            T* const result = reinterpret_cast<T*>(dst);
+            const T* const addend = problem.residual ? reinterpret_cast<const T*>(residual) : nullptr;
+            const float* const shift = reinterpret_cast<const float*>(bias);
+            if (!cudnn) {
+                queue.each(DirectConvolution<T>{reinterpret_cast<const T*>(src), reinterpret_cast<const T*>(weight), shift, addend, result, from, to, problem.kernel, problem.stride, problem.padding,
+                                                problem.dilation, problem.groups, problem.activation});
+            } else if (separate_epilogue) {
+                queue.each(ScaleShift<T>{result, nullptr, shift, addend, result, to.elements(), to.c, problem.activation});
+            }
+        });
+    }
+};
+
+/// Widest group that our own kernel takes without asking cuDNN.
+constexpr int narrow_group = 64;
+
+Convolution make_convolution(const NodeContext& context, const ConvolutionProblem& problem, const WeightSource& source) {
+    Convolution result;
+    result.problem = problem;
+    std::string why_not;
+    const bool grouped = problem.groups > 1 && problem.in / problem.groups <= narrow_group;
+    if (grouped) why_not = "groups of " + std::to_string(problem.in / problem.groups) + " channels";
+    else if (context.cudnn == nullptr) why_not = "cuDNN is not used";
+    else if (problem.n * problem.out_h * problem.out_w == 0) why_not = "there is nothing to do";
+    else {
+        const std::size_t limit = context.compiled.options.cudnn_workspace;
+        result.cudnn = CudnnConvolution::find(context.compiled.device, context.cudnn, problem, limit, why_not);
+        if (result.cudnn) {
+            result.reason = "one fused graph";
+        } else if (problem.bias || problem.residual || problem.activation != Activation::none) {
+            ConvolutionProblem alone = problem;
+            alone.bias = alone.residual = false;
+            alone.activation = Activation::none;
+            const std::string fused = why_not;
+            result.cudnn = CudnnConvolution::find(context.compiled.device, context.cudnn, alone, limit, why_not);
+            result.separate_epilogue = bool(result.cudnn);
+            result.reason = "its end apart: of the fused graph " + fused;
+        }
+    }
+    if (result.cudnn) {
+        result.kernel = result.cudnn->name() + (result.separate_epilogue ? " + scale_shift" : "");
+        result.workspace = rounded(result.cudnn->workspace_bytes());
+    } else {
+        result.kernel = "direct_convolution";
+        result.reason = why_not;
+    }
+    const bool own = !result.cudnn;
+    result.weight = context.compiled.weights->floats(source.key + (own ? "|own" : "|cudnn"), problem.storage, [&] { return source.order(own); });
+    result.bias = context.compiled.weights->floats(source.key + "|bias", Storage::f32, source.bias);
+    return result;
+}
+
+ConvolutionProblem problem_of(const NodeContext& context, const MapSize& src, const MapSize& dst, const ops::Conv2d& op) {
+    ConvolutionProblem p;
+    p.n = src.n, p.h = src.h, p.w = src.w, p.in = src.c;
+    p.out_h = dst.h, p.out_w = dst.w, p.out = dst.c;
+    p.kernel = op.kernel, p.stride = op.stride, p.padding = op.padding, p.dilation = op.dilation, p.groups = op.groups;
+    p.residual = op.residual;
+    p.activation = op.activation;
+    p.storage = context.storage(context.out());
+    p.tf32 = context.compiled.options.tf32;
+    return p;
+}
+
+Command convolution_command(const NodeContext& context, const ops::Conv2d& op) {
+    const ConvolutionProblem problem = problem_of(context, context.map(context.in(0)), context.map(context.out()), op);
+    const auto folded = [&] { return folded_parameters(op, context.bound()); };
+    const WeightSource source{context.key("conv"), [&](bool own) { return by_taps(folded().weight, op.out_channels, op.in_channels / op.groups, op.kernel * op.kernel, own); },
+                              [&] { return floats_of(folded().bias); }};
+    const Convolution convolution = make_convolution(context, problem, source);
+    Command command{convolution.kernel, convolution.reason, convolution.workspace, {}};
+    command.enqueue = [=, src = context.in(0), residual = op.residual ? context.in(1) : no_value, dst = context.out()](const Addresses& at, Queue& queue) {
+        convolution.enqueue(at, queue, at.address(src), residual == no_value ? 0 : at.address(residual), at.address(dst), at.scratch);
+    };
+    return command;
+}
+
+Command deform_command(const NodeContext& context, const ops::DeformConv2d& deform) {
+    const ops::Conv2d& op = deform.conv;
+    const MapSize src = context.map(context.in(0)), dst = context.map(context.out());
+    const std::int64_t taps = op.kernel * op.kernel, in_group = op.in_channels / op.groups, patch = taps * op.in_channels;
+    ops::Conv2d product;
+    product.kernel = 1;
+    product.groups = op.groups;
+    product.activation = op.activation;
+    const MapSize pixels{1, dst.n * dst.h * dst.w, 1, std::uint32_t(patch)};
+    if (std::int64_t(pixels.h) * patch >= std::int64_t(1) << 31) context.refuse("its patches have more than 2^31 elements; use smaller pictures");
+    ConvolutionProblem problem = problem_of(context, pixels, {1, pixels.h, 1, dst.c}, product);
+    const auto folded = [&] { return folded_parameters(op, context.bound()); };
+    const WeightSource source{context.key("deform"),
+                              [&](bool own) {
+                                  // A patch's channels of a group are [tap][channel]; as one pixel of taps * in_group channels they stand in one tap.
+                                  const std::vector<float> rows = by_taps(folded().weight, op.out_channels, in_group, taps, false);
+                                  if (!own) return rows;
+                                  std::vector<float> result(rows.size());
+                                  for (std::int64_t o = 0; o < op.out_channels; ++o) {
+                                      for (std::int64_t i = 0; i < taps * in_group; ++i) result[std::size_t(i * op.out_channels + o)] = rows[std::size_t(o * taps * in_group + i)];
+                                  }
+                                  return result;
+                              },
+                              [&] { return floats_of(folded().bias); }};
+    const Convolution convolution = make_convolution(context, problem, source);
+    const std::size_t patches = rounded(std::size_t(pixels.elements()) * size_of(problem.storage));
+    Command command{"deform_patches, " + convolution.kernel, convolution.reason, patches + convolution.workspace, {}};
+    command.enqueue = [=, input = context.in(0), offsets = context.in(1), output = context.out()](const Addresses& at, Queue& queue) {
+        with_storage(problem.storage, [&](auto tag) {
+            using T = decltype(tag);
+            queue.each(DeformPatches<T>{at.value<const T>(input), at.value<const T>(offsets), at.scratch_at<T>(0), src, dst.h, dst.w, std::uint32_t(op.groups), std::uint32_t(deform.deform_groups),
+                                        std::uint32_t(deform.offset_channels()), op.kernel, op.stride, op.padding, op.dilation, deform.modulated});
+        });
+        convolution.enqueue(at, queue, at.scratch, 0, at.address(output), at.scratch + patches);
+    };
+    return command;
+}
+
+Command transposed_command(const NodeContext& context, const ops::ConvTranspose2d& op) {
+    const MapSize src = context.map(context.in(0)), dst = context.map(context.out());
+    const std::int64_t taps = std::int64_t(op.kernel) * op.kernel;
+    const auto folded = [&] { return folded_parameters(op, context.bound()); };
+    // Of the weights [in][out][tap].
+    const auto ordered = [&](bool taps_first_in_out) {
+        const Tensor weight = folded().weight;
+        std::vector<float> result(std::size_t(weight.numel()));
+        for (std::int64_t i = 0; i < op.in_channels; ++i) {
+            for (std::int64_t o = 0; o < op.out_channels; ++o) {
+                for (std::int64_t t = 0; t < taps; ++t) {
+                    const std::int64_t to = taps_first_in_out ? (t * op.in_channels + i) * op.out_channels + o : (t * op.out_channels + o) * op.in_channels + i;
+                    result[std::size_t(to)] = weight.data<float>()[(i * op.out_channels + o) * taps + t];
+                }
+            }
+        }
+        return result;
+    };
+    const Storage storage = context.storage(context.out());
+    if (op.kernel != op.stride || op.padding != 0) {
+        const DevicePointer weight = context.compiled.weights->floats(context.key("transposed"), storage, [&] { return ordered(true); });
+        const DevicePointer bias = context.compiled.weights->floats(context.key("transposed bias"), Storage::f32, [&] { return floats_of(folded().bias); });
+        return {"transposed_convolution", "windows overlap", 0, [=, input = context.in(0), output = context.out()](const Addresses& at, Queue& queue) {
+                    with_storage(storage, [&](auto tag) {
+                        using T = decltype(tag);
+                        queue.each(TransposedConvolution<T>{at.value<const T>(input), reinterpret_cast<const T*>(weight), reinterpret_cast<const float*>(bias), at.value<T>(output), src, dst, op.kernel,
+                                                            op.stride, op.padding, op.activation});
+                    });
+                }};
+    }
+    ops::Conv2d product;
+    product.activation = op.activation;
+    const MapSize wide{src.n, src.h, src.w, std::uint32_t(taps) * dst.c};
+    const ConvolutionProblem problem = problem_of(context, src, wide, product);
+    const WeightSource source{context.key("deconv"),
+                              [&](bool own) {
+                                  const std::vector<float> rows = ordered(false);  // [tap * out][in]
+                                  if (!own) return rows;
+                                  const std::int64_t outs = taps * op.out_channels;
+                                  std::vector<float> result(rows.size());
+                                  for (std::int64_t o = 0; o < outs; ++o) {
+                                      for (std::int64_t i = 0; i < op.in_channels; ++i) result[std::size_t(i * outs + o)] = rows[std::size_t(o * op.in_channels + i)];
+                                  }
+                                  return result;
+                              },
+                              [&] {
+                                  std::vector<float> repeated;
+                                  const std::vector<float> one = floats_of(folded().bias);
+                                  for (std::int64_t t = 0; t < taps; ++t) repeated.insert(repeated.end(), one.begin(), one.end());
+                                  return repeated;
+                              }};
+    const Convolution convolution = make_convolution(context, problem, source);
+    const std::size_t products = rounded(std::size_t(wide.elements()) * size_of(storage));
+    Command command{convolution.kernel + ", depth_to_space", convolution.reason, products + convolution.workspace, {}};
+    command.enqueue = [=, input = context.in(0), output = context.out()](const Addresses& at, Queue& queue) {
+        convolution.enqueue(at, queue, at.address(input), 0, at.scratch, at.scratch + products);
+        with_storage(storage, [&](auto tag) {
+            using T = decltype(tag);
+            queue.each(DepthToSpace<T>{at.scratch_at<const T>(0), at.value<T>(output), dst, std::uint32_t(op.kernel)});
+        });
+    };
+    return command;
+}
+
+/// A linear layer is a 1x1 convolution over a column of rows; features of maps stand channels last.
+Command linear_command(const NodeContext& context, const ops::Linear& op) {
+    const Shape& in = context.shape(context.in(0));
+    const Storage storage = context.storage(context.out());
+    if (context.storage(context.in(0)) != storage) context.refuse("its input is float32 where maps are " + std::string(name_of(storage)));
+    const std::int64_t area = in.rank() == 4 ? in[2] * in[3] : 1;
+    ops::Conv2d product;
+    product.activation = op.activation;
+    const MapSize rows{1, std::uint32_t(in[0]), 1, std::uint32_t(op.in_features)};
+    const ConvolutionProblem problem = problem_of(context, rows, {1, rows.h, 1, std::uint32_t(op.out_features)}, product);
+    const WeightSource source{context.key(area == 1 ? "linear" : ("linear of " + std::to_string(area)).c_str()),
+                              [&](bool own) {
+                                  const std::int64_t channels = op.in_features / area;
+                                  std::vector<float> result(std::size_t(op.in_features) * std::size_t(op.out_features));
+                                  const float* from = context.bound()[0].data<float>();
+                                  for (std::int64_t o = 0; o < op.out_features; ++o) {
+                                      for (std::int64_t c = 0; c < channels; ++c) {
+                                          for (std::int64_t x = 0; x < area; ++x, ++from) {
+                                              const std::int64_t i = x * channels + c;
+                                              result[std::size_t(own ? i * op.out_features + o : o * op.in_features + i)] = *from;
+                                          }
+                                      }
+                                  }
+                                  return result;
+                              },
+                              [&] { return op.bias ? floats_of(context.bound()[1]) : std::vector<float>(std::size_t(op.out_features), 0.f); }};
+    const Convolution convolution = make_convolution(context, problem, source);
+    Command command{convolution.kernel, convolution.reason, convolution.workspace, {}};
+    command.enqueue = [=, src = context.in(0), dst = context.out()](const Addresses& at, Queue& queue) { convolution.enqueue(at, queue, at.address(src), 0, at.address(dst), at.scratch); };
+    return command;
+}
+
+/// A command of one index kernel over the output's storage type; `make(tag, at)` gives the kernel.
+template <class Make>
+Command one_kernel(const NodeContext& context, const char* name, const Make& make) {
+    return {name, "own kernel", 0, [storage = context.storage(context.out()), make](const Addresses& at, Queue& queue) {
+                with_storage(storage, [&](auto tag) { queue.each(make(tag, at)); });
+            }};
+}
+
+Command batch_norm_command(const NodeContext& context, const ops::BatchNorm& op) {
+    const auto folded = [&](bool scale) {
+        std::vector<float> result(static_cast<std::size_t>(op.channels));
+        for (std::size_t c = 0; c < result.size(); ++c) {
+            const double factor = double(context.bound()[0].data<float>()[c]) / std::sqrt(double(context.bound()[3].data<float>()[c]) + op.eps);
+            result[c] = scale ? float(factor) : float(double(context.bound()[1].data<float>()[c]) - double(context.bound()[2].data<float>()[c]) * factor);
+        }
+        return result;
+    };
+    const DevicePointer scale = context.compiled.weights->floats(context.key("scale"), Storage::f32, [&] { return folded(true); });
+    const DevicePointer shift = context.compiled.weights->floats(context.key("shift"), Storage::f32, [&] { return folded(false); });
+    return one_kernel(context, "scale_shift", [=, map = context.map(context.out()), src = context.in(0), dst = context.out()](auto tag, const Addresses& at) {
+        using T = decltype(tag);
+        return ScaleShift<T>{at.value<const T>(src), reinterpret_cast<const float*>(scale), reinterpret_cast<const float*>(shift), nullptr, at.value<T>(dst), map.elements(), map.c, op.activation};
+    });
+}
+
+/// The commands of one context by kind of operation.
+struct Commands {
+    const NodeContext& context;
+
+    template <class Op>
+    Command operator()(const Op&) const { return detection_command(context); }
+    Command operator()(const ops::Input& op) const {
+        if (op.role != ops::Input::Role::image) return {"copy", "the caller's numbers", 0, [](const Addresses&, Queue&) {}};
+        const std::size_t bytes = std::size_t(context.shape(context.out()).numel()) * 4;
+        Command command = one_kernel(context, "from_planes", [map = context.map(context.out()), dst = context.out()](auto tag, const Addresses& at) {
+            using T = decltype(tag);
+            return FromPlanes<T>{at.scratch_at<const float>(0), at.value<T>(dst), map};
+        });
+        command.scratch = rounded(bytes);
+        command.reason = "maps are NHWC here";
+        return command;
+    }
+    Command operator()(const ops::Conv2d& op) const { return convolution_command(context, op); }
+    Command operator()(const ops::DeformConv2d& op) const { return deform_command(context, op); }
+    Command operator()(const ops::ConvTranspose2d& op) const { return transposed_command(context, op); }
+    Command operator()(const ops::Linear& op) const { return linear_command(context, op); }
+    Command operator()(const ops::BatchNorm& op) const { return batch_norm_command(context, op); }
+    Command operator()(const ops::Activate& op) const {
+        return one_kernel(context, "activate", [op, count = elements(), src = context.in(0), dst = context.out()](auto tag, const Addresses& at) {
+            using T = decltype(tag);
+            return Activating<T>{at.value<const T>(src), at.value<T>(dst), count, op.activation};
+        });
+    }
+    Command operator()(const ops::Add& op) const {
+        if (context.storage(context.in(0)) != context.storage(context.in(1))) context.refuse("its operands are stored in different types");
+        return one_kernel(context, "add", [op, count = elements(), left = context.in(0), right = context.in(1), dst = context.out()](auto tag, const Addresses& at) {
+            using T = decltype(tag);
+            return Adding<T>{at.value<const T>(left), at.value<const T>(right), at.value<T>(dst), count, op.activation};
+        });
+    }
+    Command operator()(const ops::Average&) const {
+        const std::vector<ValueId> sources = context.node().inputs;
+        if (sources.size() > std::size_t(Averaging<float>::most)) context.refuse("it has more than 16 inputs");
+        for (const ValueId source : sources) {
+            if (context.storage(source) != context.storage(context.out())) context.refuse("its operands are stored in different types");
+        }
+        return one_kernel(context, "average", [sources, count = elements(), dst = context.out()](auto tag, const Addresses& at) {
+            using T = decltype(tag);
+            Averaging<T> kernel{{}, std::int32_t(sources.size()), at.value<T>(dst), count};
+            for (std::size_t i = 0; i < sources.size(); ++i) kernel.src[i] = at.value<const T>(sources[i]);
+            return kernel;
+        });
+    }
+    Command operator()(const ops::Concat&) const {
+        std::vector<std::pair<ValueId, std::uint32_t>> sources;
+        for (const ValueId source : context.node().inputs) sources.emplace_back(source, context.map(source).c);
+        return {"place", "own kernel", 0, [sources, storage = context.storage(context.out()), map = context.map(context.out()), dst = context.out()](const Addresses& at, Queue& queue) {
+                    with_storage(storage, [&](auto tag) {
+                        using T = decltype(tag);
+                        std::uint32_t first = 0;
+                        for (const auto& [source, channels] : sources) {
+                            queue.each(Placing<T>{at.value<const T>(source), at.value<T>(dst), map.n * map.h * map.w, channels, map.c, first});
+                            first += channels;
+                        }
+                    });
+                }};
+    }
+    Command operator()(const ops::Pool2d& op) const {
+        return one_kernel(context, "pool", [op, from = context.map(context.in(0)), to = context.map(context.out()), src = context.in(0), dst = context.out()](auto tag, const Addresses& at) {
+            using T = decltype(tag);
+            return Pooling<T>{at.value<const T>(src), at.value<T>(dst), from, to, op.kernel, op.stride, op.padding, op.kind == ops::Pool2d::Kind::maximum};
+        });
+    }
+    Command operator()(const ops::GlobalAveragePool&) const {
+        return {"global_average", "own kernel", 0, [storage = context.storage(context.out()), map = context.map(context.in(0)), src = context.in(0), dst = context.out()](const Addresses& at, Queue& queue) {
+                    with_storage(storage, [&](auto tag) {
+                        using T = decltype(tag);
+                        const GlobalAverage<T> kernel{at.value<const T>(src), at.value<T>(dst), map};
+                        queue.blocks(kernel, std::int64_t(map.n) * kernel.strips(), 512, 512 * sizeof(double));
+                    });
+                }};
+    }
+    Command operator()(const ops::ScaleChannels&) const {
+        return one_kernel(context, "scale_channels", [map = context.map(context.out()), src = context.in(0), gate = context.in(1), dst = context.out()](auto tag, const Addresses& at) {
+            using T = decltype(tag);
+            return ScalingChannels<T>{at.value<const T>(src), at.value<const T>(gate), at.value<T>(dst), map};
+        });
+    }
+    Command operator()(const ops::Resize& op) const {
+        return one_kernel(context, "resize", [op, from = context.map(context.in(0)), to = context.map(context.out()), src = context.in(0), like = context.in(1), dst = context.out()](auto tag, const Addresses& at) {
+            using T = decltype(tag);
+            return Resizing<T>{at.value<const T>(src), op.adds ? at.value<const T>(like) : nullptr, at.value<T>(dst), from, to};
+        });
+    }
+    Command operator()(const ops::Softmax&) const {
+        const Shape& shape = context.shape(context.out());
+        const std::int64_t width = shape.rank() == 0 ? 1 : shape[shape.rank() - 1], rows = width == 0 ? 0 : shape.numel() / width;
+        if (shape.rank() > 2) context.refuse("only tables [rows, classes] are supported");
+        return {"softmax", "own kernel", 0, [=, storage = context.storage(context.in(0)), src = context.in(0), dst = context.out()](const Addresses& at, Queue& queue) {
+                    constexpr unsigned threads = 128;
+                    queue.blocks(SoftmaxRows{{at.value<const void>(src), storage}, at.value<float>(dst), std::int32_t(rows), std::int32_t(width)}, rows, threads, (threads + 2) * sizeof(float));
+                }};
+    }
+
+    std::uint32_t elements() const { return std::uint32_t(context.shape(context.out()).numel()); }
+};
+
+}  // namespace
+
+Command make_command(const NodeContext& context) {
+    Command command = std::visit(Commands{context}, context.node().operation);
+    if (!command.enqueue) context.refuse("the operation is not supported");
+    return command;
+}
+
+}  // namespace regulus::cuda

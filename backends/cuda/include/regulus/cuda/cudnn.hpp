@@ -1,0 +1,53 @@
+#pragma once
+// Convolutions by cuDNN's graph interface: one fused graph convolution (+ residual) (+ bias) (+ activation), the engines that its heuristics propose, the first
+// that keeps our rules: same bits every run, and no rounding of factors or sums that was not asked for.
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <regulus/cuda/device.hpp>
+#include <regulus/graph/operations.hpp>
+
+namespace regulus::cuda {
+
+/// A convolution over NHWC maps with weights [out, kernel, kernel, in / groups]; bias [out] float32.
+struct ConvolutionProblem {
+    std::int64_t n = 1, h = 1, w = 1, in = 1, out_h = 1, out_w = 1, out = 1;
+    int kernel = 1, stride = 1, padding = 0, dilation = 1, groups = 1;
+    bool bias = true, residual = false;
+    Activation activation = Activation::none;
+    Storage storage = Storage::f32;
+    bool tf32 = false;
+};
+
+/// An execution plan of cuDNN. execute() may be called by several threads, each with its own handle and workspace.
+class CudnnConvolution {
+public:
+    struct Buffers {
+        DevicePointer src, weight, bias, residual, dst, workspace;
+    };
+
+    /// The first admissible engine whose workspace stays within the limit; none, with the reason in `why_not`, when there is none.
+    static std::shared_ptr<const CudnnConvolution> find(std::shared_ptr<const Device> device, Opaque handle, const ConvolutionProblem& problem, std::size_t workspace_limit, std::string& why_not);
+
+    CudnnConvolution(const CudnnConvolution&) = delete;
+    CudnnConvolution& operator=(const CudnnConvolution&) = delete;
+    ~CudnnConvolution();
+
+    std::size_t workspace_bytes() const { return workspace_; }
+    /// "cudnn engine 7".
+    const std::string& name() const { return name_; }
+    void execute(Opaque handle, const Buffers& buffers) const;
+
+private:
+    explicit CudnnConvolution(std::shared_ptr<const Device> device) : device_(std::move(device)) {}
+    std::shared_ptr<const Device> device_;
+    std::vector<Opaque> descriptors_;  // the plan's, which it may refer to
+    Opaque plan_ = nullptr;
+    std::size_t workspace_ = 0;
+    bool bias_ = false, residual_ = false;
+    std::string name_;
+};
+
+}  // namespace regulus::cuda

@@ -1,0 +1,125 @@
+#pragma once
+// From a graph and an input size to commands on a stream, and addresses in one arena on the device.
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <regulus/cuda.hpp>
+#include <regulus/cuda/cudnn.hpp>
+#include <regulus/graph/memory_plan.hpp>
+
+namespace regulus::cuda {
+
+inline constexpr Storage storage_of_precision(CudaPrecision precision) {
+    return precision == CudaPrecision::float32 ? Storage::f32 : precision == CudaPrecision::float16 ? Storage::f16 : Storage::bf16;
+}
+
+/// Parameters on the device, in the layouts that kernels read; each is made at its first use and kept.
+class WeightStore {
+public:
+    explicit WeightStore(std::shared_ptr<const Device> device) : device_(std::move(device)) {}
+    /// The array `key`; `make` gives its elements, which are stored as `storage`.
+    DevicePointer floats(const std::string& key, Storage storage, const std::function<std::vector<float>()>& make);
+    std::size_t bytes() const;
+
+private:
+    std::shared_ptr<const Device> device_;
+    mutable std::mutex mutex_;
+    std::map<std::string, DeviceMemory> arrays_;
+    std::size_t bytes_ = 0;
+};
+
+/// What all plans of one compiled graph share.
+struct Compiled {
+    std::shared_ptr<const Device> device;
+    CudaOptions options;
+    std::size_t memory_budget = 0;
+    Graph graph;
+    std::vector<std::vector<Tensor>> bound;
+    std::vector<Storage> storage;  // of each float32 value; lists of boxes and scores are float32 always
+    std::unique_ptr<WeightStore> weights;
+    std::unique_ptr<LanePool> lanes;
+};
+
+/// Addresses of one run.
+struct Addresses {
+    DevicePointer arena;
+    const std::vector<std::size_t>* values;
+    DevicePointer scratch;  // of the node at hand
+    Lane* lane;
+
+    template <class T>
+    T* value(ValueId id) const { return reinterpret_cast<T*>(address(id)); }
+    DevicePointer address(ValueId id) const { return arena + (*values)[std::size_t(id)]; }
+    template <class T>
+    T* scratch_at(std::size_t offset) const { return reinterpret_cast<T*>(scratch + offset); }
+};
+
+/// A compiled node: what it enqueues, and its scratch.
+struct Command {
+    std::string kernel, reason;
+    std::size_t scratch = 0;
+    std::function<void(const Addresses&, Queue&)> enqueue;
+};
+
+/// What a command is made from.
+struct NodeContext {
+    const Compiled& compiled;
+    NodeId id;
+    const std::vector<Shape>& shapes;
+    Opaque cudnn;  // a handle for asking heuristics, or null
+
+    const Node& node() const { return compiled.graph.nodes[std::size_t(id)]; }
+    const std::vector<Tensor>& bound() const { return compiled.bound[std::size_t(id)]; }
+    ValueId in(std::size_t i) const { return node().inputs[i]; }
+    ValueId out(std::size_t i = 0) const { return node().outputs[i]; }
+    const Shape& shape(ValueId value) const { return shapes[std::size_t(value)]; }
+    Storage storage(ValueId value) const { return compiled.storage[std::size_t(value)]; }
+    /// A map, or a table [rows, c] as one of a pixel a row.
+    MapSize map(ValueId value) const;
+    Elements elements(const Addresses& at, ValueId value) const { return {at.value<const void>(value), storage(value)}; }
+    /// Key of the node's parameters in the weight store.
+    std::string key(const char* variant) const;
+    [[noreturn]] void refuse(const std::string& why) const;
+};
+
+/// Detection's commands; convolutions, maps and the rest are in plan.cpp. An empty `enqueue` means that the operation is not among them.
+Command detection_command(const NodeContext& context);
+
+class CudaPlan final : public Plan {
+public:
+    CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& size);
+
+    MemoryReport memory() const override { return memory_; }
+    std::size_t host_arena() const override { return 0; }
+    const std::vector<Step>& steps() const override { return steps_; }
+    std::vector<Tensor> run(std::byte* arena, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const override;
+    std::unique_ptr<PlanState> make_state() const override;
+
+private:
+    /// A copy between the staging area and the device.
+    struct Transfer {
+        ValueId value;
+        std::size_t staging, bytes;
+        std::size_t planes = MemoryPlan::nowhere;  // an output map: where in the arena it is laid out as planes
+    };
+    void enqueue_all(Lane& lane, Profile* profile) const;
+    void enqueue_node(std::size_t id, const Addresses& at, Queue& queue) const;
+    void enqueue_outputs(const Addresses& at, Queue& queue) const;
+    Tensor output(const Lane& lane, const Transfer& transfer) const;
+    const Transfer& transfer_of(ValueId value) const;
+
+    std::shared_ptr<const Compiled> compiled_;
+    std::vector<Shape> shapes_;
+    std::vector<Command> commands_;  // per node
+    MemoryPlan places_;
+    std::vector<Transfer> inputs_, outputs_;  // outputs_: the graph's, then counts that cut them
+    std::size_t arena_ = 0, staging_ = 0;
+    MemoryReport memory_;
+    std::vector<Step> steps_;
+};
+
+}  // namespace regulus::cuda

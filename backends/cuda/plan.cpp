@@ -1,0 +1,308 @@
+#include <regulus/cuda/plan.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include <regulus/cuda/commands.hpp>
+
+namespace regulus::cuda {
+
+namespace {
+
+constexpr std::size_t alignment = 256;  // of everything in the arena and the staging area
+std::size_t rounded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+/// A context's graphs, one per lane that ran the plan, each with the serial number of the lane's buffers.
+struct State final : PlanState {
+    explicit State(std::shared_ptr<const Device> own) : device(std::move(own)) {}
+    ~State() override {
+        if (graphs.empty() || device->api().context_set_current(device->context()) != constants::success) return;
+        for (const Captured& graph : graphs) {
+            if (graph.exec != nullptr) device->api().graph_exec_destroy(graph.exec);
+        }
+    }
+    struct Captured {
+        std::uint64_t serial;
+        Opaque exec;  // null: the plan ran once on these buffers, without a graph
+    };
+    std::shared_ptr<const Device> device;
+    std::vector<Captured> graphs;
+};
+
+/// Takes a lane and gives it back.
+class Lease {
+public:
+    explicit Lease(LanePool& pool) : pool_(pool), lane_(pool.take()) {}
+    ~Lease() { pool_.give_back(std::move(lane_)); }
+    Lane& operator*() const { return *lane_; }
+    Lane* operator->() const { return lane_.get(); }
+
+private:
+    LanePool& pool_;
+    std::unique_ptr<Lane> lane_;
+};
+
+/// Time between commands of a stream.
+class Events {
+public:
+    Events(const Device& device, std::size_t count) : device_(device) {
+        for (std::size_t i = 0; i < count; ++i) {
+            Opaque event = nullptr;
+            device.check(device.api().event_create(&event, 0), "making an event");
+            events_.push_back(event);
+        }
+    }
+    ~Events() {
+        for (const Opaque event : events_) device_.api().event_destroy(event);
+    }
+    void record(std::size_t i, Opaque stream) { device_.check(device_.api().event_record(events_[i], stream), "timing"); }
+    double nanoseconds(std::size_t from, std::size_t to) const {
+        float milliseconds = 0;
+        device_.check(device_.api().event_elapsed(&milliseconds, events_[from], events_[to]), "timing");
+        return double(milliseconds) * 1e6;
+    }
+
+private:
+    const Device& device_;
+    std::vector<Opaque> events_;
+};
+
+}  // namespace
+
+DevicePointer WeightStore::floats(const std::string& key, Storage storage, const std::function<std::vector<float>()>& make) {
+    const std::lock_guard lock(mutex_);
+    const std::string full = key + "|" + name_of(storage);
+    if (const auto found = arrays_.find(full); found != arrays_.end()) return found->second.address();
+    const std::vector<float> elements = make();
+    const std::size_t bytes = elements.size() * size_of(storage);
+    std::vector<std::uint16_t> halves;
+    const void* from = elements.data();
+    if (storage != Storage::f32) {
+        halves.resize(elements.size());
+        std::transform(elements.begin(), elements.end(), halves.begin(), [&](float x) { return storage == Storage::f16 ? float_to_half(x) : float_to_bfloat16(x); });
+        from = halves.data();
+    }
+    DeviceMemory memory(device_, bytes);
+    if (bytes != 0) device_->check(device_->api().to_device(memory.address(), from, bytes), "copying weights to the device");
+    bytes_ += bytes;
+    return arrays_.emplace(full, std::move(memory)).first->second.address();
+}
+
+std::size_t WeightStore::bytes() const {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+}
+
+MapSize NodeContext::map(ValueId value) const {
+    const Shape& s = shape(value);
+    if (s.rank() != 4 && s.rank() != 2) refuse("a map or a table is expected, got " + to_string(s));
+    if (s.rank() == 2) return {std::uint32_t(s[0]), 1, 1, std::uint32_t(s[1])};
+    return {std::uint32_t(s[0]), std::uint32_t(s[2]), std::uint32_t(s[3]), std::uint32_t(s[1])};
+}
+
+std::string NodeContext::key(const char* variant) const {
+    std::string key = variant;
+    for (const Parameter& parameter : node().parameters) key += "|" + parameter.name;
+    return key;
+}
+
+void NodeContext::refuse(const std::string& why) const {
+    throw BackendError("cuda: \"" + node().name + "\" (" + describe(node().operation) + ") cannot be run: " + why);
+}
+
+CudaPlan::CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& size) : compiled_(std::move(compiled)), shapes_(infer_shapes(compiled_->graph, size)) {
+    const Graph& graph = compiled_->graph;
+    compiled_->device->make_current();
+    const Lease lane(*compiled_->lanes);
+
+    MemoryRequest request;
+    for (std::size_t id = 0; id < graph.values.size(); ++id) {
+        const std::int64_t count = shapes_[id].numel();
+        if (count >= std::int64_t(1) << 31) {
+            throw BackendError("cuda: \"" + graph.nodes[std::size_t(graph.values[id].producer)].name + "\" gives " + to_string(shapes_[id]) + ", 2^31 elements or more; use smaller pictures");
+        }
+        const std::size_t element = graph.values[id].dtype == DType::f32 ? size_of(compiled_->storage[id]) : regulus::size_of(graph.values[id].dtype);
+        request.value_bytes.push_back(rounded(std::max<std::size_t>(1, std::size_t(count) * element)));
+    }
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+        commands_.push_back(make_command(NodeContext{*compiled_, NodeId(id), shapes_, lane->cudnn()}));
+        request.scratch_bytes.push_back(rounded(commands_.back().scratch));
+    }
+    places_ = plan_memory(graph, request);
+    arena_ = rounded(places_.peak);
+
+    const auto transfer = [&](ValueId value) {
+        const std::size_t bytes = std::size_t(shapes_[std::size_t(value)].numel()) * 4;  // float32 or int32
+        const Transfer result{value, staging_, bytes};
+        staging_ += rounded(bytes);
+        return result;
+    };
+    for (const ValueId id : graph.inputs) inputs_.push_back(transfer(id));
+    const auto ask = [&](ValueId id) {
+        if (std::any_of(outputs_.begin(), outputs_.end(), [&](const Transfer& t) { return t.value == id; })) return;
+        Transfer result = transfer(id);
+        const Shape& shape = shapes_[std::size_t(id)];
+        if (graph.values[std::size_t(id)].dtype == DType::f32 && (compiled_->storage[std::size_t(id)] != Storage::f32 || shape.rank() == 4)) {
+            result.planes = arena_;
+            arena_ += rounded(result.bytes);
+        }
+        outputs_.push_back(result);
+    };
+    for (const auto& [name, id] : graph.outputs) {
+        ask(id);
+        if (const ValueId count = graph.values[std::size_t(id)].count; count != no_value) ask(count);
+    }
+    if (compiled_->memory_budget != 0 && arena_ > compiled_->memory_budget) {
+        throw BackendError("memory: the plan needs " + std::to_string(arena_) + " bytes, the budget is " + std::to_string(compiled_->memory_budget) + "; use smaller pictures or a smaller batch");
+    }
+
+    memory_ = {arena_, places_.sum_of_values, compiled_->weights->bytes()};
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+        const Node& node = graph.nodes[id];
+        std::size_t bytes = request.scratch_bytes[id];
+        for (const ValueId out : node.outputs) bytes += request.value_bytes[std::size_t(out)];
+        steps_.push_back({node.name, describe(node.operation), commands_[id].kernel, commands_[id].reason, bytes, cost_of(graph, node, shapes_).macs});
+    }
+}
+
+std::unique_ptr<PlanState> CudaPlan::make_state() const {
+    {
+        compiled_->device->make_current();
+        const Lease lane(*compiled_->lanes);
+        lane->reserve(arena_, staging_);  // the next run finds it
+    }
+    return std::make_unique<State>(compiled_->device);
+}
+
+void CudaPlan::enqueue_node(std::size_t id, const Addresses& at, Queue& queue) const {
+    const Node& node = compiled_->graph.nodes[id];
+    if (std::holds_alternative<ops::Input>(node.operation)) {
+        const auto input = std::find_if(inputs_.begin(), inputs_.end(), [&](const Transfer& t) { return t.value == node.outputs[0]; });
+        const bool image = std::get<ops::Input>(node.operation).role == ops::Input::Role::image;
+        if (input != inputs_.end()) queue.to_device(image ? at.scratch : at.address(node.outputs[0]), at.lane->staging() + input->staging, input->bytes);
+    }
+    commands_[id].enqueue(at, queue);
+}
+
+void CudaPlan::enqueue_outputs(const Addresses& at, Queue& queue) const {
+    for (const Transfer& t : outputs_) {
+        DevicePointer from = at.address(t.value);
+        if (t.planes != MemoryPlan::nowhere) {
+            from = at.arena + t.planes;
+            const Shape& s = shapes_[std::size_t(t.value)];
+            MapSize map{std::uint32_t(s.numel()), 1, 1, 1};
+            if (s.rank() == 4) map = {std::uint32_t(s[0]), std::uint32_t(s[2]), std::uint32_t(s[3]), std::uint32_t(s[1])};
+            with_storage(compiled_->storage[std::size_t(t.value)], [&](auto tag) {
+                using T = decltype(tag);
+                queue.each(ToPlanes<T>{at.value<const T>(t.value), reinterpret_cast<float*>(from), map});
+            });
+        }
+        queue.to_host(at.lane->staging() + t.staging, from, t.bytes);
+    }
+}
+
+void CudaPlan::enqueue_all(Lane& lane, Profile* profile) const {
+    Queue queue(*compiled_->device, lane.stream());
+    const std::size_t nodes = commands_.size();
+    Addresses at{lane.arena(), &places_.value_offset, 0, &lane};
+    std::unique_ptr<Events> events;
+    if (profile != nullptr) {
+        events = std::make_unique<Events>(*compiled_->device, nodes + 1);
+        events->record(0, lane.stream());
+    }
+    for (std::size_t id = 0; id < nodes; ++id) {
+        at.scratch = places_.scratch_offset[id] == MemoryPlan::nowhere ? 0 : lane.arena() + places_.scratch_offset[id];
+        enqueue_node(id, at, queue);
+        if (events) events->record(id + 1, lane.stream());
+    }
+    enqueue_outputs(at, queue);
+    if (!events) return;
+    lane.synchronize();
+    profile->nanoseconds.assign(nodes, 0);
+    for (std::size_t id = 0; id < nodes; ++id) profile->nanoseconds[id] = events->nanoseconds(id, id + 1);
+}
+
+std::vector<Tensor> CudaPlan::run(std::byte* /*arena*/, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const {
+    const Device& device = *compiled_->device;
+    const CudaApi& api = device.api();
+    device.make_current();
+    const Lease lane(*compiled_->lanes);
+    lane->reserve(arena_, staging_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        if (inputs_[i].bytes != 0) std::memcpy(lane->staging() + inputs_[i].staging, inputs[i].raw(), inputs_[i].bytes);
+    }
+
+    auto* const own = static_cast<State*>(state);
+    State::Captured* captured = nullptr;
+    if (own != nullptr && profile == nullptr && compiled_->options.graphs) {
+        const auto found = std::find_if(own->graphs.begin(), own->graphs.end(), [&](const State::Captured& g) { return g.serial == lane->serial(); });
+        if (found != own->graphs.end()) captured = &*found;
+    }
+    if (captured == nullptr) {
+        // The first run on these buffers goes without a graph: libraries load what they need then, which they may not do while a graph is captured.
+        enqueue_all(*lane, profile);
+        lane->synchronize();
+        constexpr std::size_t most_lanes = 16;
+        if (own != nullptr && profile == nullptr && compiled_->options.graphs) {
+            if (own->graphs.size() >= most_lanes) {
+                if (own->graphs.front().exec != nullptr) api.graph_exec_destroy(own->graphs.front().exec);
+                own->graphs.erase(own->graphs.begin());
+            }
+            own->graphs.push_back({lane->serial(), nullptr});
+        }
+    } else {
+        if (captured->exec == nullptr) {
+            device.check(api.begin_capture(lane->stream(), constants::capture_thread_local), "beginning a capture");
+            Opaque graph = nullptr;
+            try {
+                enqueue_all(*lane, nullptr);
+            } catch (...) {
+                api.end_capture(lane->stream(), &graph);
+                if (graph != nullptr) api.graph_destroy(graph);
+                throw;
+            }
+            device.check(api.end_capture(lane->stream(), &graph), "capturing the network (CudaOptions::graphs = false runs without)");
+            const int result = api.graph_instantiate(&captured->exec, graph, 0);
+            api.graph_destroy(graph);
+            if (result != constants::success) captured->exec = nullptr;
+            device.check(result, "making a graph of the network (CudaOptions::graphs = false runs without)");
+        }
+        device.check(api.graph_launch(captured->exec, lane->stream()), "launching the network");
+        lane->synchronize();
+    }
+
+    std::vector<Tensor> results;
+    for (const auto& [name, id] : compiled_->graph.outputs) results.push_back(output(*lane, transfer_of(id)));
+    return results;
+}
+
+const CudaPlan::Transfer& CudaPlan::transfer_of(ValueId value) const {
+    return *std::find_if(outputs_.begin(), outputs_.end(), [&](const Transfer& t) { return t.value == value; });
+}
+
+/// Rows cut to those that are valid; entries of lists beyond their count zero.
+Tensor CudaPlan::output(const Lane& lane, const Transfer& transfer) const {
+    const Value& value = compiled_->graph.values[std::size_t(transfer.value)];
+    Shape shape = shapes_[std::size_t(transfer.value)];
+    const std::int32_t* counts = nullptr;
+    std::int64_t images = 0, total = 0;
+    if (value.count != no_value) {
+        counts = reinterpret_cast<const std::int32_t*>(lane.staging() + transfer_of(value.count).staging);
+        images = shapes_[std::size_t(value.count)][0];
+        for (std::int64_t i = 0; i < images; ++i) total += counts[i];
+        if (value.is_rows) shape[0] = std::min(total, shape[0]);
+    }
+    Tensor tensor(shape, value.dtype);
+    if (tensor.bytes() == 0) return tensor;
+    std::memcpy(tensor.raw(), lane.staging() + transfer.staging, tensor.bytes());
+    if (counts == nullptr || value.is_rows || shape.rank() < 2) return tensor;
+    const std::size_t image_bytes = tensor.bytes() / std::size_t(shape[0]), entry_bytes = image_bytes / std::size_t(shape[1]);
+    for (std::int64_t i = 0; i < images; ++i) {
+        const std::size_t used = std::min(image_bytes, std::size_t(counts[i]) * entry_bytes);
+        std::memset(static_cast<std::byte*>(tensor.raw()) + std::size_t(i) * image_bytes + used, 0, image_bytes - used);
+    }
+    return tensor;
+}
+
+}  // namespace regulus::cuda

@@ -1,0 +1,78 @@
+// The whole backend over an emulated device: the same plans, commands and kernel bodies as on a GPU, against the reference backend.
+#include "cuda/emulated_device.hpp"
+#include "graph/detector_graphs.hpp"
+
+#include <regulus/cuda.hpp>
+#include <regulus/models/classifier.hpp>
+
+using namespace regulus;
+using namespace regulus::testing;
+
+namespace {
+
+/// One operation in float32 beside the same in double: sums of K products differ by about sqrt(K) 2^-24 of the greatest value; 2e-5 leaves room for K = 4608 and chains.
+constexpr double limit = 2e-5;
+
+const CudaOptions without_cudnn{.cudnn = false};
+
+Outputs run_cuda(const std::shared_ptr<cuda::Libraries>& libraries, const Graph& graph, const Weights& weights, const std::vector<Tensor>& inputs, CudaOptions options = without_cudnn) {
+    const CudaBackend backend(options, libraries);
+    const Program program(backend, graph, weights);
+    Context context;
+    return program.run(context, inputs);
+}
+
+void check_same(const Outputs& got, const Outputs& expected, double tolerance = limit) {
+    REQUIRE(got.entries().size() == expected.entries().size());
+    for (std::size_t i = 0; i < got.entries().size(); ++i) {
+        const auto& [name, tensor] = got.entries()[i];
+        const Tensor& wanted = expected.entries()[i].second;
+        INFO("output " << name);
+        REQUIRE(name == expected.entries()[i].first);
+        REQUIRE(to_string(tensor.shape()) == to_string(wanted.shape()));
+        if (wanted.dtype() == DType::f32) CHECK(relative_error(tensor, wanted) <= tolerance);
+        else CHECK(equal(tensor, wanted));
+    }
+}
+
+bool same_bits(const Outputs& a, const Outputs& b) {
+    for (std::size_t i = 0; i < a.entries().size(); ++i) {
+        if (!equal(a.entries()[i].second, b.entries()[i].second)) return false;
+    }
+    return a.entries().size() == b.entries().size();
+}
+
+}  // namespace
+
+TEST_CASE("cuda emulated: random graphs of maps equal the reference, in any order of threads") {
+    EmulatedDevice device;
+    const auto libraries = device.libraries();
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        INFO("seed " << seed);
+        const Graph graph = random_graph(seed, 4 + int(seed % 9));
+        const Weights weights = random_weights(graph, seed);
+        const int h = 1 + int(seed * 7 % 23) + 2, w = 1 + int(seed * 5 % 19) + 2;
+        const std::vector<Tensor> inputs{random_tensor(Shape{1 + std::int64_t(seed % 3), 8, h, w}, seed)};
+        device.order = ThreadOrder(seed % 3);
+        check_same(run_cuda(libraries, graph, weights, inputs), run<double>(graph, weights, inputs));
+    }
+}
+
+TEST_CASE("cuda emulated: a mask R-CNN equals the reference, boxes, labels and masks, for one picture and for several") {
+    EmulatedDevice device;
+    const auto libraries = device.libraries();
+    const Graph graph = recorded<SmallMaskRcnn>();
+    const Weights weights = detector_weights(graph, 3);
+    for (const int n : {1, 2}) {
+        const std::vector<Tensor> inputs{random_tensor(Shape{n, 3, 64, 96}, 5), whole_pictures(n, 64, 96)};
+        const Outputs expected = run<float>(graph, weights, inputs);
+        device.order = ThreadOrder::forwards;
+        const Outputs got = run_cuda(libraries, graph, weights, inputs);
+        check_same(got, expected, 1e-3);
+        REQUIRE(expected.entries()[0].second.shape()[0] > 0);
+        for (const ThreadOrder order : {ThreadOrder::backwards, ThreadOrder::interleaved}) {
+            device.order = order;
+            CHECK(same_bits(run_cuda(libraries, graph, weights, inputs), got));
+        }
+    }
+}
