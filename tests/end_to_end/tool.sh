@@ -53,6 +53,7 @@ good "detect: a folder, and the sum of all" '^all 12 pictures  [0-9]+ objects' d
 good "detect: --list prints boxes" '^  washer 1\.00 at [0-9. ]+$' detect --list "$data/val_0000.jpg"
 good "detect: a score that nothing reaches" 'nothing found' detect --score 1 "$data/val_0000.jpg"
 good "detect: the reference backend" '[0-9]+ objects' detect --device reference --threads 1 "$data/val_0000.jpg"
+good "detect: the steps of mmdetection 2" '[0-9]+ objects' detect --mmdetection 2 "$data/val_0000.jpg"
 good "detect: seeded weights of a named model" 'val_0000' detect --model fasteners_retinanet --weights seeded:7 "$data/val_0000.jpg"
 
 run detect --json - "$data/val_0000.jpg"
@@ -71,6 +72,11 @@ report $? "detect: image ids of a data set, pictures drawn under their names"
 
 good "summary" '^3,506,238 parameters' summary fasteners --size 256x352
 good "summary: batch" 'at 2 x 64 x 64' summary retinanet_r50_fpn_1x_coco --size 64x64 --batch 2
+good "summary: a classifier at the size of its crop" 'at 1 x 224 x 224' summary pycls/RegNetX-3.2GF
+good "summary: its parameters" '^15,296,552 parameters' summary pycls/RegNetX-3.2GF
+good "explain: a classifier" '[0-9.]+ %' explain timm/regnetx_002 --threads 1
+good "bench: a classifier" 'torchvision/regnet_y_400mf on cpu, 2 x 64 x 64' bench torchvision/regnet_y_400mf --size 64x64 --batch 2 --seconds 0 --threads 1
+bad "bench: a classifier has no masks" 'gives no masks' bench torchvision/regnet_y_400mf --paste --seconds 0
 good "explain: kernels and shares" '[0-9.]+ %' explain fasteners --size 128x128 --threads 1
 good "explain --plan: no times" 'arena' explain fasteners --size 128x128 --plan
 good "inspect" 'box_head.fc1.weight +float16 +\[256, 3136\]' inspect "$weights"
@@ -87,10 +93,12 @@ bad "classify: no weights named" 'needs --weights' classify --model torchvision/
 bad "classify: weights of a detector" 'which is no classifier' classify --weights "$weights" "$data/val_0000.jpg"
 printf 'only\nthree\nnames\n' >labels.txt
 bad "classify: labels of another data set" 'has 3 names' classify --model regnetx_002 --weights seeded --labels labels.txt "$data/val_0000.jpg"
+echo "no picture" >notes.jpg
+bad "classify: a broken picture among good ones, no half of a JSON" 'notes.jpg' classify --model regnetx_002 --weights seeded --json "$data/val_0000.jpg" notes.jpg
 good "zoo list --names" '^regulus/fasteners$' zoo list --names
 good "zoo show" 'checkpoint +mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth' zoo show mask-rcnn_r50_fpn_1x_coco
 good "help teaches" 'regulus detect picture.jpg' --help
-for command in detect summary explain inspect convert verify bench zoo completion; do good "help of $command" 'Usage: ' "$command" --help; done
+for command in detect classify summary explain inspect convert verify bench eval zoo completion; do good "help of $command" 'Usage: ' "$command" --help; done
 good "version" '^regulus [0-9]+\.[0-9]+\.[0-9]+$' --version
 
 good "completion: a script that bash reads" 'complete .* regulus' completion bash
@@ -132,6 +140,7 @@ bad "no picture" 'required' detect
 bad "score beyond 1" 'score' detect --score 1.5 "$data/val_0000.jpg"
 bad "score that is no number" 'score' detect --score high "$data/val_0000.jpg"
 bad "negative threads" 'threads' detect --threads -1 "$data/val_0000.jpg"
+bad "a version of mmdetection that is not known" 'mmdetection' detect --mmdetection 1 "$data/val_0000.jpg"
 bad "unknown device" 'device' detect --device gpu "$data/val_0000.jpg"
 bad "unknown model" 'there is no model "mask_rnn"; the nearest names' summary mask_rnn
 bad "ambiguous model" 'fits [0-9]+ models' summary r50_fpn_1x_coco

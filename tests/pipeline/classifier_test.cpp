@@ -9,6 +9,7 @@
 #include <regulus/cpu.hpp>
 #include <regulus/models/classifier.hpp>
 #include <regulus/pipeline/classifier.hpp>
+#include <regulus/pipeline/classifier_head.hpp>
 #include <regulus/reference.hpp>
 #include <regulus/zoo/classifiers.hpp>
 
@@ -174,4 +175,33 @@ TEST_CASE("classifier: what is no classifier, weights that do not fit, no pictur
     CHECK_THROWS_AS((ImageClassifier<Classifier<RegNet<regnetx_200mf>, 11>>{CpuBackend{}, weights()}), WeightError);
     CHECK_THROWS_AS(small()(std::span<const Image>()), ShapeError);
     CHECK_THROWS_AS(small()(Image()), ShapeError);
+}
+
+TEST_CASE("classifier: a checkpoint with another head tells its classes, and runs under the zoo's entry with that many") {
+    const ClassifierSpec& spec = find_classifier(classifier_models(), "pycls/RegNetX-200MF");
+    const Weights trained_on = from_regulus(weights(), recorded<Small>(), "pycls");
+    CHECK(head_classes(trained_on, recorded(spec)) == 10);
+    CHECK(head_classes(Weights{}, recorded(spec)) == 0);
+    CHECK_THROWS_AS(AnyClassifier(CpuBackend{}, spec, trained_on), WeightError);
+    const AnyClassifier classifier(CpuBackend{}, with_classes(recorded(spec), 10), trained_on, spec.facts);
+    const Image image = picture(100, 120, 3);
+    CHECK(classifier(image).probabilities == small()(image).probabilities);
+}
+
+TEST_CASE("classifier: inputs made beforehand give what pictures give; other shapes are refused") {
+    const std::vector<Image> images{picture(300, 260, 2), picture(100, 400, 3)};
+    const std::vector<Classification> pictures = small()(std::span<const Image>(images)), inputs = small().from_input(classify_preprocess(images, small().facts().preprocessing));
+    REQUIRE(inputs.size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) CHECK(inputs[i].probabilities == pictures[i].probabilities);
+    CHECK_THROWS_AS(small().from_input(Tensor({3, 224, 224}, DType::f32)), ShapeError);
+    CHECK_THROWS_AS(small().from_input(Tensor({0, 3, 224, 224}, DType::f32)), ShapeError);
+    CHECK_THROWS_AS(small().from_input(Tensor({1, 4, 224, 224}, DType::f32)), ShapeError);
+}
+
+TEST_CASE("classifier: a picture of one pixel, and one of one row, are pictures") {
+    for (const Image& image : {picture(1, 1, 1), picture(1, 300, 2), picture(300, 1, 3)}) {
+        double sum = 0;
+        for (const float probability : small()(image).probabilities) sum += double(probability);
+        CHECK(std::abs(sum - 1) < 1e-6);
+    }
 }

@@ -1,11 +1,16 @@
 // Against what pycls, mmpretrain, timm and torchvision made of two lossless pictures, one enlarged, one reduced (golden/classification/preprocess).
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include <regulus/data/classify_preprocess.hpp>
+#include <regulus/data/file.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/weights/read_weights.hpp>
 
@@ -141,4 +146,35 @@ TEST_CASE("classify: what cannot be prepared is refused in one sentence") {
     p = {};
     p.std[1] = 0;
     CHECK_THROWS_AS(classify_preprocess(Image(9, 9), p), ArgumentError);
+}
+
+TEST_CASE("classify: the turning that a camera asks for is done where OpenCV opens files, and left where Pillow does") {
+    Image image(40, 60);
+    image.pixel(0, 0)[0] = 255;
+    std::vector<std::uint8_t> bytes = encode_jpeg(image);
+    // After the first marker: an EXIF block whose one entry, 0x112, is 6: a quarter turn clockwise.
+    const std::uint8_t exif[] = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0};
+    bytes.insert(bytes.begin() + 2, std::begin(exif), std::end(exif));
+    const std::string path = "classify_turned.jpg";
+    write_file(path, std::string(bytes.begin(), bytes.end()));
+    CHECK(read_classify_image(path, {}).size() == PictureSize{60, 40});
+    ClassifyPreprocessing pillow;
+    pillow.exif = ExifOrientation::ignored;
+    CHECK(read_classify_image(path, pillow).size() == PictureSize{40, 60});
+    std::remove(path.c_str());
+    CHECK_THROWS_AS(read_classify_image("no such picture.jpg", {}), FileError);
+}
+
+TEST_CASE("classify: mmpretrain with Pillow's resize makes torchvision's input, in other units") {
+    Image image(300, 340);
+    for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = std::uint8_t(i * 7 + i / 911);
+    const ClassifyPreprocessing torchvision = rgb(ClassifyResize::pillow_bilinear, 256);
+    ClassifyPreprocessing mm = torchvision;
+    mm.divisor = 1;
+    mm.mean = {123.675f, 116.28f, 103.53f};
+    mm.std = {58.395f, 57.12f, 57.375f};
+    const Tensor a = classify_preprocess(image, torchvision), b = classify_preprocess(image, mm);
+    double worst = 0;
+    for (std::int64_t i = 0; i < a.numel(); ++i) worst = std::max(worst, double(std::abs(a.data<float>()[i] - b.data<float>()[i])));
+    CHECK(worst < 2e-6);  // float32 rounding of values up to 2.7
 }
