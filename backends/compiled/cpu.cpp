@@ -1,4 +1,5 @@
 // The definitions of backends/cpu/.
+#include <regulus/cpu/bf16-impl.hpp>
 #include <regulus/cpu/cpu-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>

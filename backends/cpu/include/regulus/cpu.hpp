@@ -11,8 +11,16 @@
 
 namespace regulus {
 
+/// What convolutions and linear layers multiply; sums are float32 always, and so is what scores and deltas are made of.
+enum class CpuPrecision {
+    f32,
+    bf16,           // refused by compile() with a BackendError where the processor has no AMX: it would gain nothing
+    bf16_anywhere,  // wherever oneDNN has kernels for it, gain or not: to see what it does to results
+};
+
 struct CpuOptions {
     bool winograd = true;  // 3x3 convolutions of stride 1 by Winograd F(4x4, 3x3): faster, rounding errors up to ten times larger
+    CpuPrecision precision = CpuPrecision::f32;
 };
 
 /// Compiles graphs for the CPU. Needs to be linked with oneDNN (2.6 or 3.x) and OpenMP.

@@ -9,6 +9,9 @@ namespace regulus {
 
 REGULUS_INLINE std::shared_ptr<const Executable> CpuBackend::compile(const Graph& graph, const Weights& weights, const CompileOptions& options) const {
     cpu::bound_primitive_cache();
+    if (options_.precision == CpuPrecision::bf16 && !cpu::has_bf16_matrices()) {
+        throw BackendError("cpu: bfloat16 gains nothing on this machine, whose processor lacks AMX; use float32 (or bf16_anywhere, to see what bfloat16 does to results)");
+    }
     auto compiled = std::make_shared<cpu::Compiled>();
     const std::vector<std::vector<Tensor>> bound = bind_weights(graph, weights);  // as recorded: a checkpoint may hold what the outputs do not need
     std::map<std::string, Tensor> tensors;  // by name, because the passes move parameters between nodes
@@ -26,6 +29,7 @@ REGULUS_INLINE std::shared_ptr<const Executable> CpuBackend::compile(const Graph
     }
     for (const auto& [name, bytes] : kept) compiled->weight_bytes += bytes;
     compiled->winograd = options_.winograd;
+    compiled->bf16 = options_.precision != CpuPrecision::f32;
     compiled->threads = cpu::thread_count(options.threads);
     return std::make_shared<cpu::CpuExecutable>(std::move(compiled));
 }

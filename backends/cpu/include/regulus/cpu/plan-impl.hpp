@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 
+#include <regulus/cpu/bf16-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>
@@ -23,6 +24,7 @@ struct Compiled {
     mutable WeightStore store;
     int threads = 1;
     bool winograd = true;
+    bool bf16 = false;
     std::size_t weight_bytes = 0;
 };
 
@@ -31,6 +33,9 @@ inline bool is_map(const Graph& graph, ValueId id, const Shape& shape) { return 
 /// Makes the kernel of one node; throws BackendError that names it.
 inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeContext& context, bool residual_in_place) {
     const Operation& operation = context.node.operation;
+    if (compiled.bf16 && (std::holds_alternative<ops::Conv2d>(operation) || std::holds_alternative<ops::Linear>(operation))) {
+        if (auto kernel = Bf16Kernel::make(context, compiled.store, residual_in_place)) return kernel;
+    }
     try {
         if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
             if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {

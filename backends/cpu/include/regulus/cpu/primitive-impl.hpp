@@ -120,7 +120,7 @@ public:
 
     void run(const Run& run) const override {
         if (copies_residual) std::memcpy(run.at(dst), run.at(residual), residual_bytes);
-        execute(run, static_cast<std::byte*>(run.at(dst)), primitive_scratch_bytes() == 0 ? nullptr : static_cast<std::byte*>(run.at(scratch)), 0, rows(run));
+        execute(run, static_cast<std::byte*>(run.at(src)), static_cast<std::byte*>(run.at(dst)), primitive_scratch_bytes() == 0 ? nullptr : static_cast<std::byte*>(run.at(scratch)), rows(run));
     }
 
     std::unique_ptr<KernelState> make_state() const override {
@@ -138,13 +138,12 @@ public:
     }
 
 protected:
-    /// Rows [first, first + count) of src into dst, which starts at its own row 0.
-    void execute(const Run& run, std::byte* dst_data, std::byte* scratch_data, std::int64_t first, std::int64_t count) const {
+    /// The first `count` rows.
+    void execute(const Run& run, std::byte* src_data, std::byte* dst_data, std::byte* scratch_data, std::int64_t count) const {
         State& state = static_cast<State&>(*run.states[id]);
-        std::byte* const src_data = static_cast<std::byte*>(run.at(src));
         cover_rows(blocks, count, !adds_to_dst, [&](const RowsPrimitive& block, std::int64_t row) {
             Arguments& arguments = state.arguments[std::size_t(&block - blocks.data())];
-            arguments.src.set_data_handle(src_data + std::size_t(first + row) * src_row_bytes);
+            arguments.src.set_data_handle(src_data + std::size_t(row) * src_row_bytes);
             arguments.dst.set_data_handle(dst_data + std::size_t(row) * dst_row_bytes);
             if (scratch_data != nullptr) arguments.scratch.set_data_handle(scratch_data);
             const dnnl_status_t status = dnnl_primitive_execute(block.primitive.get(), state.stream.get(), int(arguments.list.size()), arguments.list.data());
