@@ -1,0 +1,122 @@
+// What cuDNN is asked for: the fused graph, layouts, types, rules about engines. A recording library executes what it was told, so the answer is checked too.
+#include "cuda/recording_cudnn.hpp"
+#include "reference/graph_support.hpp"
+
+#include <regulus/cuda.hpp>
+
+using namespace regulus;
+using namespace regulus::testing;
+using namespace regulus::cuda::constants;
+
+namespace {
+
+/// conv 3x3 (stride 2, 4 -> 6 channels, bias), then + residual, then relu.
+Graph residual_graph() {
+    return graph_of(4, [](Graph& graph, ValueId image) {
+        const Scope scope(graph);
+        ops::Conv2d op;
+        op.in_channels = 4, op.out_channels = 6, op.kernel = 3, op.stride = 2, op.padding = 1, op.bias = true;
+        const ValueId shortcut = record::conv2d(scope / "shortcut", op, image);
+        return record::activate(scope / "relu", Activation::relu, record::add(scope / "sum", shortcut, record::conv2d(scope / "main", op, image)));
+    });
+}
+
+struct Case {
+    EmulatedDevice device;
+    RecordingCudnn cudnn;
+    std::shared_ptr<cuda::Libraries> libraries = device.libraries();
+    Graph graph = residual_graph();
+    Weights weights = random_weights(graph, 1);
+    std::vector<Tensor> inputs{random_tensor(Shape{2, 4, 9, 7}, 2)};
+
+    Case() { cudnn.install(*libraries); }
+    Tensor run_with(const CudaOptions& options = {}, std::vector<Step>* steps = nullptr) {
+        const CudaBackend backend(options, libraries);
+        const Program program(backend, graph, weights);
+        if (steps != nullptr) *steps = program.steps({2, 9, 7});
+        Context context;
+        return program.run(context, inputs)["y"];
+    }
+    Tensor expected() { return run<double>(graph, weights, inputs)["y"]; }
+};
+
+}  // namespace
+
+TEST_CASE("cudnn: convolution, residual, bias and relu are one graph over NHWC tensors, and its result is the reference's") {
+    Case c;
+    std::vector<Step> steps;
+    // 36 products and four sums in float32.
+    CHECK(relative_error(c.run_with({}, &steps), c.expected()) <= 2e-6);
+    CHECK(c.cudnn.executed == 2);
+    CHECK(steps.back().kernel == "cudnn engine 0");
+
+    const auto graphs = c.cudnn.of_kind(operation_graph);
+    REQUIRE(graphs.size() == 2);
+    const auto operations = graphs[1]->all<const RecordingCudnn::Descriptor*>(graph_operations);
+    REQUIRE(operations.size() == 4);
+    CHECK(operations[0]->kind == convolution_forward);
+    CHECK(operations[1]->part(operation_pointwise).one<int>(pointwise_mode) == mode_add);
+    CHECK(operations[2]->part(operation_pointwise).one<int>(pointwise_mode) == mode_add);
+    CHECK(operations[3]->part(operation_pointwise).one<int>(pointwise_mode) == mode_relu);
+    const auto& convolution = operations[0]->part(forward_convolution);
+    CHECK(convolution.one<int>(convolution_mode) == cross_correlation);
+    CHECK(convolution.one<int>(convolution_type) == data_float);
+    CHECK(convolution.all<std::int64_t>(convolution_strides) == std::vector<std::int64_t>{2, 2});
+    CHECK(convolution.all<std::int64_t>(convolution_post_paddings) == std::vector<std::int64_t>{1, 1});
+    const auto& src = operations[0]->part(forward_src);
+    CHECK(src.all<std::int64_t>(tensor_sizes) == std::vector<std::int64_t>{2, 4, 9, 7});
+    CHECK(src.all<std::int64_t>(tensor_steps) == std::vector<std::int64_t>{9 * 7 * 4, 1, 7 * 4, 4});
+    CHECK(operations[0]->part(forward_weight).all<std::int64_t>(tensor_steps) == std::vector<std::int64_t>{3 * 3 * 4, 1, 3 * 4, 4});
+    CHECK(operations[0]->part(forward_dst).has(tensor_virtual));
+    const auto& dst = operations[3]->part(operation_dst);
+    CHECK_FALSE(dst.has(tensor_virtual));
+    CHECK(dst.all<std::int64_t>(tensor_steps) == std::vector<std::int64_t>{5 * 4 * 6, 1, 4 * 6, 6});
+    CHECK(c.cudnn.alive() == 0);
+    CHECK(c.cudnn.handles == 0);
+    CHECK(c.device.memory_used == 0);
+}
+
+TEST_CASE("cudnn: float32 without TF32 passes over tensor cores, rounded factors and Winograd; float16 takes them; nobody takes what is not repeatable") {
+    const auto chosen = [](const CudaOptions& options) {
+        Case c;
+        c.cudnn.proposals = {{{note_nondeterministic}}, {{note_tensor_core}}, {{note_down_convert}}, {{note_winograd}}, {}};
+        std::vector<Step> steps;
+        c.run_with(options, &steps);
+        return steps.back().kernel;
+    };
+    CHECK(chosen({}) == "cudnn engine 4");
+    CHECK(chosen({.tf32 = true}) == "cudnn engine 1");
+    CHECK(chosen({.precision = CudaPrecision::float16}) == "cudnn engine 1");
+}
+
+TEST_CASE("cudnn: engines that do not fit or need too much workspace are passed over, and the workspace of the chosen one is planned") {
+    Case c;
+    c.cudnn.proposals = {{{}, 0, false}, {{}, std::int64_t(1) << 40}, {{}, 5000}};
+    std::vector<Step> steps;
+    CHECK(relative_error(c.run_with({}, &steps), c.expected()) <= 2e-6);
+    CHECK(steps.back().kernel == "cudnn engine 2");
+    CHECK(steps.back().bytes >= 5000);
+}
+
+TEST_CASE("cudnn: where the fused graph has no engine the convolution goes alone, and where that has none our own kernel takes it; explain says so") {
+    Case c;
+    std::vector<Step> steps;
+    c.cudnn.most_operations = 1;
+    CHECK(relative_error(c.run_with({}, &steps), c.expected()) <= 2e-6);
+    CHECK(steps.back().kernel == "cudnn engine 0 + scale_shift");
+    CHECK(steps.back().reason == "its end apart: of the fused graph cuDNN refuses, finalizing the operation graph: not supported");
+    c.cudnn.most_operations = 0;
+    CHECK(relative_error(c.run_with({}, &steps), c.expected()) <= 2e-6);
+    CHECK(steps.back().kernel == "direct_convolution");
+    CHECK(steps.back().reason == "cuDNN refuses, finalizing the operation graph: not supported");
+}
+
+TEST_CASE("cudnn: float16 and bfloat16 maps, float32 sums") {
+    Case c;
+    // A value in float16 is off by 2^-11 of itself, in bfloat16 by 2^-8; factors, addends and results are rounded, so a few of these.
+    CHECK(relative_error(c.run_with({.precision = CudaPrecision::float16}), c.expected()) <= 4 * std::ldexp(1., -11));
+    CHECK(relative_error(c.run_with({.precision = CudaPrecision::bfloat16}), c.expected()) <= 4 * std::ldexp(1., -8));
+    const auto weights = c.cudnn.of_kind(convolution_forward);
+    CHECK(weights.front()->part(forward_weight).one<int>(tensor_type) == data_half);
+    CHECK(weights.back()->part(forward_weight).one<int>(tensor_type) == data_bfloat16);
+}
