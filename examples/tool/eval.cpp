@@ -25,6 +25,7 @@ namespace {
 struct Options {
     std::string model, weights, images, annotations, results, json, plots;
     std::string device = "cpu";
+    std::string precision = "f32";
     double score = 0.05;
     int mmdetection = 3;
     int threads = 0;
@@ -94,13 +95,13 @@ Prepared prepare(const Options& options, const Ranks& ranks) {
     const Loaded loaded = load(options.model, options.weights);
     regulus::CompileOptions compile;
     compile.threads = threads_of_rank(options.threads, ranks);
-    prepared.detector.emplace(*make_backend(options.device), graph_of(*loaded.model, options.mmdetection), loaded.weights, loaded.model->facts, compile);
+    prepared.detector.emplace(*make_backend(options.device, options.precision), graph_of(*loaded.model, options.mmdetection), loaded.weights, loaded.model->facts, compile);
     prepared.categories = match_categories(prepared.detector->facts(), prepared.dataset, loaded.model->name);
     if (ranks.rank() == 0 && !options.json.empty()) {
         char score[40];
         std::snprintf(score, sizeof score, "%.17g", options.score);
         prepared.identity = "regulus eval 1 model " + loaded.model->name + " weights " + file_identity(options.weights) + " annotations " + file_identity(options.annotations) +
-                            " device " + options.device + " threads " + std::to_string(compile.threads) + (options.mmdetection == 2 ? " mmdetection 2" : "") + " score " + score + " images " + regulus::json_quote(options.images);
+                            " device " + options.device + " threads " + std::to_string(compile.threads) + (options.precision == "f32" ? "" : " precision " + options.precision) + (options.mmdetection == 2 ? " mmdetection 2" : "") + " score " + score + " images " + regulus::json_quote(options.images);
     }
     return prepared;
 }
@@ -216,6 +217,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
     command->add_flag("--per-category", options->per_category, "Also print the numbers of each category");
     command->add_option("--mmdetection", options->mmdetection, "Steps after the network as mmdetection 3 or 2 takes them; numbers published in 2020 and 2021 were made with 2")->check(CLI::IsMember({2, 3}))->capture_default_str();
     command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
+    command->add_option("--precision", options->precision, "f32, or bf16: bfloat16 factors, float32 sums, for processors with AMX; bf16_anywhere: also where it gains nothing")->check(CLI::IsMember({"f32", "bf16", "bf16_anywhere"}))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has, divided by the processes on it")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options, &outcome] { eval_coco(*options, outcome); });
     add_eval_imagenet(*eval, outcome);

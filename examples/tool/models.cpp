@@ -141,9 +141,13 @@ regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection) {
     return regulus::as_mmdetection2(regulus::recorded(model));
 }
 
-std::unique_ptr<regulus::Backend> make_backend(const std::string& device) {
+std::unique_ptr<regulus::Backend> make_backend(const std::string& device, const std::string& precision) {
+    if (device == "reference" && precision != "f32") throw regulus::ArgumentError("--precision " + precision + " needs --device cpu; the reference backend computes in float32");
     if (device == "reference") return std::make_unique<regulus::ReferenceBackend>();
-    return std::make_unique<regulus::CpuBackend>();
+    regulus::CpuOptions options;
+    if (precision == "bf16") options.precision = regulus::CpuPrecision::bf16;
+    if (precision == "bf16_anywhere") options.precision = regulus::CpuPrecision::bf16_anywhere;
+    return std::make_unique<regulus::CpuBackend>(options);
 }
 
 void parse_size(const std::string& text, int& height, int& width) {

@@ -39,8 +39,9 @@ regulus::Weights load_weights(const regulus::Graph& graph, const std::string& co
 /// Throws regulus::ArgumentError when the model is none of mmdetection's.
 regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection);
 
-/// "cpu" or "reference".
-std::unique_ptr<regulus::Backend> make_backend(const std::string& device);
+/// "cpu" or "reference"; the precision is "f32", and on the CPU also "bf16" or "bf16_anywhere" (regulus::CpuPrecision). Throws regulus::ArgumentError for
+/// bfloat16 on the reference backend.
+std::unique_ptr<regulus::Backend> make_backend(const std::string& device, const std::string& precision = "f32");
 
 /// "800x1333" to height and width. Throws regulus::ArgumentError.
 void parse_size(const std::string& text, int& height, int& width);
