@@ -162,10 +162,10 @@ public:
     }
 
 private:
-    static constexpr std::int64_t least_channels = 64;        // of a task's groups together
-    static constexpr std::int64_t cached_bytes = 1792 * 1024;  // of a task's matrices
-    static constexpr std::int64_t resident_weights = 12 * 1024 * 1024;
-    static constexpr std::int64_t plane_gap = 16;  // floats; else the 36 planes would fall into the same lines of the cache
+    static constexpr std::int64_t least_channels = 64;            // of a task's groups together
+    static constexpr std::int64_t cached_bytes = 3 << 20;         // of a task's matrices
+    static constexpr std::int64_t resident_weights = 12 << 20;    // in a share of the last level
+    static constexpr std::int64_t plane_gap = 16;                 // floats; else the 36 planes would fall into the same lines of the cache
 
     std::size_t task_floats() const { return 36 * std::size_t(in_plane_ + out_plane_); }
 
