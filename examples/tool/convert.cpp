@@ -1,16 +1,22 @@
 // regulus convert IN OUT: a checkpoint under other names, in another layout.
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 
 #include <regulus/converters/convert.hpp>
 #include <regulus/graph/bind.hpp>
+#include <regulus/weights/read_weights.hpp>
 #include <regulus/weights/to_float32.hpp>
 #include <regulus/weights/write_safetensors.hpp>
 #include <regulus/weights/write_torch.hpp>
+#include <regulus/zoo/classifier_facts.hpp>
 
+#include "classifiers.hpp"
 #include "command.hpp"
 #include "models.hpp"
+#include "network.hpp"
 #include "pictures.hpp"
 #include "terminal.hpp"
 
@@ -23,7 +29,17 @@ struct Options {
     std::string out;
     std::string model;
     std::string to = "regulus";
+    std::string group;
     bool half = false;
+    bool raw = false;
+};
+
+/// A detector or a classifier with its weights as read, and what the result's metadata say of it.
+struct Source {
+    std::string name;
+    regulus::Graph graph;
+    regulus::Weights weights;
+    std::map<std::string, std::string> metadata;
 };
 
 bool ends_with(const std::string& text, const std::string& end) { return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0; }
@@ -41,22 +57,54 @@ regulus::Tensor to_half(const std::string& name, const regulus::Tensor& tensor) 
     return half;
 }
 
+/// Whether the user, the file or its names say that this is a classifier.
+bool is_classifier(const Options& options) {
+    if (!options.model.empty()) return entry_named(options.model) >= models().size();
+    if (options.in.rfind("seeded", 0) == 0) return false;  // load() asks for a model
+    const regulus::CheckpointFile file = regulus::inspect_checkpoint(options.in);
+    for (const auto& [key, value] : file.metadata) {
+        if (key == "regulus.model") return entry_named(value) >= models().size();
+    }
+    if (file.weights_group == regulus::CheckpointFile::no_group) return false;
+    for (const regulus::TensorRecord& tensor : file.groups[file.weights_group].tensors) {
+        const std::string name = tensor.name.rfind("module.", 0) == 0 ? tensor.name.substr(7) : tensor.name;
+        if (name == "classifier.weight") return true;
+        for (const regulus::NameTable& table : regulus::name_tables()) {
+            if (table.to_ours(name) == "classifier.weight") return true;
+        }
+    }
+    return false;
+}
+
+Source load_source(const Options& options) {
+    if (is_classifier(options)) {
+        LoadedClassifier loaded = load_classifier(options.model, options.in);
+        if (!loaded.note.empty()) talk(loaded.note);
+        regulus::ClassifierFacts facts = loaded.facts_with("");
+        return {loaded.model->name, loaded.graph, loaded.weights, regulus::facts_to_metadata(regulus::facts_from_metadata(loaded.weights.metadata, facts, loaded.weights.source))};
+    }
+    Loaded loaded = load(options.model, options.in);
+    return {loaded.model->name, regulus::recorded(*loaded.model), loaded.weights,
+            regulus::facts_to_metadata(regulus::facts_from_metadata(loaded.weights.metadata, loaded.model->facts, loaded.weights.source))};
+}
+
+void write(const Options& options, const regulus::Weights& weights) {
+    if (ends_with(options.out, ".safetensors")) regulus::write_safetensors(options.out, weights);
+    else regulus::write_torch(options.out, weights, regulus::TorchContent::state_dict);
+}
+
 void convert(const Options& options) {
-    const bool torch = ends_with(options.out, ".pth") || ends_with(options.out, ".pt");
-    if (!torch && !ends_with(options.out, ".safetensors")) throw regulus::ArgumentError("convert: OUT must end in .safetensors, .pth or .pt, got " + options.out);
-    require_writable(options.out);
-    const Loaded loaded = load(options.model, options.in);
-    const regulus::Graph graph = regulus::recorded(*loaded.model);
-    const regulus::Weights ours = regulus::to_regulus(loaded.weights, graph);
+    const Source source = load_source(options);
+    const regulus::Weights ours = regulus::to_regulus(source.weights, source.graph);
     try {
-        regulus::bind_weights(graph, ours);  // reports all that does not fit
+        regulus::bind_weights(source.graph, ours);  // reports all that does not fit
     } catch (const regulus::WeightError& error) {
-        throw regulus::WeightError(regulus::with_foreign_names(error.what(), loaded.weights, graph));
+        throw regulus::WeightError(regulus::with_foreign_names(error.what(), source.weights, source.graph));
     }
 
     regulus::Weights result;
     result.source = options.in;
-    for (const regulus::Node& node : graph.nodes) {
+    for (const regulus::Node& node : source.graph.nodes) {
         for (const regulus::Parameter& parameter : node.parameters) {
             if (result.find(parameter.name) != nullptr) continue;  // a head shared by several levels
             const regulus::Tensor& tensor = *ours.find(parameter.name);
@@ -64,12 +112,51 @@ void convert(const Options& options) {
             result.add(parameter.name, options.half && tensor.shape().rank() >= 2 ? to_half(parameter.name, tensor) : tensor);
         }
     }
-    result.metadata = regulus::facts_to_metadata(regulus::facts_from_metadata(loaded.weights.metadata, loaded.model->facts, loaded.weights.source));
-    result.metadata["regulus.model"] = loaded.model->name;
-    if (options.to != "regulus") result = regulus::from_regulus(result, graph, options.to);
-    if (torch) regulus::write_torch(options.out, result, regulus::TorchContent::state_dict);
-    else regulus::write_safetensors(options.out, result);
-    talk(options.in + " (" + loaded.model->name + ") -> " + options.out + ", " + std::to_string(result.size()) + " tensors under the names of " + options.to + "\n");
+    result.metadata = source.metadata;
+    result.metadata["regulus.model"] = source.name;
+    if (options.to != "regulus") result = regulus::from_regulus(result, source.graph, options.to);
+    write(options, result);
+    talk(options.in + " (" + source.name + ") -> " + options.out + ", " + std::to_string(result.size()) + " tensors under the names of " + options.to + "\n");
+}
+
+/// Every tensor as it stands. Of a file with several groups each name gets its group's in front, as "ema_state.stem.conv.weight".
+void convert_raw(const Options& options) {
+    const regulus::CheckpointFile file = regulus::inspect_checkpoint(options.in);
+    regulus::Weights result;
+    result.source = options.in;
+    for (const auto& [key, value] : file.metadata) result.metadata[key] = value;
+    std::string left_out, names;
+    std::uint64_t copy_budget = 4 * file.file_bytes + (64u << 20);  // what a file may repeat by strides of zero
+    for (const regulus::TensorGroup& group : file.groups) {
+        names += (names.empty() ? "\"" : ", \"") + group.name + "\"";
+        if (!options.group.empty() && group.name != options.group) continue;
+        const std::string prefix = file.groups.size() == 1 || !options.group.empty() || group.name.empty() ? "" : group.name + ".";
+        for (const regulus::TensorRecord& tensor : group.tensors) {
+            if (!tensor.refusal.empty() || !tensor.element) {
+                left_out += "  left out: " + prefix + tensor.name + " (" + (tensor.refusal.empty() ? tensor.dtype : tensor.refusal) + ")\n";
+                continue;
+            }
+            if (!file.is_view(tensor)) {
+                const std::uint64_t bytes = std::uint64_t(tensor.shape.numel()) * regulus::size_of(*tensor.element);
+                if (bytes > copy_budget) throw regulus::FileError("convert: " + options.in + ": its tensors repeat their elements to more bytes than a file of this size may hold");
+                copy_budget -= bytes;
+            }
+            result.add(prefix + tensor.name, file.load(tensor));
+        }
+    }
+    if (result.empty() && left_out.empty()) throw regulus::ArgumentError("convert: " + options.in + " has no tensors under \"" + options.group + "\"; it has them under " + names);
+    if (result.empty()) throw regulus::FileError("convert: " + options.in + " holds no tensor that can be written:\n" + left_out);
+    write(options, result);
+    talk(left_out + options.in + " -> " + options.out + ", " + std::to_string(result.size()) + " tensors under their own names\n");
+}
+
+void run(const Options& options) {
+    if (!ends_with(options.out, ".safetensors") && !ends_with(options.out, ".pth") && !ends_with(options.out, ".pt")) {
+        throw regulus::ArgumentError("convert: OUT must end in .safetensors, .pth or .pt, got " + options.out);
+    }
+    require_writable(options.out);
+    if (options.raw) convert_raw(options);
+    else convert(options);
 }
 
 }  // namespace
@@ -79,16 +166,22 @@ void add_convert(CLI::App& app, Outcome&) {
     std::set<std::string> targets{"regulus"};
     for (const regulus::NameTable& table : regulus::name_tables()) targets.insert(table.code_base);
     CLI::App* command = app.add_subcommand("convert", "Writes a checkpoint under Regulus's names (with model name, classes and preprocessing in its metadata),\n"
-                                                      "or under another program's. The layout follows OUT's suffix; OUT appears whole or not at all.\n"
+                                                      "or under another program's: detectors and classifiers. The layout follows OUT's suffix; OUT appears whole or not at all.\n"
+                                                      "Pictures keep the order of colours and the statistics of the weights, whatever names they get.\n"
                                                       "Examples:\n"
                                                       "  regulus convert mask_rcnn.pth mask_rcnn.safetensors --half\n"
-                                                      "  regulus convert mask_rcnn.safetensors back.pth --to mmdetection");
+                                                      "  regulus convert mask_rcnn.safetensors back.pth --to mmdetection\n"
+                                                      "  regulus convert RegNetX-3.2GF_dds_8gpu.pyth regnet.pth --to timm\n"
+                                                      "  regulus convert any_checkpoint.pkl tensors.safetensors --raw");
     command->add_option("IN", options->in, "Checkpoint of any layout and spelling, or seeded[:SALT]")->required();
     command->add_option("OUT", options->out, "File ending in .safetensors, .pth or .pt")->required();
-    command->add_option("--model", options->model, "The model (default: what IN says or fits)");
-    command->add_option("--to", options->to, "Whose names")->check(CLI::IsMember(targets))->capture_default_str();
-    command->add_flag("--half", options->half, "Convolution and linear weights in half precision: half the size");
-    command->callback([options] { convert(*options); });
+    CLI::Option* model = command->add_option("--model", options->model, "The model (default: what IN says or fits)");
+    CLI::Option* to = command->add_option("--to", options->to, "Whose names")->check(CLI::IsMember(targets))->capture_default_str();
+    CLI::Option* half = command->add_flag("--half", options->half, "Convolution and linear weights in half precision: half the size");
+    CLI::Option* raw = command->add_flag("--raw", options->raw, "Every tensor of IN under its own name and in its own type, whatever it is");
+    raw->excludes(model)->excludes(to)->excludes(half);
+    command->add_option("--group", options->group, "With --raw: only the tensors under this key of IN, as ema_state")->needs(raw);
+    command->callback([options] { run(*options); });
 }
 
 }  // namespace tool

@@ -6,7 +6,7 @@
 #include <regulus/converters/convert.hpp>
 #include <regulus/pipeline/classifier.hpp>
 #include <regulus/pipeline/context_pool.hpp>
-#include <regulus/zoo/model_spec.hpp>
+#include <regulus/zoo/classifier_facts.hpp>
 
 namespace regulus {
 
@@ -54,10 +54,7 @@ REGULUS_INLINE AnyClassifier::AnyClassifier(const Backend& backend, const Graph&
     for (const std::string& label : options.extra_outputs) {
         if (graph.find_label(label) == no_value) throw ArgumentError("classifier: " + graph.name + " has no value \"" + label + "\"; there are stem, s1 .. s4, pooled, logits");
     }
-    state_->facts = facts;
-    ModelFacts names;
-    names.class_names = facts.class_names;
-    state_->facts.class_names = facts_from_metadata(weights.metadata, names, weights.source).class_names;
+    state_->facts = facts_from_metadata(weights.metadata, facts, weights.source);
     state_->program = Program(backend, graph, to_regulus(weights, graph), options);
 }
 

@@ -1,0 +1,151 @@
+// `regulus convert` and `regulus inspect` from outside: files in, files out.
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include <sys/wait.h>
+
+#include <regulus/converters/convert.hpp>
+#include <regulus/converters/seeded_weights.hpp>
+#include <regulus/core/json.hpp>
+#include <regulus/core/sha256.hpp>
+#include <regulus/data/file.hpp>
+#include <regulus/weights/read_weights.hpp>
+#include <regulus/weights/write_torch.hpp>
+#include <regulus/zoo/classifiers.hpp>
+
+#include "support/shared.hpp"
+
+#if defined(REGULUS_TOOL)
+
+using namespace regulus;
+
+namespace {
+
+struct Answer {
+    int code = -1;
+    std::string out;
+};
+
+/// What the tool prints on both streams, and its exit code.
+Answer run(const std::string& arguments) {
+    Answer answer;
+    FILE* pipe = popen(("'" REGULUS_TOOL "' " + arguments + " 2>&1").c_str(), "r");
+    if (pipe == nullptr) return answer;
+    char buffer[4096];
+    while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, pipe)) answer.out.append(buffer, size);
+    const int status = pclose(pipe);
+    answer.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return answer;
+}
+
+/// A folder of its own, removed in the end.
+struct Folder {
+    std::string path;
+    Folder() {
+        const char* base = std::getenv("TMPDIR");
+        path = std::string(base != nullptr ? base : "/tmp") + "/regulus_tool_XXXXXX";
+        REQUIRE(mkdtemp(path.data()) != nullptr);
+    }
+    ~Folder() {
+        if (std::system(("rm -rf '" + path + "'").c_str()) != 0) MESSAGE("left behind: " << path);
+    }
+    std::string operator/(const std::string& name) const { return path + "/" + name; }
+};
+
+bool same(const Weights& a, const Weights& b) {
+    if (a.size() != b.size()) return false;
+    for (const auto& entry : a.entries()) {
+        const Tensor* other = b.find(entry.name);
+        if (other == nullptr || other->dtype() != entry.tensor.dtype() || !(other->shape() == entry.tensor.shape())) return false;
+        if (entry.tensor.bytes() != 0 && std::memcmp(other->raw(), entry.tensor.raw(), entry.tensor.bytes()) != 0) return false;
+    }
+    return true;
+}
+
+/// A published classifier's file as its own program writes it.
+Weights published(const std::string& name, const std::string& code_base) {
+    const Graph graph = recorded(find_classifier(classifier_models(), name));
+    return from_regulus(seeded_weights(graph, code_base, 4), graph, code_base);
+}
+
+#define REQUIRE_TOOL()                                            \
+    if (access(REGULUS_TOOL, X_OK) != 0) {                        \
+        ++regulus::testing::skipped_count();                      \
+        MESSAGE("skipped: the tool regulus is not built");        \
+        return;                                                   \
+    }
+
+}  // namespace
+
+TEST_CASE("convert: a classifier goes from code base to code base and back with the same bits, and its preprocessing goes along") {
+    REQUIRE_TOOL();
+    const Folder folder;
+    const Weights pycls = published("pycls/RegNetY-200MF", "pycls");
+    write_torch(folder / "net.pyth", pycls, TorchContent::bare);
+    REQUIRE(run("convert " + (folder / "net.pyth") + " " + (folder / "ours.safetensors")).code == 0);
+    const Weights ours = read_weights(folder / "ours.safetensors");
+    CHECK(ours.metadata.at("regulus.model") == "pycls/RegNetY-200MF");
+    CHECK(ours.metadata.at("regulus.preprocessing").find("\"resize\": \"opencv_float\"") != std::string::npos);
+    REQUIRE(run("convert " + (folder / "ours.safetensors") + " " + (folder / "timm.pth") + " --to timm").code == 0);
+    REQUIRE(run("convert " + (folder / "timm.pth") + " " + (folder / "back.pth") + " --to pycls --model pycls/RegNetY-200MF").code == 0);
+    CHECK(same(read_weights(folder / "back.pth"), pycls));
+    const Answer none = run("convert " + (folder / "ours.safetensors") + " " + (folder / "mm.pth") + " --to mmpretrain");
+    CHECK(none.code == 2);  // it has no squeeze-excite
+    CHECK(access((folder / "mm.pth").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("convert --raw: every tensor of a file with two groups keeps its name behind its group's, its type and its bits") {
+    REQUIRE_TOOL();
+    REGULUS_REQUIRE_SHARED("golden/checkpoints/valid/pycls_ema_better.pyth");
+    const std::string src = testing::shared_path("golden/checkpoints/valid/pycls_ema_better.pyth");
+    const Folder folder;
+    REQUIRE(run("convert --raw " + src + " " + (folder / "all.safetensors")).code == 0);
+    const Weights all = read_weights(folder / "all.safetensors");
+    Weights expected;
+    for (const char* group : {"model_state", "ema_state"}) {
+        ReadOptions options;
+        options.group = group;
+        const Weights part = read_weights(src, options);
+        for (const auto& entry : part.entries()) expected.add(std::string(group) + "." + entry.name, entry.tensor);
+    }
+    CHECK(same(all, expected));
+    REQUIRE(run("convert --raw --group ema_state " + src + " " + (folder / "one.safetensors")).code == 0);
+    CHECK(read_weights(folder / "one.safetensors").find("stem.conv.weight") != nullptr);
+    CHECK(run("convert --raw --group nothing " + src + " " + (folder / "two.safetensors")).code == 2);
+    CHECK(run("convert --raw --to timm " + src + " " + (folder / "two.safetensors")).code == 2);
+}
+
+TEST_CASE("inspect: says whose names, which network and which entry of the zoo, and whether the sum in the file's name is right") {
+    REQUIRE_TOOL();
+    const Folder folder;
+    write_torch(folder / "net.pth", published("timm/regnetx_002.pycls_in1k", "timm"), TorchContent::bare);
+    const auto bytes = read_file(folder / "net.pth", 1 << 28);
+    const std::string named = folder / ("net-" + sha256(bytes).substr(0, 8) + ".pth"), wrong = folder / "net-01234567.pth";
+    REQUIRE(std::rename((folder / "net.pth").c_str(), named.c_str()) == 0);
+    const Answer right = run("inspect --json " + named);
+    CHECK(right.code == 0);
+    const Json json = parse_json(right.out, "inspect");
+    CHECK(*json.find("code_base")->text() == "timm");
+    CHECK(*json.find("architecture")->text() == "classifier of 1000 classes: RegNetX, stem 32, widths 24, 56, 152, 368, depths 1, 1, 4, 7, group width 8");
+    REQUIRE(json.find("models")->array()->size() == 1);
+    CHECK(*(*json.find("models")->array())[0].text() == "timm/regnetx_002.pycls_in1k");
+    CHECK(*json.find("sha256")->text() == sha256(bytes));
+    CHECK(*json.find("sha256_as_named")->boolean());
+    const Answer fits = run("inspect " + named + " --model pycls/RegNetX-200MF"), differs = run("inspect " + named + " --model pycls/RegNetX-400MF");
+    CHECK(fits.code == 0);
+    CHECK(fits.out.find("fits pycls/RegNetX-200MF") != std::string::npos);
+    CHECK(differs.code == 1);
+    CHECK(differs.out.find("(timm: s1.b1.conv1.conv.weight)") != std::string::npos);
+    REQUIRE(std::rename(named.c_str(), wrong.c_str()) == 0);
+    const Answer damaged = run("inspect " + wrong);
+    CHECK(damaged.code == 1);
+    CHECK(damaged.out.find("DIFFERS from the file's name") != std::string::npos);
+}
+
+#endif
