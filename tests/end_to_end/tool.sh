@@ -54,6 +54,7 @@ good "detect: --list prints boxes" '^  washer 1\.00 at [0-9. ]+$' detect --list 
 good "detect: a score that nothing reaches" 'nothing found' detect --score 1 "$data/val_0000.jpg"
 good "detect: the reference backend" '[0-9]+ objects' detect --device reference --threads 1 "$data/val_0000.jpg"
 good "detect: the steps of mmdetection 2" '[0-9]+ objects' detect --mmdetection 2 "$data/val_0000.jpg"
+good "detect: bfloat16" '[0-9]+ objects' detect --precision bf16_anywhere "$data/val_0000.jpg"
 good "detect: seeded weights of a named model" 'val_0000' detect --model fasteners_retinanet --weights seeded:7 "$data/val_0000.jpg"
 
 run detect --json - "$data/val_0000.jpg"
@@ -141,6 +142,7 @@ bad "score beyond 1" 'score' detect --score 1.5 "$data/val_0000.jpg"
 bad "score that is no number" 'score' detect --score high "$data/val_0000.jpg"
 bad "negative threads" 'threads' detect --threads -1 "$data/val_0000.jpg"
 bad "a version of mmdetection that is not known" 'mmdetection' detect --mmdetection 1 "$data/val_0000.jpg"
+bad "bfloat16 on the reference backend" 'float32' detect --device reference --precision bf16 "$data/val_0000.jpg"
 bad "unknown device" 'device' detect --device gpu "$data/val_0000.jpg"
 bad "unknown model" 'there is no model "mask_rnn"; the nearest names' summary mask_rnn
 bad "ambiguous model" 'fits [0-9]+ models' summary r50_fpn_1x_coco
