@@ -3,6 +3,7 @@
 #include <regulus/cpu/cpu-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
+#include <regulus/cpu/direct_conv-impl.hpp>
 #include <regulus/cpu/encode_pillars-impl.hpp>
 #include <regulus/cpu/maps-impl.hpp>
 #include <regulus/cpu/matrix-impl.hpp>

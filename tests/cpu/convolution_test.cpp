@@ -108,6 +108,24 @@ TEST_CASE("cpu convolution: NaN passes through ReLU as in the reference, and sta
     for (std::int64_t i = 0; i < y.numel(); ++i) CHECK(std::isnan(y.data<float>()[i]) == (i % 9 == 4));
 }
 
+TEST_CASE("cpu convolution: groups at stride 2 over a large map, odd and even sizes, batches, the same bits with any number of threads") {
+    struct Case {
+        int group_width, groups;
+        InputSize size;
+    };
+    for (const Case& c : {Case{16, 6, {1, 131, 127}}, Case{24, 3, {1, 150, 149}}, Case{40, 2, {2, 99, 101}}, Case{48, 9, {1, 62, 63}}, Case{56, 3, {3, 57, 56}}, Case{64, 2, {1, 111, 112}}}) {
+        INFO("group width " << c.group_width);
+        ops::Conv2d op = conv(c.group_width * c.groups, c.group_width * c.groups, 3, 2, c.groups);
+        op.bias = true;
+        op.activation = c.groups == 3 ? Activation::none : Activation::relu;
+        const Graph graph = one_convolution(op);
+        CHECK(compile(CpuBackend{}, graph, random_weights(graph), {.threads = 2}).steps(c.size).back().kernel == "direct nhwc");  // else this test shows nothing
+        check_equal_to_reference(graph, c.size);
+        const std::vector<Tensor> inputs = random_inputs(graph, c.size);
+        CHECK(same_bits(run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 1}), run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 3})));
+    }
+}
+
 TEST_CASE("cpu convolution: a residual over a large map, in place and not, stride 1 and 2, rows that must be copied and not") {
     struct Case {
         int in, out, stride, side;

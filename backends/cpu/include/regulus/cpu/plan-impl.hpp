@@ -6,6 +6,7 @@
 #include <regulus/cpu/bf16-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
+#include <regulus/cpu/direct_conv-impl.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>
 #include <regulus/cpu/pillars-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
@@ -49,6 +50,11 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
                     return PackedMatrix::make(folded.weight, folded.bias, matrix_functions().lanes);
                 });
                 return std::make_unique<MatrixKernel>(context, *conv, std::move(weights), compiled.threads, residual_in_place);
+            }
+            if (DirectConvolutionKernel::applies(*conv, context.shape(context.in(0)), context.shape(context.out(0)))) {
+                auto weights = compiled.store.get<DirectWeights>(parameter_key(context.node) + "direct",
+                                                                 [&] { return DirectWeights::make(folded_parameters(*conv, context.bound), conv->groups, matrix_functions().lanes); });
+                return std::make_unique<DirectConvolutionKernel>(context, std::move(weights), compiled.threads);
             }
             return std::make_unique<ConvolutionKernel>(context, compiled.store, residual_in_place);
         }
