@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <map>
 
@@ -82,8 +83,7 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
 struct TemporaryFile {
     std::string path;
     explicit TemporaryFile(const std::string& suffix) {
-        const char* folder = std::getenv("TMPDIR");
-        path = std::string(folder != nullptr ? folder : "/tmp") + "/regulus_regnet2mmdet_" + std::to_string(getpid()) + suffix;
+        path = (std::filesystem::temp_directory_path() / ("regulus_regnet2mmdet_" + std::to_string(getpid()) + suffix)).string();
     }
     ~TemporaryFile() { std::remove(path.c_str()); }
 };

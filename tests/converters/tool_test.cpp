@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include <sys/wait.h>
 
@@ -48,12 +50,12 @@ Answer run(const std::string& arguments) {
 struct Folder {
     std::string path;
     Folder() {
-        const char* base = std::getenv("TMPDIR");
-        path = std::string(base != nullptr ? base : "/tmp") + "/regulus_tool_XXXXXX";
+        path = (std::filesystem::temp_directory_path() / "regulus_tool_XXXXXX").string();
         REQUIRE(mkdtemp(path.data()) != nullptr);
     }
     ~Folder() {
-        if (std::system(("rm -rf '" + path + "'").c_str()) != 0) MESSAGE("left behind: " << path);
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
     }
     std::string operator/(const std::string& name) const { return path + "/" + name; }
 };
