@@ -79,12 +79,15 @@
 
 #include <regulus/pipeline/any_detector.hpp>
 #include <regulus/pipeline/classifier.hpp>
+#include <regulus/pipeline/classifier_head.hpp>
 #include <regulus/pipeline/detection.hpp>
 #include <regulus/pipeline/detection3d.hpp>
 #include <regulus/pipeline/detector.hpp>
 #include <regulus/pipeline/detector3d.hpp>
 
 #include <regulus/zoo/class_names.hpp>
+#include <regulus/zoo/classifier_facts.hpp>
+#include <regulus/zoo/classifier_head.hpp>
 #include <regulus/zoo/classifier_spec.hpp>
 #include <regulus/zoo/model_spec.hpp>
 #if defined(REGULUS_COMPILED)  // in the header-only form they would instantiate every published model

@@ -1,23 +1,63 @@
 #!/usr/bin/env bash
-# Fuzzes the readers under ASan and UBSan with clang++'s libFuzzer: tests/fuzz/run.sh [SECONDS per target (30)] [TARGET...]
-# Targets: torch safetensors npz json bin pcd ply calibration tables nuscenes_results lyft_results kitti_objects jpeg png. A crash leaves its input in the build folder (REGULUS_BUILD, default build-fuzz) and ends the run.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+# Fuzzes the readers under ASan and UBSan with clang++'s libFuzzer.
+#
+#   tests/fuzz/run.sh [SECONDS per target (30)] [TARGET...]      default: every *_fuzz.cpp of this folder
+#
+# JOBS targets run at once (default: all cores). A crash leaves its input in the build folder (REGULUS_BUILD, default build-fuzz); the corpus there grows from run to run.
+# Ends with "N passed, N failed, N skipped"; without clang++ all targets are skipped.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
 seconds=${1:-30}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -eq 0 ] && targets=(torch safetensors npz json bin pcd ply calibration tables nuscenes_results lyft_results kitti_objects jpeg png)
+if [ ${#targets[@]} -eq 0 ]; then
+    for file in tests/fuzz/*_fuzz.cpp; do
+        file=${file##*/}
+        targets+=("${file%_fuzz.cpp}")
+    done
+fi
+if ! command -v clang++ >/dev/null; then
+    echo "clang++ is not on this machine"
+    echo "0 passed, 0 failed, ${#targets[@]} skipped"
+    exit 0
+fi
 build=${REGULUS_BUILD:-$PWD/build-fuzz}
-libraries=(-ljpeg -lpng)
+compiler=(clang++)
+command -v ccache >/dev/null && compiler=(ccache clang++)
 flags=(-std=c++20 -O1 -g -Wall -Wextra -I include -fno-omit-frame-pointer -fno-sanitize-recover=all)
+libraries=(-ljpeg -lpng)
 mkdir -p "$build"
+
+# build_program SOURCE PROGRAM FLAG...
+build_program() { "${compiler[@]}" "${flags[@]}" "${@:3}" -c "tests/fuzz/$1" -o "$2.o" && clang++ "${@:3}" "$2.o" -o "$2" "${libraries[@]}"; }
+
 for maker in make_seeds make_point_seeds make_box_seeds make_picture_seeds; do
-    clang++ "${flags[@]}" "tests/fuzz/$maker.cpp" -o "$build/$maker" "${libraries[@]}"
-    (cd "$build" && "./$maker" seeds)
+    build_program "$maker.cpp" "$build/$maker" && (cd "$build" && "./$maker" seeds) || exit 1
 done
+
+fuzz() {  # one target into its own log
+    mkdir -p "$build/corpus/$1" "$build/seeds/$1"
+    build_program "$1_fuzz.cpp" "$build/$1_fuzz" -fsanitize=fuzzer,address,undefined &&
+        (cd "$build" && "./$1_fuzz" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=768 -malloc_limit_mb=512 -max_len=16384 -print_final_stats=1 "corpus/$1" "seeds/$1")
+}
+
+jobs=${JOBS:-$(nproc)}
+names=() pids=()
 for target in "${targets[@]}"; do
-    clang++ "${flags[@]}" -fsanitize=fuzzer,address,undefined "tests/fuzz/${target}_fuzz.cpp" -o "$build/${target}_fuzz" "${libraries[@]}"
-    mkdir -p "$build/corpus/$target"
-    (cd "$build" && "./${target}_fuzz" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=768 -malloc_limit_mb=512 -max_len=16384 -print_final_stats=1 "corpus/$target" "seeds/$target")
+    while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n 2>/dev/null; done
+    fuzz "$target" >"$build/$target.log" 2>&1 &
+    names+=("$target") pids+=($!)
 done
-echo "fuzz: ${targets[*]} passed"
+passed=0 failed=0
+for i in "${!pids[@]}"; do
+    if wait "${pids[$i]}"; then
+        passed=$((passed + 1))
+        echo "${names[$i]}: $(sed -n 's/^stat::number_of_executed_units: *//p' "$build/${names[$i]}.log") executions"
+    else
+        failed=$((failed + 1))
+        echo "${names[$i]}: FAILED"
+        tail -n 40 "$build/${names[$i]}.log"
+    fi
+done
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]
