@@ -3,29 +3,13 @@
 # The data sets are made here: a few hundred random points a cloud, tables and labels by hand. What the numbers should be is tested in tests/evaluate3d.
 #   eval3d.sh BUILD_TREE
 set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 tool=$(cd "$1" && pwd)/regulus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export OMP_WAIT_POLICY=passive
-passed=0 failed=0 skipped=0
-
-report() {  # report STATUS NAME
-    if [ "$1" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $2"; head -c 600 out err 2>/dev/null; fi
-}
-expect() {  # expect NAME COMMAND...: exit 0
-    local name=$1
-    shift
-    "$@" >out 2>err </dev/null
-    report $? "$name"
-}
-refuse() {  # refuse NAME PATTERN COMMAND...: exit 2, one sentence on stderr, nothing on stdout
-    local name=$1 pattern=$2
-    shift 2
-    "$@" >out 2>err </dev/null
-    [ $? -eq 2 ] && grep -qE -- "$pattern" err && grep -q '^regulus: ' err && [ ! -s out ]
-    report $? "$name"
-}
+. "$here/support/checks.sh"
 
 python3 - <<'PY'
 import json, os, random, struct
