@@ -287,7 +287,10 @@ struct Commands {
     const NodeContext& context;
 
     template <class Op>
-    Command operator()(const Op&) const { return detection_command(context); }
+    Command operator()(const Op&) const {
+        Command command = detection_command(context);
+        return command.enqueue ? command : pillar_command(context);
+    }
     Command operator()(const ops::Input& op) const {
         if (op.role != ops::Input::Role::image) return {"copy", "the caller's numbers", 0, [](const Addresses&, Queue&) {}};
         const std::size_t bytes = std::size_t(context.shape(context.out()).numel()) * 4;

@@ -7,20 +7,6 @@ namespace regulus::cuda {
 
 namespace {
 
-/// Hands out pieces of a node's scratch.
-class Pieces {
-public:
-    std::size_t take(std::int64_t count, std::size_t element) {
-        const std::size_t offset = total_;
-        total_ += (std::size_t(std::max<std::int64_t>(count, 1)) * element + 255) / 256 * 256;
-        return offset;
-    }
-    std::size_t total() const { return total_; }
-
-private:
-    std::size_t total_ = 0;
-};
-
 constexpr unsigned scan_threads = 256;
 
 struct DetectionCommands {
@@ -106,7 +92,7 @@ struct DetectionCommands {
                 set.labels[list] = at.value<const std::int32_t>(in[4 * list + 2]);
                 set.counts[list] = at.value<const std::int32_t>(in[4 * list + 3]);
             }
-            if (op.limit <= 0) {
+            if (op.limit <= 0 || bound == 0) {
                 queue.fill(at.address(out[3]), 0, std::size_t(images) * 4);
                 return;
             }

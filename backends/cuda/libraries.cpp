@@ -5,6 +5,7 @@
 // The fat binaries of kernels/*.cu, as images.cmake embeds them.
 extern "C" const unsigned char regulus_cuda_image_maps[];
 extern "C" const unsigned char regulus_cuda_image_detection[];
+extern "C" const unsigned char regulus_cuda_image_pillars[];
 
 namespace regulus::cuda {
 
@@ -29,6 +30,7 @@ std::shared_ptr<const Libraries> load() {
     Libraries& all = *libraries;
     all.images[0] = regulus_cuda_image_maps;
     all.images[1] = regulus_cuda_image_detection;
+    all.images[2] = regulus_cuda_image_pillars;
     if (void* const driver = open_first({"libcuda.so.1", "libcuda.so"})) {
         std::string missing;
 #define REGULUS_CUDA_FIND(member, symbol, ...) find(driver, #symbol, all.cuda.member, missing);

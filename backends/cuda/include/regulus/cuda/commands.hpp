@@ -1,5 +1,7 @@
 #pragma once
 // From a node to the kernels that run it.
+#include <algorithm>
+
 #include <regulus/cuda/plan.hpp>
 
 namespace regulus::cuda {
@@ -13,6 +15,20 @@ void with_storage(Storage storage, const Body& body) {
         case Storage::bf16: return body(BFloat16{});
     }
 }
+
+/// Hands out pieces of a node's scratch.
+class Pieces {
+public:
+    std::size_t take(std::int64_t count, std::size_t element) {
+        const std::size_t offset = total_;
+        total_ += (std::size_t(std::max<std::int64_t>(count, 1)) * element + 255) / 256 * 256;
+        return offset;
+    }
+    std::size_t total() const { return total_; }
+
+private:
+    std::size_t total_ = 0;
+};
 
 /// Throws BackendError that names the node when it cannot be done.
 Command make_command(const NodeContext& context);

@@ -78,7 +78,7 @@ struct Libraries {
     CudnnApi cudnn;
     std::string cuda_missing;   // one sentence
     std::string cudnn_missing;
-    const void* images[2] = {};  // of the own kernels: fat binaries
+    const void* images[3] = {};  // of the own kernels: fat binaries
 };
 
 /// The system's libraries, loaded at the first call; they stay loaded.

@@ -86,8 +86,9 @@ struct NodeContext {
     [[noreturn]] void refuse(const std::string& why) const;
 };
 
-/// Detection's commands; convolutions, maps and the rest are in plan.cpp. An empty `enqueue` means that the operation is not among them.
+/// The commands of detection, and of point clouds; the rest are in commands.cpp. An empty `enqueue` means that the operation is not among them.
 Command detection_command(const NodeContext& context);
+Command pillar_command(const NodeContext& context);
 
 class CudaPlan final : public Plan {
 public:

@@ -1,7 +1,9 @@
 #pragma once
 // Every own kernel with the name that it has in the embedded image. Adding one means: the struct, its line here, its test.
+#include <regulus/cuda/kernels/boxes3d.hpp>
 #include <regulus/cuda/kernels/convolution.hpp>
 #include <regulus/cuda/kernels/nms.hpp>
+#include <regulus/cuda/kernels/pillars.hpp>
 
 #define REGULUS_CUDA_MAP_KERNELS_OF(X, T, S)           \
     X(FromPlanes<T>, from_planes_##S)                  \
@@ -45,7 +47,26 @@
     X(GreedyNms, greedy_nms)                         \
     X(PackRows, pack_rows)
 
-#define REGULUS_CUDA_KERNELS(X) REGULUS_CUDA_MAP_KERNELS(X) REGULUS_CUDA_DETECTION_KERNELS(X)
+#define REGULUS_CUDA_PILLAR_KERNELS(X)               \
+    X(FindCells, find_cells)                         \
+    X(NumberVoxels, number_voxels)                   \
+    X(CountPoints, count_points)                     \
+    X(PlaceVoxels, place_voxels)                     \
+    X(GatherPoints, gather_points)                   \
+    X(StorePoints, store_points)                     \
+    X(EncodingPillars<float>, encode_pillars_f32)    \
+    X(EncodingPillars<Half>, encode_pillars_f16)     \
+    X(EncodingPillars<BFloat16>, encode_pillars_bf16) \
+    X(ClaimCells, claim_cells)                       \
+    X(ScatteringPillars<float>, scatter_pillars_f32) \
+    X(ScatteringPillars<Half>, scatter_pillars_f16)  \
+    X(ScatteringPillars<BFloat16>, scatter_pillars_bf16) \
+    X(DecodingBoxes3d, decode_boxes3d)               \
+    X(OrderByLabel, order_by_label)                  \
+    X(GreedyRotatedNms, greedy_rotated_nms)          \
+    X(WriteOriented, write_oriented)
+
+#define REGULUS_CUDA_KERNELS(X) REGULUS_CUDA_MAP_KERNELS(X) REGULUS_CUDA_DETECTION_KERNELS(X) REGULUS_CUDA_PILLAR_KERNELS(X)
 
 namespace regulus::cuda {
 
