@@ -52,7 +52,7 @@ TEST_CASE("run: refuses inputs that do not fit, with one sentence") {
     const Program program(ReferenceBackend{}, graph, random_weights(graph, 1));
     Context context;
     CHECK_THROWS_WITH_AS(program.run(context, {}), "run: test takes 1 inputs, got 0", ShapeError);
-    CHECK_THROWS_WITH_AS(program.run(context, {Tensor::zeros(Shape{3, 4, 4})}), "run: the first input must be the pictures, [n, channels, height, width]", ShapeError);
+    CHECK_THROWS_WITH_AS(program.run(context, {Tensor::zeros(Shape{3, 4, 4})}), "run: the pictures must be [n, channels, height, width], got [3, 4, 4]", ShapeError);
     CHECK_THROWS_WITH_AS(program.run(context, {Tensor::zeros(Shape{1, 4, 4, 4})}), "run: input \"image\" must be float32 [1, 3, 4, 4], got float32 [1, 4, 4, 4]", ShapeError);
     CHECK_THROWS_WITH_AS(program.run(context, {Tensor::zeros(Shape{1, 3, 4, 4}, DType::u8)}), "run: input \"image\" must be float32 [1, 3, 4, 4], got uint8 [1, 3, 4, 4]", ShapeError);
     CHECK_THROWS_AS(program.run(context, {Tensor::zeros(Shape{0, 3, 4, 4})}), ShapeError);

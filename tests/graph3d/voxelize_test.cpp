@@ -1,7 +1,9 @@
 // Voxels against mmcv's, byte by byte, and the properties that its cases do not reach.
 #include <cmath>
+#include <limits>
 #include <map>
 
+#include <regulus/graph/describe.hpp>
 #include <regulus/graph/kernels/voxelize.hpp>
 
 #include "graph3d/golden_op.hpp"
@@ -199,4 +201,23 @@ TEST_CASE("voxelize: the grid's size is counted without overflow") {
     CHECK(kernels::voxel_grid_cells(op) == std::int64_t(1) << 48);
     op.range = {0, 0, 0, 400, 400, 1};
     CHECK(kernels::voxelize_scratch(op, 300000) == (160000 + 300000) * 4);
+}
+
+TEST_CASE("voxelize: grids without cells, beyond all bounds or of numbers that are none are refused, not computed") {
+    const auto shapes = [](const std::array<float, 6>& range, const std::array<float, 3>& size) {
+        ops::Voxelize op;
+        op.range = range;
+        op.voxel_size = size;
+        const Node node{op, "voxelizer", {}, {}, {}};
+        return infer_outputs(node, {Shape{100, 4}, Shape{1}}, {});
+    };
+    const float huge = std::numeric_limits<float>::max(), nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+    CHECK(shapes({0, 0, 0, 8, 8, 4}, {1, 1, 4})[3] == Shape{100, 3});
+    CHECK_THROWS_AS(shapes({0, 0, 0, 0, 8, 4}, {1, 1, 4}), ShapeError);
+    CHECK_THROWS_AS(shapes({0, 0, 0, 8, 8, 4}, {-1, 1, 4}), ShapeError);
+    CHECK_THROWS_AS(shapes({0, 0, 0, nan, 8, 4}, {1, 1, 4}), ShapeError);
+    CHECK_THROWS_AS(shapes({0, 0, 0, 8, 8, 4}, {nan, 1, 4}), ShapeError);
+    CHECK_THROWS_AS(shapes({-huge, -huge, 0, huge, huge, 4}, {1, 1, 4}), ShapeError);
+    CHECK_THROWS_AS(shapes({0, 0, 0, inf, inf, inf}, {1, 1, 1}), ShapeError);
+    CHECK_THROWS_AS(shapes({0, 0, 0, 8, 8, 4}, {0, 0, 0}), ShapeError);
 }

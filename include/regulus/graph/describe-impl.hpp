@@ -192,6 +192,8 @@ struct Describer {
         if (op.max_points < 1 || op.max_voxels < 1 || op.cells(0) < 1 || op.cells(1) < 1 || op.cells(2) < 1) {
             throw ShapeError("shape of \"" + node.name + "\": a grid needs at least one cell along each axis, and room for one voxel and one point");
         }
+        constexpr std::int64_t most = std::int64_t(1) << 31;
+        if (std::int64_t(op.cells(0)) * op.cells(1) > most / op.cells(2)) throw ShapeError("shape of \"" + node.name + "\": a grid of more than " + std::to_string(most) + " cells; use a smaller range or larger voxels");
         const std::int64_t n = need_rank(node, in, 1, 1)[0];
         const std::int64_t voxels = std::min<std::int64_t>(points[0], n * op.max_voxels);
         return {Shape{points[0]}, Shape{voxels}, Shape{voxels}, Shape{voxels, 3}, Shape{n}};

@@ -239,9 +239,11 @@ struct Voxelize {
     int max_voxels = 40000;
     bool strict = true;
 
-    constexpr int cells(int axis) const {  // of the grid along x, y or z
+    constexpr int cells(int axis) const {  // of the grid along x, y or z; 0 for a range or size that makes no sense, at most 2^30
         const std::size_t a = std::size_t(axis);
-        return int((range[a + 3] - range[a]) / voxel_size[a] + 0.5f);
+        const float count = (range[a + 3] - range[a]) / voxel_size[a] + 0.5f;
+        constexpr float most = 1 << 30;
+        return !(count > 0) ? 0 : count < most ? int(count) : int(most);
     }
 };
 

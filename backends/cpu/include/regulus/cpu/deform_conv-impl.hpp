@@ -14,27 +14,9 @@
 #include <regulus/graph/bind.hpp>
 #include <regulus/graph/kernels/deform_conv.hpp>
 
-#if defined(__x86_64__)
-namespace regulus::cpu::deform_conv_avx512 {
-constexpr int lanes = 16;
-constexpr int tile_rows = 8;
-REGULUS_SIMD_BEGIN_AVX512
-#include <regulus/cpu/deform_conv.inc>
-REGULUS_SIMD_END
-}  // namespace regulus::cpu::deform_conv_avx512
-namespace regulus::cpu::deform_conv_avx2 {
-constexpr int lanes = 8;
-constexpr int tile_rows = 4;
-REGULUS_SIMD_BEGIN_AVX2
-#include <regulus/cpu/deform_conv.inc>
-REGULUS_SIMD_END
-}  // namespace regulus::cpu::deform_conv_avx2
-#endif
-namespace regulus::cpu::deform_conv_baseline {
-constexpr int lanes = 4;
-constexpr int tile_rows = 4;
-#include <regulus/cpu/deform_conv.inc>
-}  // namespace regulus::cpu::deform_conv_baseline
+#define REGULUS_SIMD_NAME deform_conv
+#define REGULUS_SIMD_SOURCE <regulus/cpu/deform_conv.inc>
+#include <regulus/cpu/each_instruction_set.inc>
 
 namespace regulus::cpu {
 

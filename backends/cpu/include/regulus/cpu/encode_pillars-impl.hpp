@@ -17,24 +17,9 @@
 #include <regulus/core/tensor.hpp>
 #include <regulus/graph/kernels/encode_pillars.hpp>
 
-#if defined(__x86_64__)
-namespace regulus::cpu::encode_pillars_avx512 {
-constexpr int lanes = 16;
-REGULUS_SIMD_BEGIN_AVX512
-#include <regulus/cpu/encode_pillars.inc>
-REGULUS_SIMD_END
-}  // namespace regulus::cpu::encode_pillars_avx512
-namespace regulus::cpu::encode_pillars_avx2 {
-constexpr int lanes = 8;
-REGULUS_SIMD_BEGIN_AVX2
-#include <regulus/cpu/encode_pillars.inc>
-REGULUS_SIMD_END
-}  // namespace regulus::cpu::encode_pillars_avx2
-#endif
-namespace regulus::cpu::encode_pillars_baseline {
-constexpr int lanes = 4;
-#include <regulus/cpu/encode_pillars.inc>
-}  // namespace regulus::cpu::encode_pillars_baseline
+#define REGULUS_SIMD_NAME encode_pillars
+#define REGULUS_SIMD_SOURCE <regulus/cpu/encode_pillars.inc>
+#include <regulus/cpu/each_instruction_set.inc>
 
 namespace regulus::cpu {
 

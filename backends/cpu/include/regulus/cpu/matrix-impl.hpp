@@ -45,27 +45,9 @@ void for_packed_columns(std::int64_t width, std::int64_t rows_of_b, int lanes, c
 
 }  // namespace regulus::cpu
 
-#if defined(__x86_64__)
-namespace regulus::cpu::matrix_avx512 {
-constexpr int lanes = 16;
-constexpr int registers = 32;
-REGULUS_SIMD_BEGIN_AVX512
-#include <regulus/cpu/matrix.inc>
-REGULUS_SIMD_END
-}  // namespace regulus::cpu::matrix_avx512
-namespace regulus::cpu::matrix_avx2 {
-constexpr int lanes = 8;
-constexpr int registers = 16;
-REGULUS_SIMD_BEGIN_AVX2
-#include <regulus/cpu/matrix.inc>
-REGULUS_SIMD_END
-}  // namespace regulus::cpu::matrix_avx2
-#endif
-namespace regulus::cpu::matrix_baseline {
-constexpr int lanes = 4;
-constexpr int registers = 16;
-#include <regulus/cpu/matrix.inc>
-}  // namespace regulus::cpu::matrix_baseline
+#define REGULUS_SIMD_NAME matrix
+#define REGULUS_SIMD_SOURCE <regulus/cpu/matrix.inc>
+#include <regulus/cpu/each_instruction_set.inc>
 
 namespace regulus::cpu {
 

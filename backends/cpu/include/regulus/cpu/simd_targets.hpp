@@ -1,6 +1,6 @@
 #pragma once
 // One source, several instruction sets: REGULUS_SIMD_BEGIN(set) ... REGULUS_SIMD_END compiles what stands between for a set.
-// Files NAME.inc written against `Lanes` are included once per set by NAME-impl.hpp, each time in a namespace of its own.
+// Files NAME.inc written against `lanes` are included once per set by NAME-impl.hpp through each_instruction_set.inc.
 #include <regulus/cpu/simd.hpp>
 
 #if defined(__x86_64__)

@@ -15,24 +15,9 @@
 #include <regulus/cpu/simd_targets.hpp>
 #include <regulus/graph/bind.hpp>
 
-#if defined(__x86_64__)
-namespace regulus::cpu::winograd_avx512 {
-constexpr int lanes = 16;
-REGULUS_SIMD_BEGIN_AVX512
-#include <regulus/cpu/winograd.inc>
-REGULUS_SIMD_END
-}  // namespace regulus::cpu::winograd_avx512
-namespace regulus::cpu::winograd_avx2 {
-constexpr int lanes = 8;
-REGULUS_SIMD_BEGIN_AVX2
-#include <regulus/cpu/winograd.inc>
-REGULUS_SIMD_END
-}  // namespace regulus::cpu::winograd_avx2
-#endif
-namespace regulus::cpu::winograd_baseline {
-constexpr int lanes = 4;
-#include <regulus/cpu/winograd.inc>
-}  // namespace regulus::cpu::winograd_baseline
+#define REGULUS_SIMD_NAME winograd
+#define REGULUS_SIMD_SOURCE <regulus/cpu/winograd.inc>
+#include <regulus/cpu/each_instruction_set.inc>
 
 namespace regulus::cpu {
 
