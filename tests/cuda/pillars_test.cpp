@@ -55,9 +55,9 @@ TEST_CASE("cuda emulated: voxels, pillars, canvas and oriented boxes equal the r
     EmulatedDevice device;
     const auto libraries = device.libraries();
     ops::Voxelize voxels;
-    voxels.range = {0.f, -4.f, -2.f, 8.f, 4.f, 2.f};
-    voxels.voxel_size = {1.f, 1.f, 4.f};
-    voxels.max_points = 4;
+    voxels.range = {0.f, -4.f, -5.f, 8.f, 4.f, 9.f};
+    voxels.voxel_size = {1.f, 1.f, 14.f};  // about 90 points in 64 cells: some have more than two
+    voxels.max_points = 2;
     for (const int max_voxels : {1000, 20}) {
         for (const int limit : {3, 50}) {
             voxels.max_voxels = max_voxels;
