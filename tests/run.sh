@@ -2,7 +2,7 @@
 # Builds and runs every test of Regulus; installs the Debian packages it needs where it may. Ends with the line "N passed, N failed, N skipped".
 #
 #   tests/run.sh            everything (half an hour on two cores)
-#   tests/run.sh STAGE...   some of: programs headers clang wiring install onednn3 end_to_end threads sanitize fuzz
+#   tests/run.sh STAGE...   some of: programs headers clang wiring install onednn3 nvcc end_to_end threads sanitize fuzz
 #
 # REGULUS_BUILD  folder for build trees (default: build-tests in the project)      JOBS  parallel jobs (default: all cores)
 # REGULUS_SHARED folder of the shared inputs (default: ../shared); tests that need what is not there are counted as skipped.
@@ -77,13 +77,14 @@ run_stage() {
         wiring) stage wiring tests/wiring/check.sh ;;
         install) stage install tests/install/check.sh "$build/release" "$build/install" "$jobs" ;;
         onednn3) stage onednn3 tests/onednn3/check.sh ;;
+        nvcc) stage nvcc tests/cuda/nvcc.sh ;;
         threads) stage threads tests/threads/check.sh "$build" ;;
         fuzz) REGULUS_BUILD=$build/fuzz JOBS=$jobs stage fuzz tests/fuzz/run.sh 20 ;;
-        *) echo "no stage is called $1; there are: programs headers clang wiring install onednn3 end_to_end threads sanitize fuzz" >&2 && exit 2 ;;
+        *) echo "no stage is called $1; there are: programs headers clang wiring install onednn3 nvcc end_to_end threads sanitize fuzz" >&2 && exit 2 ;;
     esac
 }
 
-[ $# -eq 0 ] && set -- programs headers clang wiring install onednn3 end_to_end threads sanitize fuzz
+[ $# -eq 0 ] && set -- programs headers clang wiring install onednn3 nvcc end_to_end threads sanitize fuzz
 for name in "$@"; do run_stage "$name"; done
 
 [ ${#failed_stages[@]} -ne 0 ] && echo "failed: ${failed_stages[*]}"

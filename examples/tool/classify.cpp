@@ -86,7 +86,7 @@ void add_classify(CLI::App& app, Outcome&) {
     command->add_option("--top", options->top, "How many classes to print")->check(CLI::Range(1, 1000000))->capture_default_str();
     command->add_option("--labels", options->labels, "Names of the classes: a text file, one a line");
     command->add_flag("--json", options->json, "Print JSON: [{\"file\": ..., \"top\": [{\"index\": ..., \"probability\": ...}]}]");
-    command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
+    command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options] { classify(*options); });
 }

@@ -180,7 +180,7 @@ void add_detect3d(CLI::App& app, Outcome&) {
     command->add_option("--forward", options->forward, "Direction that pictures have upwards, degrees from +x towards +y (default: 90 for nuScenes, else 0)")->check(CLI::Range(0.0, 360.0));
     command->add_option("--json", options->json, "Write the boxes to this file; - for stdout");
     command->add_flag("--list", options->list, "Print every object with score and box");
-    command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
+    command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options] { detect3d(*options); });
 }

@@ -216,7 +216,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
     command->add_flag("--skip-broken", options->skip_broken, "Report, count and leave out pictures that cannot be read; their objects count as missed");
     command->add_flag("--per-category", options->per_category, "Also print the numbers of each category");
     command->add_option("--mmdetection", options->mmdetection, "Steps after the network as mmdetection 3 or 2 takes them; numbers published in 2020 and 2021 were made with 2")->check(CLI::IsMember({2, 3}))->capture_default_str();
-    command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
+    command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command->add_option("--precision", options->precision, "f32, or bf16: bfloat16 factors, float32 sums, for processors with AMX; bf16_anywhere: also where it gains nothing")->check(CLI::IsMember({"f32", "bf16", "bf16_anywhere"}))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has, divided by the processes on it")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options, &outcome] { eval_coco(*options, outcome); });

@@ -152,7 +152,7 @@ void add_common_options(CLI::App& command, Eval3dOptions& options, const std::st
     command.add_option("--write", options.write, write_help);
     command.add_option("--score", options.score, "Least score that counts; models drop what is below 0.05 themselves")->check(CLI::Range(0.0, 1.0))->capture_default_str();
     command.add_flag("--skip-broken", options.skip_broken, "Report, count and leave out clouds that cannot be read; their objects count as missed");
-    command.add_option("--device", options.device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
+    command.add_option("--device", options.device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command.add_option("--threads", options.threads, "Threads; 0: as many as the machine has, divided by the processes on it")->check(CLI::Range(0, 1024))->capture_default_str();
 }
 

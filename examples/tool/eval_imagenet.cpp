@@ -284,7 +284,7 @@ void add_eval_imagenet(CLI::App& eval, Outcome& outcome) {
     command->add_option("--batch", options->batch, "Pictures that the network sees at once")->check(CLI::Range(1, 4096))->capture_default_str();
     command->add_option("--json", options->json, "Write the numbers and each picture's five classes to this file; FILE.journal keeps what is done so far");
     command->add_flag("--skip-broken", options->skip_broken, "Report, count and leave out pictures that cannot be read");
-    command->add_option("--device", options->device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
+    command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has, divided by the processes on it")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options, &outcome] { eval_imagenet(*options, outcome); });
 }

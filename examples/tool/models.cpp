@@ -8,12 +8,16 @@
 #include <regulus/converters/convert.hpp>
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/cpu.hpp>
+#if defined(REGULUS_TOOL_CUDA)
+#include <regulus/cuda.hpp>
+#endif
 #include <regulus/models/mmdetection2.hpp>
 #include <regulus/reference.hpp>
 #include <regulus/weights/read_weights.hpp>
 
 #include "../fasteners.hpp"
 #include "noise.hpp"
+#include "terminal.hpp"
 
 namespace tool {
 
@@ -142,8 +146,20 @@ regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection) {
 }
 
 std::unique_ptr<regulus::Backend> make_backend(const std::string& device, const std::string& precision) {
-    if (device == "reference" && precision != "f32") throw regulus::ArgumentError("--precision " + precision + " needs --device cpu; the reference backend computes in float32");
+    if (device == "reference" && precision != "f32") throw regulus::ArgumentError("--precision " + precision + " needs --device cpu or cuda; the reference backend computes in float32");
     if (device == "reference") return std::make_unique<regulus::ReferenceBackend>();
+#if defined(REGULUS_TOOL_CUDA)
+    if (device != "cpu") {
+        regulus::CudaOptions cuda;
+        if (precision != "f32") cuda.precision = regulus::CudaPrecision::bfloat16;
+        if (device == "cuda") return regulus::cuda_backend(cuda);
+        const std::string missing = regulus::CudaBackend::unavailable(cuda);
+        if (missing.empty()) return regulus::cuda_backend(cuda);
+        talk("on the CPU: " + missing + "\n");
+    }
+#else
+    if (device == "cuda") throw regulus::ArgumentError("--device cuda: this program was built without CUDA; build it where nvcc is, or take --device cpu");
+#endif
     regulus::CpuOptions options;
     if (precision == "bf16") options.precision = regulus::CpuPrecision::bf16;
     if (precision == "bf16_anywhere") options.precision = regulus::CpuPrecision::bf16_anywhere;

@@ -39,8 +39,13 @@ regulus::Weights load_weights(const regulus::Graph& graph, const std::string& co
 /// Throws regulus::ArgumentError when the model is none of mmdetection's.
 regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection);
 
-/// "cpu" or "reference"; the precision is "f32", and on the CPU also "bf16" or "bf16_anywhere" (regulus::CpuPrecision). Throws regulus::ArgumentError for
-/// bfloat16 on the reference backend.
+/// What --device may name, and its help.
+inline const std::vector<std::string> device_names{"cpu", "reference", "cuda", "auto"};
+inline constexpr const char* device_help = "Backend; auto: cuda where there is a GPU for it, else cpu";
+
+/// The backend of that name. The precision is "f32", or "bf16" on cpu and cuda, or "bf16_anywhere" on cpu (regulus::CpuPrecision). auto says on stderr why it
+/// takes the CPU. Throws regulus::ArgumentError for bfloat16 on the reference backend and for cuda in a program built without it, regulus::BackendError
+/// where there is no GPU for it.
 std::unique_ptr<regulus::Backend> make_backend(const std::string& device, const std::string& precision = "f32");
 
 /// "800x1333" to height and width. Throws regulus::ArgumentError.

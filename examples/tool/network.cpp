@@ -16,7 +16,7 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
 void add_program_options(CLI::App& command, NetworkOptions& options) {
     add_network_options(command, options);
     command.add_option("--weights", options.weights, "File, seeded[:SALT], or balanced: seeded and kept of order one")->capture_default_str();
-    command.add_option("--device", options.device, "Backend")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
+    command.add_option("--device", options.device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command.add_option("--threads", options.threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
 }
 

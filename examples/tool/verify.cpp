@@ -49,7 +49,7 @@ void add_verify(CLI::App& app, Outcome& outcome) {
                                                      "For each node: the largest error over the node's standard deviation, and its limit.\n"
                                                      "Example: regulus verify cases/mm_mask_rcnn_r50 --device reference");
     command->add_option("CASE_DIR", options->folders, "Folders of cases")->required();
-    command->add_option("--device", options->device, "Backend that runs the network")->check(CLI::IsMember({"cpu", "reference"}))->capture_default_str();
+    command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
     command->footer("Exit codes: 0 every case within its limits, 1 a limit is passed, 2 a case cannot be read.");
     command->callback([options, &outcome] { outcome.exit_code = verify(*options); });

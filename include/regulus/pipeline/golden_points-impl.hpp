@@ -8,7 +8,7 @@
 #include <regulus/core/mapped_file.hpp>
 #include <regulus/data/point_cloud_file.hpp>
 #include <regulus/data/sweeps.hpp>
-#include <regulus/pipeline/detector3d.hpp>
+#include <regulus/pipeline/detector3d-impl.hpp>
 #include <regulus/pipeline/golden_case-impl.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>
 #include <regulus/pipeline/golden_points.hpp>
