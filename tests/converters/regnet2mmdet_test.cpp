@@ -99,7 +99,8 @@ TEST_CASE("regnet2mmdet: what pycls publishes has, converted, exactly the names 
         {"RegNetX-4.0GF", "mask-rcnn_regnetx-4GF_fpn_1x_coco"},        {"RegNetX-6.4GF", "mask-rcnn_regnetx-6.4GF_fpn_1x_coco"},
         {"RegNetX-8.0GF", "mask-rcnn_regnetx-8GF_fpn_1x_coco"},        {"RegNetX-12GF", "mask-rcnn_regnetx-12GF_fpn_1x_coco"}};
     const Json published = read_json("golden/classification/inventory_pycls.json");
-    for (const auto& [name, configuration] : configurations) {
+    for (const auto& pair : configurations) {
+        const std::string name = pair.first, configuration = pair.second;
         CAPTURE(name);
         const Weights converted = regnet2mmdet(zeros_of(*published.find("models")->find(name)->find("state_dict"))).weights;
         const Json detector = read_json("golden/detection2d/inventory/mmdet/" + configuration + ".json");

@@ -20,7 +20,8 @@ void check_all_orders(const Graph& graph, const std::vector<Tensor>& inputs, dou
         Context context;
         const Outputs got = program.run(context, inputs);
         for (std::size_t i = 0; i < got.entries().size(); ++i) {
-            const auto& [name, tensor] = got.entries()[i];
+            const std::string& name = got.entries()[i].first;
+            const Tensor& tensor = got.entries()[i].second;
             const Tensor& wanted = expected.entries()[i].second;
             INFO("output " << name);
             REQUIRE(to_string(tensor.shape()) == to_string(wanted.shape()));

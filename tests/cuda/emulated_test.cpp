@@ -25,7 +25,8 @@ Outputs run_cuda(const std::shared_ptr<cuda::Libraries>& libraries, const Graph&
 void check_same(const Outputs& got, const Outputs& expected, double tolerance = limit) {
     REQUIRE(got.entries().size() == expected.entries().size());
     for (std::size_t i = 0; i < got.entries().size(); ++i) {
-        const auto& [name, tensor] = got.entries()[i];
+        const std::string& name = got.entries()[i].first;
+        const Tensor& tensor = got.entries()[i].second;
         const Tensor& wanted = expected.entries()[i].second;
         INFO("output " << name);
         REQUIRE(name == expected.entries()[i].first);

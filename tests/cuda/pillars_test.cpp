@@ -78,7 +78,8 @@ TEST_CASE("cuda emulated: voxels, pillars, canvas and oriented boxes equal the r
                     Context context;
                     const Outputs got = program.run(context, inputs);
                     for (std::size_t i = 0; i < got.entries().size(); ++i) {
-                        const auto& [name, tensor] = got.entries()[i];
+                        const std::string& name = got.entries()[i].first;
+                        const Tensor& tensor = got.entries()[i].second;
                         const Tensor& wanted = expected.entries()[i].second;
                         INFO("output " << name << " limit " << limit << " voxels " << max_voxels);
                         REQUIRE(to_string(tensor.shape()) == to_string(wanted.shape()));

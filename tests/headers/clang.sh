@@ -11,7 +11,7 @@ roots=(include backends/reference/include backends/cpu/include converters/includ
 for root in "${roots[@]}"; do [ -d "$root" ] && (cd "$root" && find . -name '*.hpp' -printf '#include <%P>\n'); done | sort >"$all"
 
 # omp.h comes from g++'s folder, asked last
-flags="-std=c++20 -Wall -Wextra -Werror -fopenmp $(printf -- '-I%s ' "${roots[@]}") -Itests -Ibench -Iexamples -Iexamples/tool"
+flags="-std=c++20 -Wall -Wextra -Werror -fopenmp $(printf -- '-I%s ' "${roots[@]}") -Ibackends/cuda/include -Itests -Ibench -Iexamples -Iexamples/tool"
 flags+=" -idirafter $(g++ -print-file-name=include)"
 flags+=' -DREGULUS_SHARED_DIR="" -DREGULUS_SOURCE_DIR="" -DREGULUS_TEST_DATA="" -DREGULUS_TOOL="" -DREGULUS_MODEL_FOLDER=""'  # as the build defines them
 check() {  # check KIND FILE; says everything in one write, as several run side by side
@@ -33,5 +33,5 @@ export flags
 {
     echo "headers $all"
     printf 'library %s\n' backends/compiled/*.cpp
-    find tests examples bench -name '*.cpp' ! -path 'tests/wiring/*' ! -path 'tests/install/*' ! -path 'tests/onednn3/*' -printf 'program %p\n' | sort
+    find tests examples bench backends/cuda -name '*.cpp' ! -path 'tests/wiring/*' ! -path 'tests/install/*' ! -path 'tests/onednn3/*' -printf 'program %p\n' | sort
 } | xargs -P "$jobs" -L 1 bash -c 'check "$0" "$1"'

@@ -53,7 +53,9 @@ TEST_CASE("point detectors: parameters, classes, names and shapes of state dicts
     REGULUS_REQUIRE_SHARED(inventory);
     const Json json = json_of(inventory);
     int models = 0;
-    for (const auto& [name, published] : *json.object()) {
+    for (const auto& member : *json.object()) {
+        const std::string& name = member.first;
+        const Json& published = member.second;
         CAPTURE(name);
         const PointDetectorSpec& model = detector(*published.find("zoo")->text());
         const Graph graph = recorded(model);
