@@ -1,6 +1,7 @@
 #pragma once
 // A cuDNN on the host: records descriptors and their attributes as the backend sets them, proposes engines with notes, and executes the graphs that it was given
 // by plain loops over the strides of their tensors. It refuses what cuDNN refuses: attributes after finalize, graphs before their parts.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <deque>
@@ -148,7 +149,7 @@ private:
             *count = 1;
         } else if (own.kind == engine && name == engine_notes) {
             const std::vector<int>& notes = proposals[std::size_t(own.proposal)].notes;
-            std::memcpy(values, notes.data(), notes.size() * sizeof(int));
+            std::copy(notes.begin(), notes.end(), static_cast<int*>(values));
             *count = std::int64_t(notes.size());
         } else if (own.kind == engine && name == engine_index) {
             const std::int64_t index = own.proposal;

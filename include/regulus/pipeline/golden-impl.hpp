@@ -136,7 +136,7 @@ private:
                 }
                 const bool found = distance <= box_limit;
                 lost += found ? 0 : 1;
-                proposal_partner_.push_back(found ? nearest : -1);
+                proposal_partner_.push_back(found ? Partner{nearest, distance} : Partner{});
                 if (found && expected_scores != nullptr) score.add(element(scores, nearest), element(expected_scores->value, k));
             }
             checks_.push_back({expected->name, "missing", theirs == 0 ? double(lost) : double(lost) / double(theirs), 0.01, -1, std::to_string(theirs - lost) + " of " + std::to_string(theirs) + " within 0.05 pixels"});
@@ -154,14 +154,14 @@ private:
     }
 
     /// The node itself, and the same node of each stage of a cascade.
-    void compare_stages(const std::string& label, const std::vector<std::int64_t>& partner) {
+    void compare_stages(const std::string& label, const std::vector<Partner>& partner) {
         for (const char* stage : {"", "stage0.", "stage1.", "stage2."}) {
             if (const Tensor* ours = output(stage + label)) compare_all_rows(stage + label, *ours, partner);
         }
     }
 
     /// NAME and NAME_firstN.
-    void compare_all_rows(const std::string& label, const Tensor& ours, const std::vector<std::int64_t>& partner) {
+    void compare_all_rows(const std::string& label, const Tensor& ours, const std::vector<Partner>& partner) {
         for (const GoldenTensor& expected : peer_.expected) {
             if (label_of(expected.name) == label) checks_.push_back(compare_rows(expected, ours, partner));
         }
@@ -180,6 +180,7 @@ private:
 
         std::vector<bool> taken(mine.size());
         std::vector<std::int64_t> partner(std::size_t(theirs), -1);
+        std::vector<double> distances(std::size_t(theirs), 0);
         Difference distance, score;
         std::int64_t unmatched = 0;
         for (std::int64_t k = 0; k < theirs; ++k) {
@@ -196,7 +197,7 @@ private:
                 continue;
             }
             taken[std::size_t(choice)] = true;
-            distance.add(nearest, 0);
+            distances[std::size_t(k)] = distance.add(nearest, 0);
             score.add(double(mine[std::size_t(choice)].score), element(scores, k));
         }
         checks_.push_back({"labels" + number, "without partner", double(unmatched), 0, -1, std::to_string(theirs - unmatched) + " pairs of equal label"});
@@ -205,7 +206,8 @@ private:
         masks(i, partner);
         std::int64_t first = 0;
         for (std::size_t before = 0; before < i; ++before) first += std::int64_t(detections_[before].size());
-        for (const std::int64_t choice : partner) detection_partner_.push_back(choice < 0 ? -1 : first + choice);
+        const double scale = double(batch_.resized_sizes[i].height) / double(detections_[i].picture.height);
+        for (std::size_t k = 0; k < partner.size(); ++k) detection_partner_.push_back(partner[k] < 0 ? Partner{} : Partner{first + partner[k], scale * distances[k]});
     }
 
     /// Pixels that differ, over those that may: 0.5 % of the peer's mask, at least ten.
@@ -243,8 +245,8 @@ private:
     PreparedBatch batch_;
     Outputs outputs_;
     std::vector<DetectionList> detections_;
-    std::vector<std::int64_t> proposal_partner_;   // for each proposal of the peer our row, or -1
-    std::vector<std::int64_t> detection_partner_;  // for each detection of the peer our row, or -1
+    std::vector<Partner> proposal_partner_;   // for each proposal of the peer ours
+    std::vector<Partner> detection_partner_;  // for each detection of the peer ours
     std::vector<GoldenCheck> checks_;
 };
 

@@ -20,7 +20,8 @@ std::string to_string(const GoldenReport& report);
 /// folder above it.
 ///
 /// The limits are those that the peers' own float32 error was measured to allow: maps 1e-4 (stem, C2) to 8e-4 (C5), heads 4e-4 of the
-/// standard deviation; 99 % of the proposals within 0.05 pixels; the same detections within 0.05 pixels, scores within 1e-3, masks within
+/// standard deviation (a region's values may move further when its own box lies off the peer's: a quarter of a deviation per pixel of the
+/// network's input); 99 % of the proposals within 0.05 pixels; the same detections within 0.05 pixels, scores within 1e-3, masks within
 /// 0.5 % of their pixels or ten.
 ///
 /// Throws FileError for a broken case, ArgumentError for a model that `models` lacks, WeightError when the case's state dict is not the

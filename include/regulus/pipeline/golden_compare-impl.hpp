@@ -30,13 +30,14 @@ struct Difference {
     double squares = 0;
     std::int64_t count = 0;
 
-    void add(double ours, double theirs) {
+    double add(double ours, double theirs) {
         double difference = std::abs(ours - theirs);
         if (ours == theirs) difference = 0;
         if (std::isnan(difference)) difference = std::numeric_limits<double>::infinity();
         largest = std::max(largest, difference);
         squares += difference * difference;
         ++count;
+        return difference;
     }
     double rms() const { return count == 0 ? 0 : std::sqrt(squares / double(count)); }
 };
@@ -84,20 +85,39 @@ inline GoldenCheck compare_map(const GoldenTensor& expected, const Tensor& ours)
     return map_check(expected, difference, total);
 }
 
-/// Rows of the peer against the rows of ours that `partner` names (-1: none, left out). A whole array may hold the first rows only.
-inline GoldenCheck compare_rows(const GoldenTensor& expected, const Tensor& ours, const std::vector<std::int64_t>& partner) {
+/// Our row for a row of the peer, and how far its box lies from the peer's.
+struct Partner {
+    std::int64_t row = -1;  ///< -1: none
+    double pixels = 0;      ///< of the network's input, largest difference of a side
+};
+
+/// What a region's values may move by when its box moves by a pixel of the network's input, in standard deviations: the finest level has a cell
+/// for four pixels, and neighbouring cells differ by about one deviation.
+inline constexpr double region_slope = 0.25;
+
+/// Rows of the peer against their partners among ours (none: left out). A whole array may hold the first rows only. The regions are pooled from
+/// our own boxes, so a row's limit grows with its box's distance; reported are error and limit of the value that comes nearest to its limit.
+inline GoldenCheck compare_rows(const GoldenTensor& expected, const Tensor& ours, const std::vector<Partner>& partner) {
     const std::int64_t rows = ours.shape()[0];
     const std::int64_t row_size = rows == 0 ? 1 : ours.numel() / rows;
     const bool sampled = !expected.index.empty();
     Difference difference;
+    const double base = limit_of(expected.name);
+    double allowance = 1, worst = 0;
     for (std::int64_t k = 0; k < expected.value.numel(); ++k) {
         const std::int64_t at = sampled ? expected.index[std::size_t(k)] : k;
         const std::int64_t row = at / row_size;
         if (at < 0 || row >= std::int64_t(partner.size())) throw FileError("golden case: \"" + expected.name + "\" has position " + std::to_string(at) + " beyond the peer's rows");
-        const std::int64_t mine = partner[std::size_t(row)];
-        if (mine >= 0 && mine < rows) difference.add(element(ours, mine * row_size + at % row_size), element(expected.value, k));
+        const Partner& mine = partner[std::size_t(row)];
+        if (mine.row < 0 || mine.row >= rows) continue;
+        const double here = 1 + region_slope * mine.pixels / base;
+        const double error = difference.add(element(ours, mine.row * row_size + at % row_size), element(expected.value, k));
+        if (error / here >= worst) worst = error / here, allowance = here;
     }
-    return map_check(expected, difference, ours.numel());
+    difference.largest = worst * allowance;
+    GoldenCheck check = map_check(expected, difference, ours.numel());
+    check.limit *= allowance;
+    return check;
 }
 
 inline double box_distance(const float* a, const float* b) {
