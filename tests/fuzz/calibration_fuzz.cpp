@@ -1,10 +1,12 @@
 // Calibrations of KITTI and frame files of sweeps. First byte 'K': the rest is a calibration, else the whole is a frame file.
-#include "fuzz_file.hpp"
-
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 
 #include <regulus/data/kitti_calibration.hpp>
 #include <regulus/data/sweeps.hpp>
+
+#include "memory_file.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     using namespace regulus;
@@ -17,8 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
             if (!(std::fabs(back[0] - 1) <= 0.05 * far)) std::abort();  // rotations of three digits
             return 0;
         }
-        const std::string path = fuzz::memory_file(bytes, size);
-        for (const LidarSweep& sweep : read_lidar_frame(path, "drive").sweeps) {
+        static fuzz::MemoryFile file;
+        file.write(bytes, size);
+        for (const LidarSweep& sweep : read_lidar_frame(file.path(), "drive").sweeps) {
             if (!rotation_problem(sweep.to_key.rotation).empty() || !sweep.path.starts_with("drive/") || sweep.path.find("/../") != std::string::npos) std::abort();
         }
     } catch (const FileError& error) {

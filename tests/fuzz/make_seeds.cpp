@@ -1,4 +1,4 @@
-// Writes the seeds of the fuzz targets: make_seeds FOLDER makes FOLDER/{torch,safetensors,npz,json}/*. Seeds are generated, never committed as files.
+// Writes the seeds of the fuzz targets: make_seeds FOLDER makes FOLDER/{zip,pickle,legacy,numpy,npz,safetensors,json}/*. Seeds are generated, never committed as files.
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -29,20 +29,25 @@ int main(int argc, char** argv) {
     const TemporaryFile written;
     for (const TorchContent content : {TorchContent::bare, TorchContent::with_meta}) {
         write_torch(written.path(), weights, content);
-        put("torch", written.bytes());
+        put("zip", written.bytes());
     }
-    put("torch", torch_zip(good));
-    for (const std::string& body : {good, dict({{"state_dict", good}, {"meta", dict({{"CLASSES", tuple({text("x"), text("y")})}, {"t", "G\x3F\xF0\0\0\0\0\0\0"s}})}}), array, dict({{"model", dict({{"a", array}, {"b", big}})}}),
+    put("zip", torch_zip(good));
+    put("zip", "C" + torch_zip(good));
+    const std::string python2 = call("collections", "OrderedDict", {"](" + ("](" + text("a") + good_a() + "e") + "e"});
+    for (const std::string& body : {good, python2, dict({{"state_dict", good}, {"meta", dict({{"CLASSES", tuple({text("x"), text("y")})}, {"t", "G\x3F\xF0\0\0\0\0\0\0"s}})}}), array, dict({{"model", dict({{"a", array}, {"b", big}})}}),
                                     call("torch._utils", "_rebuild_parameter", {good_a(), "\x88", call("collections", "OrderedDict", {})}), dict({{"a", tensor(storage("0", 6), 1, {2, 2}, {0, 2})}}),
                                     dict({{"h", global("my", "Class") + ")\x81}b"}, {"a", good_a()}, {"c", call("_codecs", "encode", {text("\xC3\xBF"), text("latin1")})}}),
+                                    dict({{"a", call("numpy.core.numeric", "_frombuffer", {"\x96"s + little<std::uint64_t>(24) + six, global("numpy", "dtype") + tuple({text("f4"), "\x89", "\x88"}) + "R", tuple_of({2, 3}), text("F")})}}),
                                     std::string("ccollections\nOrderedDict\nq\0)Rq\1(h\1u0](K\1K\2eM\1\2\x85\x86\x94", 50)}) {
-        put("torch", "Z" + program(body));
-        put("torch", program(body));
+        put("pickle", "Z" + program(body));
+        put("pickle", program(body));
     }
+    put("pickle", "(dp0\nS'a'\np1\nI5\nsV\\u0041\nL12L\ns.");
     const std::string view = tuple({text("storage"), global("torch", "FloatStorage"), text("0"), text("cpu"), integer(6), "N"}) + "Q";
-    put("torch", "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."s + program(integer(1001)) + program(dict({{"little_endian", "\x88"}})) + program(dict({{"a", tensor(view, 0, {2, 3}, {1, 2})}})) +
-                     program("](" + text("0") + "e") + little<std::uint64_t>(6) + six);
-    put("torch", "(dp0\nS'a'\np1\nI5\nsV\\u0041\nL12L\ns.");
+    for (const std::string& begin : {"L"s, legacy_preamble()}) {
+        put("legacy", begin + program(dict({{"a", tensor(view, 0, {2, 3}, {1, 2})}})) + program("](" + text("0") + "e") + little<std::uint64_t>(6) + six);
+        put("legacy", begin + program(dict({{"model_state", dict({{"a", tensor(view, 3, {3}, {1})}, {"n", tensor(view, 0, {}, {})}})}})) + program(tuple({text("0")})) + little<std::uint64_t>(6) + six);
+    }
 
     write_safetensors(written.path(), weights);
     put("safetensors", "\xFF" + written.bytes());
@@ -50,7 +55,9 @@ int main(int argc, char** argv) {
     put("safetensors", "\x08"s + R"({"__metadata__":{"k":"\u00e9"},"a":{"dtype":"BOOL","shape":[8],"data_offsets":[0,8]}})");
 
     const std::string simple = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", six);
-    put("npz", simple);
+    for (const char* const header : {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", "{'descr': '>f2', 'fortran_order': True, 'shape': (3, 4L,), }", "{'shape': (), 'descr': '|u1'}"}) put("numpy", std::string("H") + header);
+    put("numpy", simple);
+    put("numpy", npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", six));
     put("npz", "Z" + npy("{'descr': '>f2', 'fortran_order': True, 'shape': (3, 2,), }", six.substr(12)));
     put("npz", zip({{"a.npy", simple}, {"b.npy", npy("{'descr': '|b1', 'fortran_order': False, 'shape': (), }", "\1")}}));
     put("npz", "D\x05\0\x01\x05\0\xFA\xFFhello"s);                                          // stored block

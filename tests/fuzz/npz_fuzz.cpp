@@ -1,4 +1,4 @@
-// .npy, .npz and deflate. First byte: 'Z' wraps the rest as the one array of a well-formed zip, 'D' gives it to the inflater, else a whole file.
+// .npz and deflate. First byte: 'Z' wraps the rest as the one array of a well-formed zip, 'D' gives it to the inflater, else a whole file.
 #include "fuzz_file.hpp"
 
 #include <regulus/weights/zip.hpp>
@@ -6,10 +6,11 @@
 #include "../weights/pickle_assembler.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+    static const std::string who = "test";
     if (size > 3 && bytes[0] == 'D') {
         const std::uint64_t declared = bytes[1] | std::uint64_t(bytes[2]) << 8;
         try {
-            if (regulus::detail::inflate(bytes + 3, size - 3, declared, "test").size() != declared) std::abort();
+            if (regulus::detail::inflate(bytes + 3, size - 3, declared, who).size() != declared) std::abort();
         } catch (const regulus::FileError&) {}
         return 0;
     }

@@ -3,7 +3,7 @@
 #
 #   tests/fuzz/run.sh [SECONDS per target (30)] [TARGET...]      default: every *_fuzz.cpp of this folder
 #
-# JOBS targets run at once (default: all cores). A crash leaves its input in the build folder (REGULUS_BUILD, default build-fuzz); the corpus there grows from run to run.
+# RUNS=20000000 ends a target after so many executions instead; then SECONDS should be 0. JOBS targets run at once (default: all cores). A crash leaves its input in the build folder (REGULUS_BUILD, default build-fuzz); the corpus there grows from run to run.
 # Ends with "N passed, N failed, N skipped"; without clang++ all targets are skipped.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -24,8 +24,11 @@ fi
 build=${REGULUS_BUILD:-$PWD/build-fuzz}
 compiler=(clang++)
 command -v ccache >/dev/null && compiler=(ccache clang++)
-flags=(-std=c++20 -O1 -g -Wall -Wextra -I include -fno-omit-frame-pointer -fno-sanitize-recover=all)
+flags=(-std=c++20 -O2 -g1 -Wall -Wextra -I include -fno-omit-frame-pointer -fno-sanitize-recover=all)
 libraries=(-ljpeg -lpng)
+# Small quarantine and short stacks of allocations: runs are short, and more of them find more. An input is limited to 512 MiB and 5 s.
+export ASAN_OPTIONS=quarantine_size_mb=8:malloc_context_size=4:detect_stack_use_after_return=0
+limits=(-timeout=5 -rss_limit_mb=512 -malloc_limit_mb=256 -max_len=4096 -reload=0 -print_final_stats=1)
 mkdir -p "$build"
 
 # build_program SOURCE PROGRAM FLAG...
@@ -38,7 +41,7 @@ done
 fuzz() {  # one target into its own log
     mkdir -p "$build/corpus/$1" "$build/seeds/$1"
     build_program "$1_fuzz.cpp" "$build/$1_fuzz" -fsanitize=fuzzer,address,undefined &&
-        (cd "$build" && "./$1_fuzz" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=768 -malloc_limit_mb=512 -max_len=16384 -print_final_stats=1 "corpus/$1" "seeds/$1")
+        (cd "$build" && "./$1_fuzz" -max_total_time="$seconds" -runs="${RUNS:--1}" "${limits[@]}" "corpus/$1" "seeds/$1")
 }
 
 jobs=${JOBS:-$(nproc)}

@@ -1,6 +1,7 @@
 // Files that want to hurt: each is refused with a sentence that names the file, and nothing of it runs.
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,15 +25,22 @@ struct Case {
     const char* because;  ///< part of the message
 };
 
-std::string read(const std::string& bytes) {
-    const TemporaryFile file(bytes);
+std::string refusal_of(const std::shared_ptr<const MappedFile>& file) {
     try {
-        read_weights(file.path());
+        read_weights(inspect_checkpoint(file));
     } catch (const FileError& error) {
-        CHECK(std::string(error.what()).find(file.path()) != std::string::npos);
+        CHECK(std::string(error.what()).find(file->path()) != std::string::npos);
         return error.what();
     }
     return "";
+}
+
+/// From a file and from memory, where the sanitizer sees a step beyond the last byte: the same.
+std::string read(const std::string& bytes) {
+    const TemporaryFile file(bytes);
+    const std::string refusal = refusal_of(MappedFile::open(file.path()));
+    CHECK(refusal_of(MappedFile::copy_of(bytes.data(), bytes.size(), file.path())) == refusal);
+    return refusal;
 }
 
 void check_refused(const std::vector<Case>& cases) {
@@ -56,8 +64,7 @@ std::string repeated(const std::string& piece, std::size_t count) {
 std::string pickled(const std::string& a) { return program(dict({{"model", dict({{"a", a}})}})); }
 
 std::string legacy(const std::string& object, const std::string& keys, const std::string& stores) {
-    const std::string info = program(dict({{"little_endian", "\x88"}}));
-    return "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."s + program(integer(1001)) + info + program(object) + program(keys) + stores;
+    return legacy_preamble() + program(object) + program(keys) + stores;
 }
 
 std::string legacy_tensor(std::int64_t numel) {

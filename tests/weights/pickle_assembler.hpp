@@ -75,6 +75,11 @@ inline std::string tensor(const std::string& of, std::int64_t offset, std::initi
     return call("torch._utils", "_rebuild_tensor_v2", {of, integer(offset), tuple_of(size), tuple_of(stride), "\x89", call("collections", "OrderedDict", {})});
 }
 
+/// What a legacy file begins with: PyTorch's magic number, the layout's version, facts of the machine.
+inline std::string legacy_preamble() {
+    return "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."s + program(integer(1001)) + program(dict({{"little_endian", "\x88"}}));
+}
+
 inline std::string floats(std::initializer_list<float> values) {
     std::string out;
     for (const float value : values) out += little<std::uint32_t>(std::bit_cast<std::uint32_t>(value));

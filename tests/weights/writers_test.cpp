@@ -77,6 +77,25 @@ TEST_CASE("write_safetensors: names, order, types, shapes, bytes and metadata co
     CHECK((8 + detail::load_little<std::uint64_t>(reinterpret_cast<const std::uint8_t*>(bytes.data()))) % 64 == 0);
 }
 
+TEST_CASE("inspect_checkpoint: bytes in memory are a file like any other, and live as long as a tensor of theirs") {
+    const Weights weights = sample(true);
+    const TemporaryFile target;
+    write_safetensors(target.path(), weights);
+    Weights read;
+    {
+        std::string bytes = target.bytes();
+        const auto file = MappedFile::copy_of(bytes.data(), bytes.size(), "embedded");
+        CHECK(reinterpret_cast<std::uintptr_t>(file->data()) % 64 == 0);
+        bytes.assign(bytes.size(), 'x');
+        const CheckpointFile checkpoint = inspect_checkpoint(file);
+        CHECK(checkpoint.path == "embedded");
+        for (const TensorRecord& record : checkpoint.groups[0].tensors) CHECK(checkpoint.is_view(record) == (record.shape.numel() != 0));
+        read = read_weights(checkpoint);
+    }
+    check_same(read, weights);
+    CHECK_THROWS_WITH_AS(inspect_checkpoint(MappedFile::copy_of(nullptr, 0, "nothing")), "\"nothing\": is empty", FileError);
+}
+
 TEST_CASE("write_torch: names, order, types, shapes and bytes come back in all three forms") {
     const Weights weights = sample(false);
     const TemporaryFile target;

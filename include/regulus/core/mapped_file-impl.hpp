@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -12,6 +13,9 @@
 namespace regulus {
 
 namespace detail {
+
+inline constexpr std::uint8_t no_bytes = 0;  // what an empty file points to
+inline constexpr std::align_val_t own_alignment{64};
 
 struct FileHandle {
     int fd;
@@ -37,15 +41,28 @@ REGULUS_INLINE std::shared_ptr<const MappedFile> MappedFile::open(const std::str
         if (memory == MAP_FAILED) throw FileError("cannot map \"" + path + "\": " + std::strerror(errno));
         result->data_ = static_cast<const std::uint8_t*>(memory);
         result->size_ = size;
+        result->mapped_ = true;
     } else {
-        static constexpr std::uint8_t nothing = 0;
-        result->data_ = &nothing;
+        result->data_ = &detail::no_bytes;
     }
     return result;
 }
 
+REGULUS_INLINE std::shared_ptr<const MappedFile> MappedFile::copy_of(const void* bytes, std::size_t size, const std::string& name) {
+    const std::shared_ptr<MappedFile> result(new MappedFile);
+    result->path_ = name;
+    result->data_ = &detail::no_bytes;
+    if (size == 0) return result;
+    auto* const own = static_cast<std::uint8_t*>(::operator new(size, detail::own_alignment));
+    std::memcpy(own, bytes, size);
+    result->data_ = own;
+    result->size_ = size;
+    return result;
+}
+
 REGULUS_INLINE MappedFile::~MappedFile() {
-    if (size_ != 0) ::munmap(const_cast<std::uint8_t*>(data_), size_);
+    if (mapped_) ::munmap(const_cast<std::uint8_t*>(data_), size_);
+    else if (size_ != 0) ::operator delete(const_cast<std::uint8_t*>(data_), detail::own_alignment);
 }
 
 }  // namespace regulus

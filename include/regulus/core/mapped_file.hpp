@@ -1,5 +1,5 @@
 #pragma once
-// A file's bytes without reading them: mapped read-only.
+// A file's bytes without reading them: mapped read-only; or bytes in memory that stand for a file.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,6 +17,9 @@ public:
     /// Throws FileError when `path` is absent, unreadable or not a regular file.
     static std::shared_ptr<const MappedFile> open(const std::string& path);
 
+    /// A copy of bytes that are in memory already, as a file of that name; begins at a multiple of 64.
+    static std::shared_ptr<const MappedFile> copy_of(const void* bytes, std::size_t size, const std::string& name);
+
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
     ~MappedFile();
@@ -31,6 +34,7 @@ private:
 
     const std::uint8_t* data_ = nullptr;
     std::size_t size_ = 0;
+    bool mapped_ = false;  ///< else the bytes are our own
     std::string path_;
 };
 

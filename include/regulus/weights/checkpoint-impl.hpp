@@ -107,11 +107,13 @@ inline bool any_above_one(const std::uint8_t* bytes, std::size_t size) {
 
 }  // namespace detail
 
-REGULUS_INLINE CheckpointFile inspect_checkpoint(const std::string& path) {
+REGULUS_INLINE CheckpointFile inspect_checkpoint(const std::string& path) { return inspect_checkpoint(MappedFile::open(path)); }
+
+REGULUS_INLINE CheckpointFile inspect_checkpoint(std::shared_ptr<const MappedFile> file) {
     CheckpointFile out;
-    out.path = path;
+    out.path = file->path();
     out.data = std::make_shared<detail::CheckpointData>();
-    out.data->file = MappedFile::open(path);
+    out.data->file = std::move(file);
     out.file_bytes = out.data->file->size();
     detail::read_by_content(out);
     out.data->verified = std::make_unique<std::atomic<bool>[]>(out.data->storages.size());

@@ -1,8 +1,10 @@
 #pragma once
 // What a checkpoint file holds, before anything of it is used: layout, groups, tensors, metadata. Nothing in a file is ever executed.
+#include <memory>
 #include <string>
 
 #include <regulus/core/config.hpp>
+#include <regulus/core/mapped_file.hpp>
 #include <regulus/weights/checkpoint_file.hpp>
 
 namespace regulus {
@@ -11,6 +13,9 @@ namespace regulus {
 /// Headers, names, shapes and bounds of every tensor are checked here; element bytes and their checksums in load().
 /// Throws FileError naming the file and the offset or tensor.
 REGULUS_INLINE CheckpointFile inspect_checkpoint(const std::string& path);
+
+/// The same of a file that is open already, or of bytes in memory (MappedFile::copy_of). Tensors read from it keep it open.
+REGULUS_INLINE CheckpointFile inspect_checkpoint(std::shared_ptr<const MappedFile> file);
 
 }  // namespace regulus
 

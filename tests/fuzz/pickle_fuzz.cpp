@@ -1,5 +1,4 @@
-// Torch zip, torch legacy and plain pickles. A first byte 'Z' wraps the rest as data.pkl of a well-formed zip, so that the pickle machine is reached
-// without luck at checksums; everything else is taken as a file.
+// Pickles. A first byte 'Z' makes the rest data.pkl of a well-formed torch zip with two storages; everything else is a whole file, as detectron2 and Caffe2 write them.
 #include "fuzz_file.hpp"
 
 #include "../weights/pickle_assembler.hpp"
