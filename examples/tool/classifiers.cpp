@@ -1,5 +1,7 @@
 #include "classifiers.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <set>
 
 #include <regulus/converters/seeded_weights.hpp>
@@ -36,7 +38,25 @@ bool reads_alike(const regulus::NameTable* a, const regulus::NameTable& b, const
     return true;
 }
 
-const regulus::ClassifierSpec& recognise(const regulus::Weights& weights) {
+/// The name of the head's matrix as the weights' code base spells it.
+std::string head_name(const regulus::Weights& weights, const regulus::Graph& graph) {
+    const regulus::NameTable* table = regulus::recognise_names(weights, graph);
+    const auto name = table == nullptr ? std::nullopt : table->to_foreign("classifier.weight");
+    return name ? *name : "classifier.weight";
+}
+
+[[noreturn]] void refuse_headless(const std::string& name, const regulus::Weights& weights, const regulus::Graph& graph) {
+    throw regulus::ArgumentError("load: " + weights.source + " is the backbone of " + name + " without a head (there is no \"" + head_name(weights, graph) +
+                                 "\"), so it knows no classes; give a checkpoint with its head. From C++, AnyClassifier with without_head() gives the features");
+}
+
+/// pycls trained it and regnet2mmdet renamed it, for nobody else's RegNets have the names of ResNets at the top level.
+bool is_converted(const regulus::NameTable* table, const regulus::Graph& graph) {
+    const auto is_pool = [](const regulus::Node& node) { return node.name == "backbone.stem.pool"; };  // every ResNet's, no RegNet's
+    return table != nullptr && table->kind == "ResNet" && std::none_of(graph.nodes.begin(), graph.nodes.end(), is_pool);
+}
+
+const regulus::ClassifierSpec& recognise(const regulus::Weights& weights, bool headless_too) {
     const std::vector<regulus::ClassifierSpec>& models = regulus::classifier_models();
     if (const auto stated = weights.metadata.find("regulus.model"); stated != weights.metadata.end()) {
         for (const regulus::ClassifierSpec& model : models) {
@@ -45,19 +65,26 @@ const regulus::ClassifierSpec& recognise(const regulus::Weights& weights) {
         throw regulus::ArgumentError("load: " + weights.source + " says that it is " + stated->second + ", which is no classifier; regulus detect runs detectors");
     }
     const std::string file = weights.source.substr(weights.source.rfind('/') + 1);
-    std::vector<const regulus::ClassifierSpec*> found, of_code_base;
+    std::vector<const regulus::ClassifierSpec*> found, of_code_base, backbones;
     for (const regulus::ClassifierSpec& model : models) {
         regulus::Graph graph = regulus::recorded(model);
-        if (const std::int64_t classes = regulus::head_classes(weights, graph); classes > 0) graph = regulus::with_classes(std::move(graph), classes);
-        if (!fits(graph, weights)) continue;
+        const std::int64_t classes = regulus::head_classes(weights, graph);
+        if (classes > 0) graph = regulus::with_classes(std::move(graph), classes);
+        const bool backbone = classes == 0 && regulus::is_headless(weights, graph);
+        if (!backbone && !fits(graph, weights)) continue;
         if (!model.checkpoint.empty() && model.checkpoint == file) return model;
-        found.push_back(&model);
-        if (reads_alike(regulus::recognise_names(weights, graph), regulus::names_of(model.code_base, graph), weights)) of_code_base.push_back(&model);
+        (backbone ? backbones : found).push_back(&model);
+        const regulus::NameTable* const names = regulus::recognise_names(weights, graph);
+        const bool same = is_converted(names, graph) ? model.code_base == "pycls" : reads_alike(names, regulus::names_of(model.code_base, graph), weights);
+        if (same) of_code_base.push_back(&model);
     }
+    const bool headless = found.empty();
+    if (headless) found = backbones;
     if (found.empty()) {
         throw regulus::ArgumentError("load: " + weights.source + " fits none of the known classifiers; name one with --model to see what differs (regulus zoo list)");
     }
     if (!of_code_base.empty()) found = of_code_base;
+    if (headless && !headless_too) refuse_headless(found.front()->name, weights, regulus::recorded(*found.front()));
     std::string names;
     bool equal = true;
     for (const regulus::ClassifierSpec* model : found) {
@@ -69,8 +96,14 @@ const regulus::ClassifierSpec& recognise(const regulus::Weights& weights) {
 }
 
 /// The graph with the classes of the weights' head.
-LoadedClassifier with_head(const regulus::ClassifierSpec& spec, regulus::Weights weights) {
+LoadedClassifier with_head(const regulus::ClassifierSpec& spec, regulus::Weights weights, bool headless_too) {
     LoadedClassifier loaded{&spec, std::move(weights), regulus::recorded(spec), spec.classes, ""};
+    if (regulus::is_headless(loaded.weights, loaded.graph)) {
+        if (!headless_too) refuse_headless(spec.name, loaded.weights, loaded.graph);
+        loaded.graph = regulus::without_head(std::move(loaded.graph));
+        loaded.classes = 0;
+        return loaded;
+    }
     const std::int64_t classes = regulus::head_classes(loaded.weights, loaded.graph);
     if (classes > 0 && classes != spec.classes) {
         loaded.graph = regulus::with_classes(std::move(loaded.graph), classes);
@@ -94,23 +127,23 @@ regulus::ClassifierFacts LoadedClassifier::facts_with(const std::string& labels)
     return facts;
 }
 
-LoadedClassifier load_classifier(const std::string& model, const std::string& weights) {
+LoadedClassifier load_classifier(const std::string& model, const std::string& weights, bool headless_too) {
     const bool seeded = weights == "seeded" || weights.rfind("seeded:", 0) == 0;
     if (model.empty() && (weights.empty() || seeded)) {
         throw regulus::ArgumentError("which network? Name it with --model (regulus zoo list), or give its checkpoint with --weights FILE");
     }
     if (model.empty()) {
         regulus::Weights read = regulus::read_weights(weights);
-        const regulus::ClassifierSpec& spec = recognise(read);
-        return with_head(spec, std::move(read));
+        const regulus::ClassifierSpec& spec = recognise(read, headless_too);
+        return with_head(spec, std::move(read), headless_too);
     }
     const regulus::ClassifierSpec& spec = regulus::find_classifier(regulus::classifier_models(), model);
     if (weights.empty()) {
         throw regulus::ArgumentError("--model " + spec.name + " needs --weights FILE" + (spec.checkpoint.empty() ? "" : " (published as " + spec.checkpoint + ")") +
                                      "; --weights seeded runs it without a checkpoint");
     }
-    if (!seeded) return with_head(spec, regulus::read_weights(weights));
-    return with_head(spec, load_weights(regulus::recorded(spec), spec.code_base, weights));
+    if (!seeded) return with_head(spec, regulus::read_weights(weights), headless_too);
+    return with_head(spec, load_weights(regulus::recorded(spec), spec.code_base, weights), headless_too);
 }
 
 std::vector<std::string> read_lines(const std::string& path) {

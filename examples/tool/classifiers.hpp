@@ -12,7 +12,7 @@ namespace tool {
 struct LoadedClassifier {
     const regulus::ClassifierSpec* model = nullptr;
     regulus::Weights weights;  // as read; not yet under our names
-    regulus::Graph graph;      // of the model, with as many classes as the head of the weights
+    regulus::Graph graph;      // of the model, with as many classes as the head of the weights, or without a head as they are
     std::int64_t classes = 0;
     std::string note;          // what the user should be told; empty: nothing
 
@@ -23,8 +23,9 @@ struct LoadedClassifier {
 
 /// From --model and --weights. Without a model: the one whose published file has the name of this file, else those whose parameters the file fits, if all of
 /// them see pictures alike. A head of another number of classes than the published one (a checkpoint that was trained on) is taken as it is, and noted.
-/// `weights` may be "seeded" or "seeded:SALT". Throws regulus::ArgumentError when it stays open which network is meant.
-LoadedClassifier load_classifier(const std::string& model, const std::string& weights);
+/// `weights` may be "seeded" or "seeded:SALT". Throws regulus::ArgumentError when it stays open which network is meant, and for a backbone without a head unless
+/// `headless_too`: then the graph has none either, and no classes.
+LoadedClassifier load_classifier(const std::string& model, const std::string& weights, bool headless_too = false);
 
 /// The lines of a text file; empty ones at the end do not count. Throws regulus::FileError, also for a file without lines.
 std::vector<std::string> read_lines(const std::string& path);

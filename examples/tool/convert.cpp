@@ -1,4 +1,5 @@
 // regulus convert IN OUT: a checkpoint under other names, in another layout.
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -66,19 +67,31 @@ bool is_classifier(const Options& options) {
         if (key == "regulus.model") return entry_named(value) >= models().size();
     }
     if (file.weights_group == regulus::CheckpointFile::no_group) return false;
-    for (const regulus::TensorRecord& tensor : file.groups[file.weights_group].tensors) {
+    // A classifier's head decides; without one, names that are a backbone's alone.
+    std::map<const regulus::NameTable*, std::size_t> backbone_names;
+    const std::vector<regulus::TensorRecord>& tensors = file.groups[file.weights_group].tensors;
+    std::size_t counters = 0, ours = 0;
+    for (const regulus::TensorRecord& tensor : tensors) {
         const std::string name = tensor.name.rfind("module.", 0) == 0 ? tensor.name.substr(7) : tensor.name;
         if (name == "classifier.weight") return true;
+        if (ends_with(name, "num_batches_tracked")) {
+            ++counters;
+            continue;
+        }
+        ours += name.rfind("backbone.s", 0) == 0 ? 1 : 0;
         for (const regulus::NameTable& table : regulus::name_tables()) {
-            if (table.to_ours(name) == "classifier.weight") return true;
+            const auto renamed = table.to_ours(name);
+            if (renamed == "classifier.weight") return true;
+            backbone_names[&table] += renamed && renamed->rfind("backbone.", 0) == 0 ? 1 : 0;
         }
     }
-    return false;
+    for (const auto& [table, count] : backbone_names) ours = std::max(ours, count);
+    return ours + counters == tensors.size();
 }
 
 Source load_source(const Options& options) {
     if (is_classifier(options)) {
-        LoadedClassifier loaded = load_classifier(options.model, options.in);
+        LoadedClassifier loaded = load_classifier(options.model, options.in, true);
         if (!loaded.note.empty()) talk(loaded.note);
         regulus::ClassifierFacts facts = loaded.facts_with("");
         return {loaded.model->name, loaded.graph, loaded.weights, regulus::facts_to_metadata(regulus::facts_from_metadata(loaded.weights.metadata, facts, loaded.weights.source))};

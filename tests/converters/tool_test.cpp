@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -13,10 +14,12 @@
 #include <sys/wait.h>
 
 #include <regulus/converters/convert.hpp>
+#include <regulus/converters/regnet2mmdet.hpp>
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/core/json.hpp>
 #include <regulus/core/sha256.hpp>
 #include <regulus/data/file.hpp>
+#include <regulus/data/image_file.hpp>
 #include <regulus/weights/read_weights.hpp>
 #include <regulus/weights/write_torch.hpp>
 #include <regulus/zoo/classifiers.hpp>
@@ -100,6 +103,42 @@ TEST_CASE("convert: a classifier goes from code base to code base and back with 
     const Answer none = run("convert " + (folder / "ours.safetensors") + " " + (folder / "mm.pth") + " --to mmpretrain");
     CHECK(none.code == 2);  // it has no squeeze-excite
     CHECK(access((folder / "mm.pth").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("convert, inspect, classify: what regnet2mmdet writes, with its head and without") {
+    REQUIRE_TOOL();
+    const Folder folder;
+    const Weights pycls = published("pycls/RegNetX-200MF", "pycls");
+    Weights backbone;
+    for (const auto& entry : pycls.entries()) {
+        if (entry.name.find("head.") == std::string::npos) backbone.add(entry.name, entry.tensor);
+    }
+    write_torch(folder / "whole.pth", regnet2mmdet(pycls).weights, TorchContent::state_dict);
+    write_torch(folder / "backbone.pth", regnet2mmdet(pycls, {.keep_head = false}).weights, TorchContent::state_dict);
+    const Answer seen = run("inspect " + (folder / "whole.pth"));
+    CHECK(seen.out.find("names of: mmdetection\n") != std::string::npos);
+    CHECK(seen.out.find("fits: pycls/RegNetX-200MF\n") != std::string::npos);
+
+    REQUIRE(run("convert " + (folder / "whole.pth") + " " + (folder / "again.pth") + " --to pycls").code == 0);
+    CHECK(same(read_weights(folder / "again.pth"), pycls));
+    REQUIRE(run("convert " + (folder / "backbone.pth") + " " + (folder / "ours.safetensors")).code == 0);
+    CHECK(read_weights(folder / "ours.safetensors").metadata.at("regulus.model") == "pycls/RegNetX-200MF");
+    REQUIRE(run("convert " + (folder / "ours.safetensors") + " " + (folder / "again.pth") + " --to pycls").code == 0);
+    CHECK(same(read_weights(folder / "again.pth"), backbone));
+    REQUIRE(run("convert " + (folder / "backbone.pth") + " " + (folder / "again.pth") + " --to mmdetection").code == 0);
+    CHECK(read_weights(folder / "again.pth").find("backbone.layer3.0.downsample.1.running_var") != nullptr);
+
+    Image grey(40, 50);
+    std::fill(grey.pixels.begin(), grey.pixels.end(), std::uint8_t(99));
+    write_image(folder / "grey.png", grey);
+    const Answer named = run("classify --top 1 --weights " + (folder / "whole.pth") + " " + (folder / "grey.png"));
+    CHECK(named.code == 0);
+    CHECK(named.out.find("class ") != std::string::npos);
+    for (const char* const model : {"", " --model pycls/RegNetX-200MF", " --model timm/regnetx_002"}) {
+        const Answer refused = run("classify --weights " + (folder / "backbone.pth") + " " + (folder / "grey.png") + model);
+        CHECK(refused.code == 2);
+        CHECK(refused.out.find("without a head (there is no \"fc.weight\")") != std::string::npos);
+    }
 }
 
 TEST_CASE("convert --raw: every tensor of a file with two groups keeps its name behind its group's, its type and its bits") {

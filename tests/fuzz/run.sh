@@ -27,7 +27,7 @@ command -v ccache >/dev/null && compiler=(ccache clang++)
 flags=(-std=c++20 -O2 -g1 -Wall -Wextra -I include -fno-omit-frame-pointer -fno-sanitize-recover=all)
 libraries=(-ljpeg -lpng)
 # Small quarantine and short stacks of allocations: runs are short, and more of them find more. An input is limited to 512 MiB and 5 s.
-export ASAN_OPTIONS=quarantine_size_mb=8:malloc_context_size=4:detect_stack_use_after_return=0
+export ASAN_OPTIONS=quarantine_size_mb=1:thread_local_quarantine_size_kb=64:malloc_context_size=2:detect_stack_use_after_return=0
 limits=(-timeout=5 -rss_limit_mb=512 -malloc_limit_mb=256 -max_len=4096 -reload=0 -print_final_stats=1)
 mkdir -p "$build"
 

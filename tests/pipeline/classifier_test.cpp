@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <thread>
 
 #include <regulus/converters/convert.hpp>
+#include <regulus/converters/regnet2mmdet.hpp>
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/cpu.hpp>
 #include <regulus/models/classifier.hpp>
@@ -186,6 +188,29 @@ TEST_CASE("classifier: a checkpoint with another head tells its classes, and run
     const AnyClassifier classifier(CpuBackend{}, with_classes(recorded(spec), 10), trained_on, spec.facts);
     const Image image = picture(100, 120, 3);
     CHECK(classifier(image).probabilities == small()(image).probabilities);
+}
+
+TEST_CASE("classifier: what regnet2mmdet writes is a classifier with its head, and without it a network of features") {
+    const ClassifierSpec& spec = find_classifier(classifier_models(), "pycls/RegNetX-200MF");
+    const Graph graph = recorded<Small>();
+    const Weights pycls = from_regulus(weights(), graph, "pycls");
+    const std::vector<Image> images{picture(100, 120, 3), picture(80, 60, 4)};
+    const AnyClassifier whole(CpuBackend{}, with_classes(recorded(spec), 10), regnet2mmdet(pycls).weights, spec.facts, {.extra_outputs = {"s3", "pooled"}});
+    CHECK(whole(images[0]).probabilities == small()(images[0]).probabilities);
+
+    const Weights backbone = regnet2mmdet(pycls, {.keep_head = false}).weights;
+    CHECK(is_headless(backbone, recorded(spec)));
+    CHECK_FALSE(is_headless(pycls, recorded(spec)));
+    CHECK_FALSE(is_headless(backbone, recorded(find_classifier(classifier_models(), "pycls/RegNetX-400MF"))));
+    CHECK_THROWS_WITH_AS(AnyClassifier(CpuBackend{}, spec, backbone), Contains("classifier.weight"), WeightError);
+    const AnyClassifier features(CpuBackend{}, without_head(recorded(spec)), backbone, spec.facts, {.extra_outputs = {"s3"}});
+    const Outputs expected = whole.features(images), got = features.features(images);
+    for (const char* name : {"pooled", "s3"}) {
+        REQUIRE(got[name].shape() == expected[name].shape());
+        CHECK(std::memcmp(got[name].raw(), expected[name].raw(), expected[name].bytes()) == 0);
+    }
+    CHECK_THROWS_WITH_AS(features(images[0]), Contains("was made without its head"), ArgumentError);
+    CHECK_THROWS_AS(AnyClassifier(CpuBackend{}, without_head(recorded(spec)), backbone, spec.facts, {.extra_outputs = {"logits"}}), ArgumentError);
 }
 
 TEST_CASE("classifier: inputs made beforehand give what pictures give; other shapes are refused") {

@@ -48,7 +48,8 @@ REGULUS_INLINE std::vector<float> softmax_of(std::span<const float> logits) {
 
 REGULUS_INLINE AnyClassifier::AnyClassifier(const Backend& backend, const Graph& graph, const Weights& weights, const ClassifierFacts& facts, const CompileOptions& options)
     : state_(std::make_shared<State>()) {
-    if (graph.outputs.empty() || graph.outputs.front().first != "logits" || graph.inputs.size() != 1) {
+    const bool has_features = !graph.outputs.empty() && graph.outputs.front().first == "pooled";  // without_head()
+    if (graph.outputs.empty() || (graph.outputs.front().first != "logits" && !has_features) || graph.inputs.size() != 1) {
         throw ArgumentError("classifier: " + graph.name + " is no classifier: it must take pictures alone and give \"logits\" first");
     }
     for (const std::string& label : options.extra_outputs) {
@@ -66,6 +67,9 @@ REGULUS_INLINE Outputs AnyClassifier::features(std::span<const Image> images) co
 
 REGULUS_INLINE std::vector<Classification> AnyClassifier::from_input(const Tensor& input) const {
     if (input.shape().rank() != 4 || input.shape()[0] < 1) throw ShapeError("classifier: an input must be [n, 3, h, w] with n >= 1, got " + to_string(input.shape()));
+    if (state_->program.graph().outputs.front().first != "logits") {
+        throw ArgumentError("classifier: " + state_->program.graph().name + " was made without its head, so it knows no classes; features() gives what it finds");
+    }
     const ContextPool::Lease context(state_->contexts);
     const Outputs outputs = state_->program.run(*context, {input});
     const Tensor& logits = outputs["logits"];

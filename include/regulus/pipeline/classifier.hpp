@@ -37,7 +37,7 @@ public:
     /// options.extra_outputs: labels of values that features() gives besides the logits: "stem", "s1" .. "s4", "s2.b1" (in stages of one block: the
     /// stage's own label), "pooled".
     /// Throws WeightError when weights and graph differ, BackendError for what the backend cannot do, ArgumentError for a graph without the output
-    /// "logits" and for an unknown label.
+    /// "logits" and for an unknown label. A graph of without_head() is taken too: it has features() only.
     AnyClassifier(const Backend& backend, const Graph& graph, const Weights& weights, const ClassifierFacts& facts, const CompileOptions& options = {});
 
     /// The same for an entry of the zoo: AnyClassifier(CpuBackend{}, find_classifier(classifier_models(), "pycls/RegNetX-3.2GF"), weights).
@@ -46,13 +46,13 @@ public:
 
     /// One picture. Throws as classify_preprocess and softmax_of do, BackendError over the memory budget.
     Classification operator()(const Image& image) const;
-    /// Pictures of any sizes as one batch.
+    /// Pictures of any sizes as one batch. Throws ArgumentError for a classifier without its head.
     std::vector<Classification> operator()(std::span<const Image> images) const;
 
     /// Inputs that classify_preprocess made, [n, 3, h, w]. Throws ShapeError for other shapes.
     std::vector<Classification> from_input(const Tensor& input) const;
 
-    /// "logits" [n, classes] and the labelled values that were asked for, [n, c, h, w].
+    /// "logits" [n, classes] ("pooled" [n, c, 1, 1] when there is no head) and the labelled values that were asked for, [n, c, h, w].
     Outputs features(std::span<const Image> images) const;
 
     /// Makes the plan for batches of n pictures, so that the first call finds it.

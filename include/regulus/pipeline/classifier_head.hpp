@@ -19,4 +19,24 @@ inline std::int64_t head_classes(const Weights& weights, Graph graph) {
     return matrix != nullptr && matrix->shape().rank() == 2 ? matrix->shape()[0] : 0;
 }
 
+/// Whether the weights are the classifier's backbone and nothing else: every parameter but the head's two, of the right shape. Such a file gives features:
+///
+///     const AnyClassifier net(CpuBackend{}, without_head(recorded(spec)), weights, spec.facts);
+///     const Outputs outputs = net.features(pictures);  // "pooled", and what CompileOptions::extra_outputs names
+///
+/// Throws ArgumentError for a graph that is no classifier.
+inline bool is_headless(const Weights& weights, Graph graph) {
+    const Graph backbone = without_head(std::move(graph));
+    const Weights ours = to_regulus(weights, backbone);
+    std::size_t parameters = 0;
+    for (const Node& node : backbone.nodes) {
+        for (const Parameter& parameter : node.parameters) {
+            const Tensor* tensor = ours.find(parameter.name);
+            if (tensor == nullptr || !(tensor->shape() == parameter.shape)) return false;
+            ++parameters;
+        }
+    }
+    return parameters != 0 && parameters == ours.size();
+}
+
 }  // namespace regulus

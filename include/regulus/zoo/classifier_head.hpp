@@ -1,11 +1,12 @@
 #pragma once
-// Heads of another number of classes than a classifier's type states.
+// Heads of another number of classes than a classifier's type states, and none at all.
 #include <limits>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include <regulus/graph/graph.hpp>
+#include <regulus/graph/passes.hpp>
 
 namespace regulus {
 
@@ -31,6 +32,17 @@ inline Graph with_classes(Graph graph, std::int64_t classes) {
     linear.out_features = int(classes);
     for (Parameter& parameter : head.parameters) parameter.shape = parameter.shape.rank() == 2 ? Shape{classes, linear.in_features} : Shape{classes};
     return graph;
+}
+
+/// The classifier as a network of features: its only output is "pooled" [n, c, 1, 1], its labels but "logits" stay. For checkpoints that hold the backbone
+/// alone. Throws ArgumentError for a graph that is no classifier.
+inline Graph without_head(Graph graph) {
+    detail::classifier_head(graph);
+    const ValueId pooled = graph.find_label("pooled");
+    if (pooled == no_value) throw ArgumentError("classifier: " + graph.name + " has no value \"pooled\"");
+    graph.values[std::size_t(graph.find_label("logits"))].label.clear();
+    graph.outputs = {{"pooled", pooled}};
+    return remove_dead(std::move(graph));
 }
 
 }  // namespace regulus
