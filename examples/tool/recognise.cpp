@@ -129,12 +129,15 @@ std::string in_words(const Shapes& shapes) {
     };
     const std::string backbone = backbone_in_words(shapes);
     std::string kind;
-    if (has("box_head.1.")) kind = has("mask_head.") ? "Cascade Mask R-CNN" : "Cascade R-CNN";
+    if (has("keypoint_head.")) kind = "Keypoint R-CNN";
+    else if (has("semantic_head.")) kind = "Panoptic FPN";
+    else if (has("box_head.1.")) kind = has("mask_head.") ? "Cascade Mask R-CNN" : "Cascade R-CNN";
     else if (has("box_head.")) kind = has("mask_head.") ? "Mask R-CNN" : "Faster R-CNN";
     else if (has("head.class_tower.")) kind = "RetinaNet";
     else if (has("pillar_net.") || has("head.directions.")) kind = "PointPillars";
     else if (has("rpn.")) kind = "region proposal network";
     else if (has("classifier.")) kind = "classifier";
+    if (has("shared_head.")) kind += " with a shared head";
     if (kind.empty()) return backbone.empty() ? "" : "backbone: " + backbone;
     std::int64_t classes = 0;
     for (const char* name : {"classifier.bias", "box_head.logits.bias", "box_head.1.logits.bias"}) {

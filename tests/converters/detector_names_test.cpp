@@ -111,36 +111,32 @@ void check_round_trip(const Graph& graph, const std::string& code_base) {
 
 }  // namespace
 
-TEST_CASE("detectron2: every name of its zoo on a feature pyramid maps to ours and back, but for the parts that Regulus lacks") {
+TEST_CASE("detectron2: every name of its zoo maps to ours and back") {
     const std::string folder = "golden/detection2d/inventory/detectron2";
     REGULUS_REQUIRE_SHARED(folder + "/COCO-Detection__faster_rcnn_R_50_FPN_1x.json");
-    const NameTable tables[] = {detectron2_resnet_rcnn_names(), detectron2_resnet_retinanet_names(), detectron2_regnet_rcnn_names()};
-    int whole = 0, lacking = 0;
+    const NameTable pyramid = detectron2_resnet_rcnn_names(), retina = detectron2_resnet_retinanet_names(), regnet = detectron2_regnet_rcnn_names(), one_map = detectron2_one_map_rcnn_names();
+    int files = 0;
     for (const std::string& name : files_of(testing::shared_path(folder))) {
         CAPTURE(name);
-        const NameTable& table = name.find("retinanet") != std::string::npos ? tables[1] : name.find("regnet") != std::string::npos ? tables[2] : tables[0];
-        std::set<std::string> unknown, ours;
+        const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
+        const NameTable& table = has("retinanet") ? retina : has("regnet") ? regnet : has("C4") || has("DC5") ? one_map : pyramid;
+        std::set<std::string> ours;
         int strays = 0;
         const Json json = read_json(testing::shared_path(folder + "/" + name + ".json"));
         for (const auto& [entry, shape] : entries_of(*json.find("state_dict"))) {
             const auto mapped = table.to_ours(entry);
-            if (!mapped) {
-                unknown.insert(entry.substr(0, entry.find('.', entry.find('.') + 1)));
-            } else {
-                strays += table.to_foreign(*mapped) == entry && ours.insert(*mapped).second ? 0 : 1;
-            }
+            const bool whole = mapped && table.to_foreign(*mapped) == entry && ours.insert(*mapped).second;
+            if (!whole) MESSAGE(entry);
+            strays += whole ? 0 : 1;
         }
         CHECK(strays == 0);
-        const bool c4 = name.find("C4") != std::string::npos || name.find("DC5") != std::string::npos;
-        const bool keypoints = name.find("keypoint") != std::string::npos, panoptic = name.find("panoptic") != std::string::npos;
-        if (c4) CHECK(unknown.count("backbone.res2") == 1);
-        else if (keypoints) CHECK(unknown == std::set<std::string>{"roi_heads.keypoint_head"});
-        else if (panoptic) CHECK(unknown == std::set<std::string>{"sem_seg_head.p2", "sem_seg_head.p3", "sem_seg_head.p4", "sem_seg_head.p5", "sem_seg_head.predictor"});
-        else CHECK(unknown.empty());
-        ++(unknown.empty() ? whole : lacking);
+        if (has("keypoint")) CHECK(ours.count("keypoint_head.conv8.weight") == 1);
+        if (has("panoptic")) CHECK(ours.count("semantic_head.p5.conv3.norm.bias") == 1);
+        if (has("C4") && !has("rpn")) CHECK(ours.count("shared_head.s4.b1.proj.norm.running_var") == 1);
+        if (has("DC5")) CHECK(ours.count("backbone.s4.b3.c.weight") == 1);
+        ++files;
     }
-    CHECK(whole == 44);    // all R-CNNs, RetinaNets and proposal nets with pyramids
-    CHECK(lacking == 22);  // 14 of C4 and DC5, 4 keypoint, 4 panoptic
+    CHECK(files == 66);
 }
 
 TEST_CASE("detectron2: the state dicts of its models fit our graphs, shapes included") {
@@ -167,6 +163,18 @@ TEST_CASE("torchvision: the state dicts of its detectors fit our graphs") {
     check_entries(entries("tv_maskrcnn_r50_fpn"), mask, "torchvision");
     check_round_trip(mask, "torchvision");
     CHECK(names_of("torchvision", mask).kind == "R-CNN");
+
+    const NameTable rcnn = torchvision_rcnn_names();
+    std::set<std::string> ours_of_keypoints;
+    for (const auto& [name, shape] : entries("tv_keypointrcnn_r50_fpn")) {
+        CAPTURE(name);
+        const auto ours = rcnn.to_ours(name);
+        REQUIRE(ours);
+        CHECK(rcnn.to_foreign(*ours) == name);
+        CHECK(ours_of_keypoints.insert(*ours).second);
+    }
+    CHECK(ours_of_keypoints.count("keypoint_head.conv8.bias") == 1);
+    CHECK(detectron2_resnet_rcnn_names().to_foreign("keypoint_head.logits.weight") == "roi_heads.keypoint_head.score_lowres.weight");
 
     // The second version of RetinaNet has group norms and no biases in its towers: names only.
     const NameTable table = torchvision_retinanet_names();
@@ -223,10 +231,11 @@ TEST_CASE("RetinaNet: blocks of anchors by scale and by ratio change places, unl
 
 TEST_CASE("Caffe2: nets of 50, 101 and 152 layers go there and back, a pyramid's blobs named after the last block of each stage") {
     const Graph net50 = recorded<MaskRcnn<ResNet<resnet_50_caffe>>>(), net101 = recorded<FasterRcnn<ResNet<resnet_101_caffe>>>(), net152 = recorded<FasterRcnn<ResNet<resnet_152_caffe>>>();
+    const Graph retina = recorded<Detectron2Retina>(), by_ratio = recorded<RetinaNet<ResNet<resnet_101_caffe>>>();
     CHECK(names_of("caffe2", net50).to_foreign("neck.lateral.c4.weight") == "fpn_inner_res4_5_sum_lateral_w");
     CHECK(names_of("caffe2", net101).to_foreign("neck.lateral.c4.weight") == "fpn_inner_res4_22_sum_lateral_w");
     CHECK(names_of("caffe2", net152).to_foreign("neck.output.p3.bias") == "fpn_res3_7_sum_b");
-    for (const Graph* graph : {&net50, &net101, &net152}) {
+    for (const Graph* graph : {&net50, &net101, &net152, &retina, &by_ratio}) {
         // Norms of mean 0 and variance 1, as files of Caffe2 give them, lose nothing.
         Weights ours;
         const Weights seeded = seeded_weights(*graph, "detectron2", 9);
@@ -249,6 +258,23 @@ TEST_CASE("Caffe2: nets of 50, 101 and 152 layers go there and back, a pyramid's
         CHECK(wrong == 0);
         CHECK_NOTHROW(bind_weights(*graph, back));
     }
+}
+
+TEST_CASE("Caffe2: the blobs of a RetinaNet, towers named after P3, anchors scale by scale") {
+    const Graph graph = recorded<Detectron2Retina>(), by_ratio = recorded<RetinaNet<ResNet<resnet_50_caffe>>>();
+    const NameTable& table = names_of("caffe2", graph);
+    const std::pair<const char*, const char*> pairs[] = {{"retnet_cls_conv_n0_fpn3_w", "head.class_tower.1.weight"}, {"retnet_bbox_conv_n3_fpn3_b", "head.box_tower.4.bias"},
+                                                         {"retnet_cls_pred_fpn3_w", "head.logits.weight"},           {"retnet_bbox_pred_fpn3_b", "head.deltas.bias"},
+                                                         {"fpn_6_w", "neck.output.p6.weight"},                       {"fpn_7_b", "neck.output.p7.bias"},
+                                                         {"fpn_inner_res3_3_sum_lateral_w", "neck.lateral.c3.weight"}, {"fpn_res4_5_sum_w", "neck.output.p4.weight"}};
+    for (const auto& pair : pairs) {
+        CHECK(table.to_ours(pair.first) == pair.second);
+        CHECK(table.to_foreign(pair.second) == pair.first);
+    }
+    Weights blobs;  // the boxes of anchors, counted: 9 anchors, scale by scale
+    blobs.add("retnet_bbox_pred_fpn3_b", counted({36}));
+    CHECK(to_regulus(blobs, graph).find("head.deltas.bias")->raw() == blobs.find("retnet_bbox_pred_fpn3_b")->raw());
+    CHECK(to_regulus(blobs, by_ratio).find("head.deltas.bias")->data<float>()[4] == 12);  // second of ours: first ratio, second scale
 }
 
 TEST_CASE("Caffe2: writing folds a norm's mean and variance into its scale and shift") {
@@ -277,6 +303,8 @@ TEST_CASE("detectron2: what its files keep beside weights is dropped, an unknown
     theirs.add("pixel_mean", Tensor::zeros({3, 1, 1}, DType::f32));
     theirs.add("proposal_generator.anchor_generator.cell_anchors.4", Tensor::zeros({3, 4}, DType::f32));
     CHECK_NOTHROW(bind_weights(graph, to_regulus(theirs, graph)));
+    theirs.add("roi_heads.point_head.fc1.bias", Tensor::zeros({256}, DType::f32));
     theirs.add("roi_heads.keypoint_head.conv_fcn1.bias", Tensor::zeros({512}, DType::f32));
-    CHECK_THROWS_WITH_AS(bind_weights(graph, to_regulus(theirs, graph)), doctest::Contains("roi_heads.keypoint_head.conv_fcn1.bias [512]"), WeightError);
+    CHECK_THROWS_WITH_AS(bind_weights(graph, to_regulus(theirs, graph)), doctest::Contains("roi_heads.point_head.fc1.bias [256]"), WeightError);
+    CHECK_THROWS_WITH_AS(bind_weights(graph, to_regulus(theirs, graph)), doctest::Contains("keypoint_head.conv1.bias [512]"), WeightError);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Blobs of Caffe2's Detectron: ResNets, feature pyramids, R-CNNs.
+// Blobs of Caffe2's Detectron: ResNets, feature pyramids, R-CNNs, RetinaNets.
 //
 // Beside the names:
 //   norms               folded into a scale and a shift; see NameTable::affine_norms
@@ -7,6 +7,7 @@
 //   classes             background first, with boxes and a mask of its own; see ValueRule
 //   boxes' weights      (10, 10, 5, 5) are our standard deviations (0.1, 0.1, 0.2, 0.2)
 //   first linear layer  reads channels, rows, columns, as ours
+//   RetinaNet           towers are shared by all levels and named after the finest, P3; no background; nine anchors scale by scale; see ValueRule
 #include <array>
 
 #include <regulus/converters/name_table.hpp>
@@ -63,6 +64,24 @@ inline constexpr NameRule caffe2_common[] = {
     {"conv5_mask_b", "mask_head.upsample.bias"},
     {"mask_fcn_logits_w", "mask_head.logits.weight", ValueRule::background_mask_first},
     {"mask_fcn_logits_b", "mask_head.logits.bias", ValueRule::background_mask_first},
+    {"conv_fcn{i}_w", "keypoint_head.conv{i}.weight"},
+    {"conv_fcn{i}_b", "keypoint_head.conv{i}.bias"},
+    {"kps_score_lowres_w", "keypoint_head.logits.weight"},
+    {"kps_score_lowres_b", "keypoint_head.logits.bias"},
+    {"kps_score_w", ""},  // bilinear, never trained
+    {"kps_score_b", ""},
+    {"retnet_cls_conv_n{i}_fpn3_w", "head.class_tower.{i+1}.weight"},
+    {"retnet_cls_conv_n{i}_fpn3_b", "head.class_tower.{i+1}.bias"},
+    {"retnet_bbox_conv_n{i}_fpn3_w", "head.box_tower.{i+1}.weight"},
+    {"retnet_bbox_conv_n{i}_fpn3_b", "head.box_tower.{i+1}.bias"},
+    {"retnet_cls_pred_fpn3_w", "head.logits.weight", ValueRule::anchors_by_scale},
+    {"retnet_cls_pred_fpn3_b", "head.logits.bias", ValueRule::anchors_by_scale},
+    {"retnet_bbox_pred_fpn3_w", "head.deltas.weight", ValueRule::anchors_by_scale},
+    {"retnet_bbox_pred_fpn3_b", "head.deltas.bias", ValueRule::anchors_by_scale},
+    {"fpn_6_w", "neck.output.p6.weight"},
+    {"fpn_6_b", "neck.output.p6.bias"},
+    {"fpn_7_w", "neck.output.p7.weight"},
+    {"fpn_7_b", "neck.output.p7.bias"},
 };
 
 /// A pyramid's blobs say the last block of each stage, so they differ with depth.

@@ -1,5 +1,5 @@
 #pragma once
-// Names of detectron2: what stands on a feature pyramid. Its C4 and DC5 detectors, whose networks Regulus lacks, have no table.
+// Names of detectron2: all of its zoo. Of its detectors on one map (C4, DC5), its keypoint heads and its semantic heads Regulus has the names, not the networks.
 //
 // Beside the names:
 //   order of colours    detectron2's own backbones take BGR, torchvision's and FAIR's of new_baselines RGB: a fact of the model, no weight changes
@@ -25,6 +25,28 @@ inline constexpr NameRule detectron2_resnet[] = {
     {"backbone.bottom_up.res{s+1}.{b}.conv3.norm.*", "backbone.s{s}.b{b+1}.c.norm.*"},
     {"backbone.bottom_up.res{s+1}.{b}.shortcut.weight", "backbone.s{s}.b{b+1}.proj.weight"},
     {"backbone.bottom_up.res{s+1}.{b}.shortcut.norm.*", "backbone.s{s}.b{b+1}.proj.norm.*"},
+};
+
+/// Detectors on one map: the ResNet is the whole backbone, or all of it but the last stage, which then is the head that boxes share (C4).
+inline constexpr NameRule detectron2_one_map[] = {
+    {"backbone.stem.conv1.weight", "backbone.stem.weight"},
+    {"backbone.stem.conv1.norm.*", "backbone.stem.norm.*"},
+    {"backbone.res{s+1}.{b}.conv1.weight", "backbone.s{s}.b{b+1}.a.weight"},
+    {"backbone.res{s+1}.{b}.conv1.norm.*", "backbone.s{s}.b{b+1}.a.norm.*"},
+    {"backbone.res{s+1}.{b}.conv2.weight", "backbone.s{s}.b{b+1}.b.weight"},
+    {"backbone.res{s+1}.{b}.conv2.norm.*", "backbone.s{s}.b{b+1}.b.norm.*"},
+    {"backbone.res{s+1}.{b}.conv3.weight", "backbone.s{s}.b{b+1}.c.weight"},
+    {"backbone.res{s+1}.{b}.conv3.norm.*", "backbone.s{s}.b{b+1}.c.norm.*"},
+    {"backbone.res{s+1}.{b}.shortcut.weight", "backbone.s{s}.b{b+1}.proj.weight"},
+    {"backbone.res{s+1}.{b}.shortcut.norm.*", "backbone.s{s}.b{b+1}.proj.norm.*"},
+    {"roi_heads.res{s+1}.{b}.conv1.weight", "shared_head.s{s}.b{b+1}.a.weight"},
+    {"roi_heads.res{s+1}.{b}.conv1.norm.*", "shared_head.s{s}.b{b+1}.a.norm.*"},
+    {"roi_heads.res{s+1}.{b}.conv2.weight", "shared_head.s{s}.b{b+1}.b.weight"},
+    {"roi_heads.res{s+1}.{b}.conv2.norm.*", "shared_head.s{s}.b{b+1}.b.norm.*"},
+    {"roi_heads.res{s+1}.{b}.conv3.weight", "shared_head.s{s}.b{b+1}.c.weight"},
+    {"roi_heads.res{s+1}.{b}.conv3.norm.*", "shared_head.s{s}.b{b+1}.c.norm.*"},
+    {"roi_heads.res{s+1}.{b}.shortcut.weight", "shared_head.s{s}.b{b+1}.proj.weight"},
+    {"roi_heads.res{s+1}.{b}.shortcut.norm.*", "shared_head.s{s}.b{b+1}.proj.norm.*"},
 };
 
 /// pycls's names behind the prefix.
@@ -58,6 +80,12 @@ inline constexpr NameRule detectron2_heads[] = {
     {"roi_heads.mask_head.mask_fcn{i}.*", "mask_head.conv{i}.*"},
     {"roi_heads.mask_head.deconv.*", "mask_head.upsample.*"},
     {"roi_heads.mask_head.predictor.*", "mask_head.logits.*"},
+    {"roi_heads.keypoint_head.conv_fcn{i}.*", "keypoint_head.conv{i}.*"},
+    {"roi_heads.keypoint_head.score_lowres.*", "keypoint_head.logits.*"},  // transposed convolution
+    {"sem_seg_head.p{i}.0.*", "semantic_head.p{i}.conv1.*"},               // behind each but P2's only one: twice the size
+    {"sem_seg_head.p{i}.2.*", "semantic_head.p{i}.conv2.*"},
+    {"sem_seg_head.p{i}.4.*", "semantic_head.p{i}.conv3.*"},
+    {"sem_seg_head.predictor.*", "semantic_head.logits.*"},
     // The three stages of a cascade.
     {"roi_heads.box_head.{k}.conv{i}.*", "box_head.{k+1}.conv{i}.*"},
     {"roi_heads.box_head.{k}.fc{i}.*", "box_head.{k+1}.fc{i}.*"},
@@ -92,6 +120,7 @@ inline constexpr NameRule detectron2_retinanet_heads[] = {
 }  // namespace detail::names
 
 inline NameTable detectron2_resnet_rcnn_names() { return detail::names::frozen_table("detectron2", "R-CNN, ResNet", detail::names::detectron2_resnet, detail::names::detectron2_heads, "backbone.stem.pool"); }
+inline NameTable detectron2_one_map_rcnn_names() { return detail::names::frozen_table("detectron2", "R-CNN on one map", detail::names::detectron2_one_map, detail::names::detectron2_heads, "backbone.stem.pool"); }
 inline NameTable detectron2_resnet_retinanet_names() { return detail::names::frozen_table("detectron2", "RetinaNet, ResNet", detail::names::detectron2_resnet, detail::names::detectron2_retinanet_heads, "backbone.stem.pool"); }
 inline NameTable detectron2_regnet_rcnn_names() { return detail::names::frozen_table("detectron2", "R-CNN, RegNet", detail::names::detectron2_regnet, detail::names::detectron2_heads); }
 inline NameTable detectron2_regnet_retinanet_names() { return detail::names::frozen_table("detectron2", "RetinaNet, RegNet", detail::names::detectron2_regnet, detail::names::detectron2_retinanet_heads); }

@@ -39,6 +39,16 @@ inline constexpr NameRule torchvision_rcnn_heads[] = {
     {"roi_heads.mask_head.{i}.0.*", "mask_head.conv{i+1}.*"},
     {"roi_heads.mask_predictor.conv5_mask.*", "mask_head.upsample.*"},
     {"roi_heads.mask_predictor.mask_fcn_logits.*", "mask_head.logits.*", ValueRule::background_mask_first},
+    // Keypoints: Regulus has the names, not the network.
+    {"roi_heads.keypoint_head.0.*", "keypoint_head.conv1.*"},
+    {"roi_heads.keypoint_head.2.*", "keypoint_head.conv2.*"},
+    {"roi_heads.keypoint_head.4.*", "keypoint_head.conv3.*"},
+    {"roi_heads.keypoint_head.6.*", "keypoint_head.conv4.*"},
+    {"roi_heads.keypoint_head.8.*", "keypoint_head.conv5.*"},
+    {"roi_heads.keypoint_head.10.*", "keypoint_head.conv6.*"},
+    {"roi_heads.keypoint_head.12.*", "keypoint_head.conv7.*"},
+    {"roi_heads.keypoint_head.14.*", "keypoint_head.conv8.*"},
+    {"roi_heads.keypoint_predictor.kps_score_lowres.*", "keypoint_head.logits.*"},
     // Files before torchvision 0.13.
     {"backbone.fpn.inner_blocks.{i}.*", "neck.lateral.c{i+2}.*"},
     {"backbone.fpn.layer_blocks.{i}.*", "neck.output.p{i+2}.*"},
