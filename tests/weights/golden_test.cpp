@@ -1,5 +1,6 @@
 // The checkpoint files that other programs wrote, and the broken ones: every name, shape, type and byte, every verdict.
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -9,7 +10,10 @@
 
 #include <regulus/core/json.hpp>
 #include <regulus/weights/read_weights.hpp>
+#include <regulus/weights/write_safetensors.hpp>
+#include <regulus/weights/write_torch.hpp>
 
+#include "pickle_assembler.hpp"
 #include "support/sha256.hpp"
 #include "support/shared.hpp"
 
@@ -38,6 +42,10 @@ std::set<std::string> texts_of(const Json* list) {
         for (const Json& text : *list->array()) texts.insert(*text.text());
     }
     return texts;
+}
+
+bool same_bytes(const Tensor& a, const Tensor& b) {
+    return a.dtype() == b.dtype() && a.shape() == b.shape() && (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
 }
 
 void check_tensor(const CheckpointFile& file, const TensorRecord& record, const Json& expected, const std::set<std::string>& may_be_unsupported) {
@@ -99,6 +107,70 @@ TEST_CASE("checkpoints: every group, name, shape, type and byte as the program t
         CHECK(file.groups[file.weights_group].name == *facts.find("weights")->text());
     }
     CHECK(files >= 40);
+}
+
+TEST_CASE("checkpoints: content decides what a file is, not its name; in memory it is the same file") {
+    REGULUS_REQUIRE_SHARED(folder + "expected_valid.json");
+    const Json expected = read_json(folder + "expected_valid.json");
+    for (const auto& entry : *expected.find("files")->object()) {
+        if (*entry.second.find("verdict")->text() != "accept") continue;
+        INFO(entry.first);
+        const auto mapped = MappedFile::open(shared_path(folder + "valid/" + entry.first));
+        const CheckpointFile file = inspect_checkpoint(mapped), other = inspect_checkpoint(MappedFile::copy_of(mapped->data(), mapped->size(), "holiday.jpg"));
+        CHECK(other.layout == file.layout);
+        CHECK(other.weights_group == file.weights_group);
+        CHECK(other.metadata == file.metadata);
+        REQUIRE(other.groups.size() == file.groups.size());
+        for (std::size_t g = 0; g < file.groups.size(); ++g) {
+            REQUIRE(other.groups[g].tensors.size() == file.groups[g].tensors.size());
+            for (std::size_t i = 0; i < file.groups[g].tensors.size(); ++i) {
+                const TensorRecord &a = file.groups[g].tensors[i], &b = other.groups[g].tensors[i];
+                CHECK(a.name == b.name);
+                if (a.element) CHECK(same_bytes(file.load(a), other.load(b)));
+            }
+        }
+    }
+}
+
+TEST_CASE("checkpoints: every group of every file goes through both writers and comes back bit for bit") {
+    REGULUS_REQUIRE_SHARED(folder + "expected_valid.json");
+    const Json expected = read_json(folder + "expected_valid.json");
+    const testing::TemporaryFile target;
+    int groups = 0, tensors = 0;
+    for (const auto& entry : *expected.find("files")->object()) {
+        if (*entry.second.find("verdict")->text() != "accept") continue;
+        INFO(entry.first);
+        const CheckpointFile file = inspect_checkpoint(shared_path(folder + "valid/" + entry.first));
+        for (const TensorGroup& group : file.groups) {
+            Weights all, signed_only;
+            for (const TensorRecord& record : group.tensors) {
+                if (!record.refusal.empty() || !record.element) continue;
+                const Tensor tensor = file.load(record);
+                all.add(record.name, tensor);
+                const bool has_storage = tensor.dtype() != DType::u16 && tensor.dtype() != DType::u32 && tensor.dtype() != DType::u64;  // PyTorch's typed storages lack these
+                if (has_storage) signed_only.add(record.name, tensor);
+            }
+            const auto check = [&](const Weights& written) {
+                const CheckpointFile again = inspect_checkpoint(target.path());
+                REQUIRE(again.groups.size() == (written.empty() ? 0 : 1));
+                REQUIRE(again.groups[0].tensors.size() == written.size());
+                for (std::size_t i = 0; i < written.size(); ++i) {
+                    const Weights::Entry& before = written.entries()[i];
+                    CHECK(again.groups[0].tensors[i].name == before.name);
+                    CHECK(same_bytes(again.load(again.groups[0].tensors[i]), before.tensor));
+                    ++tensors;
+                }
+            };
+            ++groups;
+            write_safetensors(target.path(), all);
+            check(all);
+            if (signed_only.empty()) continue;
+            write_torch(target.path(), signed_only, TorchContent::bare);
+            check(signed_only);
+        }
+    }
+    CHECK(groups >= 44);
+    CHECK(tensors > 5000);
 }
 
 TEST_CASE("checkpoints: read_weights takes the published weights, without wrappers and copies") {

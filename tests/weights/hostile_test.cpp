@@ -239,6 +239,39 @@ TEST_CASE("hostile: zip archives that say two things") {
     });
 }
 
+TEST_CASE("hostile: zip64, whose numbers have 64 bits") {
+    const std::string good = torch_zip_with(good_a());
+    const std::size_t directory = good.find("PK\1\2"), end = good.find("PK\5\6");
+    // The same archive with a zip64 end record before the old one; `change` overwrites bytes of it.
+    const auto zip64 = [&](std::uint64_t count, std::uint64_t size, std::uint64_t offset, std::size_t change = 0, const std::string& bytes = "") {
+        std::string record = "PK\6\6"s + little<std::uint64_t>(44) + little<std::uint16_t>(45) + little<std::uint16_t>(45) + little<std::uint64_t>(0) + little<std::uint64_t>(count) + little<std::uint64_t>(count) +
+                             little<std::uint64_t>(size) + little<std::uint64_t>(offset);
+        record.replace(change, bytes.size(), bytes);
+        const std::string locator = "PK\6\7"s + little<std::uint32_t>(0) + little<std::uint64_t>(end) + little<std::uint32_t>(1);
+        return good.substr(0, end) + record + locator + "PK\5\6\0\0\0\0"s + std::string(12, '\xFF') + "\0\0"s;
+    };
+    CHECK(read(zip64(4, end - directory, directory)) == "");
+    check_refused({
+        {"more entries than allowed", zip64(100'001, end - directory, directory), "declares 100001 entries, the limit is 100000"},
+        {"2^60 entries", zip64(std::uint64_t(1) << 60, end - directory, directory), "the limit is 100000"},
+        {"more entries than fit", zip64(1'000, end - directory, directory), "more than its directory holds"},
+        {"directory of 2^63 bytes", zip64(4, std::uint64_t(1) << 63, directory), "does not end where"},
+        {"offset and size overflow", zip64(4, ~std::uint64_t(0) - directory + 1 + (end - directory), directory), "does not end where"},
+        {"directory elsewhere", zip64(4, end - directory, directory - 1), "does not end where"},
+        {"record of another size", zip64(4, end - directory, directory, 4, little<std::uint64_t>(45)), "wrong size"},
+        {"two counts", zip64(4, end - directory, directory, 24, little<std::uint64_t>(5)), "two counts"},
+        {"no record", zip64(4, end - directory, directory, 0, "XXXX"), "not where its locator says"},
+        {"sizes left to a field that is not there", patched(patched(good, directory + 20, "\xFF\xFF\xFF\xFF"), directory + 24, "\xFF\xFF\xFF\xFF"), "overlap"},
+    });
+}
+
+TEST_CASE("hostile: names and metadata beyond 16 MiB are no names") {
+    const std::string name = "X" + little<std::uint32_t>((16u << 20) + 1) + std::string((16u << 20) + 1, 'n');
+    CHECK(read(torch_zip("}(" + name + good_a() + "u")).find("holds no tensors") != std::string::npos);
+    const TemporaryFile file(torch_zip("}(" + text("a") + good_a() + text("note") + name + "u"));
+    CHECK(inspect_checkpoint(file.path()).metadata.empty());
+}
+
 TEST_CASE("hostile: safetensors headers that lie") {
     const auto one = [](const std::string& dtype, const std::string& shape, const std::string& offsets) { return "{\"a\":{\"dtype\":" + dtype + ",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}}"; };
     check_refused({

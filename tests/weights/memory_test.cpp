@@ -1,0 +1,152 @@
+// What opening a file costs in memory. The global operator new of this test program is replaced by one that counts; memory mapped is counted as the file's size.
+#include <malloc.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include <regulus/core/json.hpp>
+#include <regulus/data/file.hpp>
+#include <regulus/weights/read_weights.hpp>
+#include <regulus/weights/write_safetensors.hpp>
+#include <regulus/weights/write_torch.hpp>
+
+#include "pickle_assembler.hpp"
+#include "support/shared.hpp"
+
+using namespace regulus;
+using namespace regulus::testing;
+
+namespace {
+
+std::atomic<std::size_t> alive{0}, peak{0};
+
+void* allocate(std::size_t bytes, std::size_t alignment) {
+    void* const memory = alignment <= alignof(std::max_align_t) ? std::malloc(bytes == 0 ? 1 : bytes) : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    if (memory == nullptr) throw std::bad_alloc();
+    const std::size_t now = alive += ::malloc_usable_size(memory);
+    for (std::size_t before = peak; now > before && !peak.compare_exchange_weak(before, now);) {}
+    return memory;
+}
+
+void release(void* memory) noexcept {
+    if (memory != nullptr) alive -= ::malloc_usable_size(memory);
+    std::free(memory);
+}
+
+/// How far the heap rises above where it stands now while `work` runs.
+template <class Work>
+std::size_t heap_of(Work&& work) {
+    const std::size_t before = alive;
+    peak = before;
+    work();
+    return peak - before;
+}
+
+/// 40 tensors of 64 x 256 float32: 2.6 MB.
+Weights sample() {
+    Weights weights;
+    for (int i = 0; i < 40; ++i) {
+        Tensor tensor(Shape{64, 256}, DType::f32);
+        for (std::int64_t k = 0; k < tensor.numel(); ++k) tensor.data<float>()[k] = float(k + i);
+        weights.add("layer" + std::to_string(i) + ".weight", std::move(tensor));
+    }
+    return weights;
+}
+
+std::string bytes_of(const Tensor& tensor) { return {static_cast<const char*>(tensor.raw()), tensor.bytes()}; }
+
+/// The tensors in PyTorch's layout of before version 1.6.
+std::string as_legacy(const Weights& weights) {
+    std::string object = "}(", keys = "](", stores;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        const Weights::Entry& entry = weights.entries()[i];
+        const std::string key = std::to_string(i);
+        const std::string store = tuple({text("storage"), global("torch", "FloatStorage"), text(key), text("cpu"), integer(entry.tensor.numel()), "N"}) + "Q";
+        object += text(entry.name) + tensor(store, 0, {64, 256}, {256, 1});
+        keys += text(key);
+        stores += little<std::uint64_t>(std::uint64_t(entry.tensor.numel())) + bytes_of(entry.tensor);
+    }
+    return legacy_preamble() + program(object + "u") + program(keys + "e") + stores;
+}
+
+/// As detectron2 writes them at pickle protocol 3: {"model": {name: array}}.
+std::string as_arrays(const Weights& weights) {
+    std::string arrays = "}(";
+    for (const Weights::Entry& entry : weights.entries()) arrays += text(entry.name) + ndarray("f4", "<", {64, 256}, bytes_of(entry.tensor));
+    return program(dict({{"model", arrays + "u"}}));
+}
+
+std::string as_npz(const Weights& weights) {
+    ZipItems items;
+    for (const Weights::Entry& entry : weights.entries()) items.emplace_back(entry.name + ".npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (64, 256), }", bytes_of(entry.tensor)));
+    return zip(items);
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes, 0); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, std::size_t(alignment)); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
+
+TEST_CASE("memory: opening a file costs its mapping and at most a tenth of its size, in every layout that holds elements as they are") {
+    const Weights weights = sample();
+    const TemporaryFile zip_file, safe_file, legacy_file(as_legacy(weights)), array_file(as_arrays(weights)), npz_file(as_npz(weights));
+    write_torch(zip_file.path(), weights, TorchContent::state_dict);
+    write_safetensors(safe_file.path(), weights);
+    for (const TemporaryFile* file : {&zip_file, &safe_file, &legacy_file, &array_file, &npz_file}) {
+        CheckpointFile opened;
+        const std::size_t opening = heap_of([&] { opened = inspect_checkpoint(file->path()); });
+        INFO(std::string(name_of(opened.layout)) << ": " << opening << " bytes of heap for a file of " << opened.file_bytes);
+        CHECK(opened.file_bytes > 2'600'000);
+        CHECK(opening <= opened.file_bytes / 10);
+        REQUIRE(opened.weights_group != CheckpointFile::no_group);
+        REQUIRE(opened.groups[opened.weights_group].tensors.size() == 40);
+        // Legacy files and pickles put elements where the text before them ends: where that is no multiple of four, they are copied when they are read.
+        std::size_t copied = 0;
+        for (const TensorRecord& record : opened.groups[opened.weights_group].tensors) copied += opened.is_view(record) ? 0 : 64 * 256 * 4;
+        if (opened.layout == CheckpointLayout::torch_zip || opened.layout == CheckpointLayout::safetensors) CHECK(copied == 0);
+        Weights read;
+        const std::size_t reading = heap_of([&] { read = read_weights(opened); });
+        CHECK(reading <= copied + opened.file_bytes / 10);
+        for (std::size_t i = 0; i < read.size(); ++i) REQUIRE(bytes_of(read.entries()[i].tensor) == bytes_of(weights.entries()[i].tensor));
+    }
+}
+
+TEST_CASE("memory: the demo's checkpoints open within 1.1 times their size") {
+    REGULUS_REQUIRE_SHARED("demo/models/mask_rcnn_regnetx_200mf_fasteners.pth");
+    for (const char* const name : {"mask_rcnn_regnetx_200mf_fasteners.pth", "retinanet_regnetx_200mf_fasteners.pth", "retinanet_regnetx_200mf_fasteners_legacy-bc0772af.pth"}) {
+        const std::string path = shared_path(std::string("demo/models/") + name);
+        CheckpointFile opened;
+        const std::size_t opening = heap_of([&] { opened = inspect_checkpoint(path); });
+        INFO(std::string(name) << ": " << opening << " bytes of heap for a file of " << opened.file_bytes);
+        CHECK(opening <= opened.file_bytes / 10);
+    }
+}
+
+TEST_CASE("memory: a malformed file is refused, or taken, without large allocations") {
+    REGULUS_REQUIRE_SHARED("golden/checkpoints/malformed/expected.json");
+    const auto bytes = read_file(shared_path("golden/checkpoints/malformed/expected.json"), 1 << 24);
+    const Json expected = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "expected.json");
+    std::size_t most = 0;
+    for (const auto& entry : *expected.object()) {
+        const std::string path = shared_path("golden/checkpoints/malformed/" + entry.first);
+        const std::size_t size = MappedFile::open(path)->size();
+        const std::size_t heap = heap_of([&] {
+            try {
+                read_weights(path);
+            } catch (const FileError&) {}
+        });
+        INFO(entry.first << ": " << heap << " bytes of heap for a file of " << size);
+        CHECK(heap <= 1'000'000 + 100 * size);  // a byte of a pickle makes at most one value, of 80 bytes
+        most = std::max(most, heap);
+    }
+    CHECK(most < 16u << 20);
+}
