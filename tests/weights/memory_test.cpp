@@ -27,10 +27,15 @@ std::atomic<std::size_t> alive{0}, peak{0};
 
 void* allocate(std::size_t bytes, std::size_t alignment) {
     void* const memory = alignment <= alignof(std::max_align_t) ? std::malloc(bytes == 0 ? 1 : bytes) : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-    if (memory == nullptr) throw std::bad_alloc();
+    if (memory == nullptr) return nullptr;
     const std::size_t now = alive += ::malloc_usable_size(memory);
     for (std::size_t before = peak; now > before && !peak.compare_exchange_weak(before, now);) {}
     return memory;
+}
+
+void* allocate_or_throw(std::size_t bytes, std::size_t alignment) {
+    if (void* const memory = allocate(bytes, alignment)) return memory;
+    throw std::bad_alloc();
 }
 
 void release(void* memory) noexcept {
@@ -89,8 +94,10 @@ std::string as_npz(const Weights& weights) {
 
 }  // namespace
 
-void* operator new(std::size_t bytes) { return allocate(bytes, 0); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, std::size_t(alignment)); }
+void* operator new(std::size_t bytes) { return allocate_or_throw(bytes, 0); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) { return allocate_or_throw(bytes, std::size_t(alignment)); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return allocate(bytes, 0); }
+void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept { return allocate(bytes, std::size_t(alignment)); }
 void operator delete(void* memory) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
