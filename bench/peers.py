@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast is Regulus beside PyTorch, ONNX Runtime and OpenVINO? The same networks, weights and picture, turn by turn in one run.
+"""How fast is Regulus beside PyTorch, ONNX Runtime and OpenVINO? The same networks, weights and inputs, turn by turn in one run.
 
     bench/peers.py --regulus build/regulus --threads 2 --rounds 10 --json peers.json
     bench/peers.py --systems faster_rcnn_regnetx-3.2GF,dense_faster_rcnn_regnetx-3.2GF --compile
@@ -7,6 +7,8 @@
 A virtual environment with the peers is made on first use (--venv; Regulus itself never needs one). In every round each runtime runs once;
 ratios are Regulus / the faster of ONNX Runtime and OpenVINO of that round, and the median over the rounds is what counts, because the speed
 of a shared machine swings. All in float32, all with the same number of threads. `regulus+paste` also pastes the masks into the picture.
+Of PointPillars, points_dense_... is the part from the canvas to the head's maps. In points_pillars_... the peers compute the pillar net over
+padded voxels that are there already, `regulus` goes from points to the canvas, voxels and all, and `regulus net` is its pillar net alone.
 """
 import argparse
 import json
@@ -37,6 +39,19 @@ for zoo, kind, backbone in (("retinanet_regnetx-800MF_fpn_1x_coco", "retinanet",
     if kind != "mask_rcnn":  # whose dense part is Faster R-CNN's
         SYSTEMS["dense_" + name] = (zoo, kind, backbone, "dense", 1, 800, 1344)
 
+# name: the tool's model, grid, units of the pillar net, backbone, neck, anchors a cell, classes, numbers a box, whether it is the net of the paper, points
+NUSCENES, LYFT = "sbn-all_8xb4-2x_nus-3d", "sbn-all_8xb2-2x_lyft-3d"
+POINTS = {
+    "nus_regnetx-400MF_fpn": (f"pointpillars_hv_regnet-400mf_fpn_{NUSCENES}", "NUSCENES", (64, 64), "400MF", "fpn", 8, 10, 9, False, 300000),
+    "nus_secfpn": (f"pointpillars_hv_secfpn_{NUSCENES}", "NUSCENES", (64, 64), "second", "secfpn", 14, 10, 9, False, 300000),
+    "lyft_regnetx-400MF_secfpn": (f"pointpillars_hv_regnet-400mf_secfpn_{LYFT}", "LYFT", (64,), "400MF", "secfpn", 18, 9, 7, False, 300000),
+    "kitti_secfpn": ("pointpillars_hv_secfpn_8xb6-160e_kitti-3d-3class", "KITTI", (64,), "second", "secfpn", 6, 3, 7, True, 120000),
+}
+for name in POINTS:
+    SYSTEMS["points_dense_" + name] = POINTS[name]
+for name in ("nus_secfpn", "lyft_regnetx-400MF_secfpn", "kitti_secfpn"):
+    SYSTEMS["points_pillars_" + name.split("_")[0]] = POINTS[name]
+
 
 def enter_environment(folder):
     """Restarts this script inside the virtual environment, which is made first if it is not there."""
@@ -65,37 +80,77 @@ def regulus_runners(system, options, height, width):
     return runners
 
 
-def measure(name, options):
-    """Builds all runners of a system, warms them, takes the rounds. Returns what goes into the JSON file."""
-    from peers import detectors, networks, runners, seeded
+def picture_system(name, options):
+    """What takes part: module, its inputs, Regulus's runners, whether the scores are what is summed, and what the result says about sizes."""
+    from peers import detectors, networks, seeded
 
     system = SYSTEMS[name]
     _, kind, backbone, part, batch, height, width = system
     if options.size and part != "backbone":
         height, width = (int(side) for side in options.size.split("x"))
-    import torch
-
     whole = detectors.RetinaNet(backbone, height, width) if kind == "retinanet" else detectors.Rcnn(backbone, height, width, kind == "mask_rcnn")
     whole = networks.fold_batch_norms(seeded.fill(whole).eval())
-    module = (whole if part == "whole" else detectors.Part(whole, part)).requires_grad_(False)
-    image = seeded.picture(batch, height, width)
-    taking_part = regulus_runners(system, options, height, width)
+    module = whole if part == "whole" else detectors.Part(whole, part)
+    return module, [seeded.picture(batch, height, width)], regulus_runners(system, options, height, width), part == "whole", {"batch": batch, "height": height, "width": width}
+
+
+def point_system(name, options):
+    """The same for a part of PointPillars."""
+    from peers import points, runners, seeded
+
+    zoo, grid, units, backbone, neck, anchors, classes, code, legacy, count = SYSTEMS[name]
+    grid = getattr(points, grid)
+    detector = points.fold_batch_norms(seeded.fill(points.Detector(grid, units, backbone, neck, anchors, classes, code, legacy)).eval())
+    levels = range(3 if neck == "fpn" else 1)
+
+    def runner(arguments, title="regulus"):
+        return runners.Regulus(options.regulus, [zoo, "--points", str(count), *arguments], options.threads, options.passive, title)
+
+    if name.startswith("points_dense_"):
+        outputs = ",".join(f"{head}.{level}" for head in ("cls_logits", "box_deltas", "directions") for level in levels)
+        width, height = (int(side) for side in grid.cells[:2])
+        canvas = seeded.picture(1, height, width, 64)
+        return detector, [canvas], [runner(["--from", "canvas", "--outputs", outputs])], False, {"batch": 1, "height": height, "width": width}
+    inputs = list(points.voxels(points.street(count), grid))
+    taking_part = [runner(["--outputs", "canvas", "--steps", "voxelizer,pillar_net,scatter"]), runner(["--outputs", "pillars", "--steps", "pillar_net"], "regulus net")]
+    return detector.part(0), inputs, taking_part, False, {"points": count, "pillars": inputs[0].shape[0], "slots": inputs[0].shape[1]}
+
+
+def output_sum(outputs, of_scores):
+    """The sum of a detector's scores; of a part, that of all outputs' magnitudes."""
+    if isinstance(outputs, dict):
+        return outputs["score_sum" if of_scores else "output_sum"]
+    if of_scores:
+        return float(outputs[1].sum())
+    import numpy as np
+
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    return sum(float(np.abs(np.asarray(output), dtype=np.float64).sum()) for output in outputs)
+
+
+def measure(name, options):
+    """Builds all runners of a system, warms them, takes the rounds. Returns what goes into the JSON file."""
+    from peers import runners
+
+    import torch
+
+    module, inputs, taking_part, of_scores, sizes = (point_system if name.startswith("points_") else picture_system)(name, options)
+    module.requires_grad_(False)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "network.onnx")
         torch.set_num_threads(options.threads)
-        runners.export(module, image, path)
-        taking_part += [runners.OnnxRuntime(path, image, options.threads), runners.OpenVino(path, image, options.threads)]
+        runners.export(module, inputs, path)
+        taking_part += [runners.OnnxRuntime(path, inputs, options.threads), runners.OpenVino(path, inputs, options.threads)]
         if not options.no_eager:
-            taking_part.append(runners.Torch(module, image, options.threads))
+            taking_part.append(runners.Torch(module, inputs, options.threads))
         if options.compile:
-            taking_part.append(runners.Torch(module, image, options.threads, compiled=True))
+            taking_part.append(runners.Torch(module, inputs, options.threads, compiled=True))
 
         found = {}
         for runner in taking_part:  # warm
             for _ in range(2):
                 _, outputs = runner.run()
-            if part == "whole":
-                found[runner.name] = outputs["score_sum"] if isinstance(outputs, dict) else float(outputs[1].sum())
+            found[runner.name] = output_sum(outputs, of_scores)
         rounds = []
         for index in range(options.rounds):
             times = {}
@@ -112,19 +167,21 @@ def measure(name, options):
         return [times[who] / min(times[peer] for peer in PEERS) for times in rounds]
 
     names = [runner.name for runner in taking_part]
-    return {"system": name, "batch": batch, "height": height, "width": width, "threads": options.threads, "rounds": options.rounds,
+    return {"system": name, **sizes, "threads": options.threads, "rounds": options.rounds,
             "median_ms": {who: statistics.median(times[who] for times in rounds) for who in names},
             "min_ms": {who: min(times[who] for times in rounds) for who in names},
             "median_ratio": {who: statistics.median(ratios(who)) for who in names},
-            "score_sum": found, "ms": rounds}
+            "score_sum" if of_scores else "output_sum": found, "ms": rounds}
 
 
 def show(result):
-    print(f"\n{result['system']}  {result['batch']} x {result['height']} x {result['width']}, {result['threads']} threads, {result['rounds']} rounds")
-    print(f"  {'':16}{'best ms':>10}{'median ms':>11}{'ratio to the best peer':>25}{'sum of scores':>16}")
+    sizes = [f"{result[key]} {key}" for key in ("points", "pillars", "slots") if key in result]
+    sizes = ", ".join(sizes) or f"{result['batch']} x {result['height']} x {result['width']}"
+    sums = result.get("score_sum") or result["output_sum"]
+    print(f"\n{result['system']}  {sizes}, {result['threads']} threads, {result['rounds']} rounds")
+    print(f"  {'':16}{'best ms':>10}{'median ms':>11}{'ratio to the best peer':>25}{'sum of scores' if 'score_sum' in result else 'sum of outputs':>16}")
     for who in result["median_ms"]:
-        score = f"{result['score_sum'][who]:16.4f}" if who in result["score_sum"] else ""
-        print(f"  {who:16}{result['min_ms'][who]:10.1f}{result['median_ms'][who]:11.1f}{result['median_ratio'][who]:25.3f}{score}")
+        print(f"  {who:16}{result['min_ms'][who]:10.1f}{result['median_ms'][who]:11.1f}{result['median_ratio'][who]:25.3f}{sums[who]:16.{4 if 'score_sum' in result else 0}f}")
     sys.stdout.flush()
 
 

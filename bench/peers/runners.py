@@ -13,7 +13,11 @@ def timed(call):
     return (time.perf_counter() - start) * 1e3, outputs
 
 
-def export(module, image, path):
+def name_of_input(i):
+    return f"input{i}"
+
+
+def export(module, inputs, path):
     """Writes the module as ONNX (opset 16: RoiAlign with half pixels), suppression stopping at the boxes that are used."""
     import onnx
     import torch
@@ -21,7 +25,8 @@ def export(module, image, path):
 
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(module, (torch.from_numpy(image),), path, input_names=["image"], opset_version=16, dynamo=False)
+        names = [name_of_input(i) for i in range(len(inputs))]
+        torch.onnx.export(module, tuple(torch.from_numpy(array) for array in inputs), path, input_names=names, opset_version=16, dynamo=False)
     model = onnx.load(path)
     limits = [1000, 100] if hasattr(module, "rpn_head") else [100]
     suppressions = [node for node in model.graph.node if node.op_type == "NonMaxSuppression"]
@@ -33,13 +38,14 @@ def export(module, image, path):
 
 
 class Torch:
-    def __init__(self, module, image, threads, compiled=False):
+    def __init__(self, module, inputs, threads, compiled=False):
         import torch
 
         torch.set_num_threads(threads)
         self.torch = torch
         self.name = "torch_compile" if compiled else "torch_eager"
-        self.image = torch.from_numpy(image).contiguous(memory_format=torch.channels_last)
+        self.inputs = [torch.from_numpy(array) for array in inputs]
+        self.inputs = [x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x for x in self.inputs]
         self.module = module.to(memory_format=torch.channels_last)
         if compiled:
             import torch._inductor.config as inductor
@@ -49,13 +55,13 @@ class Torch:
 
     def run(self):
         with self.torch.inference_mode() if self.name == "torch_eager" else self.torch.no_grad():
-            return timed(lambda: self.module(self.image))
+            return timed(lambda: self.module(*self.inputs))
 
 
 class OnnxRuntime:
     name = "onnxruntime"
 
-    def __init__(self, path, image, threads):
+    def __init__(self, path, inputs, threads):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -64,7 +70,7 @@ class OnnxRuntime:
         options.add_session_config_entry("session.force_spinning_stop", "1")  # its threads sleep while others have their turn
         options.log_severity_level = 3
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self.feed = {"image": image}
+        self.feed = {name_of_input(i): array for i, array in enumerate(inputs)}
 
     def run(self):
         return timed(lambda: self.session.run(None, self.feed))
@@ -73,20 +79,20 @@ class OnnxRuntime:
 class OpenVino:
     name = "openvino"
 
-    def __init__(self, path, image, threads):
+    def __init__(self, path, inputs, threads):
         import openvino
 
         options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
         self.request = openvino.Core().compile_model(path, "CPU", options).create_infer_request()
-        self.image = image
+        self.inputs = list(inputs)
 
     def run(self):
-        ms, outputs = timed(lambda: self.request.infer([self.image], share_inputs=True, share_outputs=True))
+        ms, outputs = timed(lambda: self.request.infer(self.inputs, share_inputs=True, share_outputs=True))
         return ms, [outputs[i] for i in range(len(outputs))]
 
 
 class Regulus:
-    """`regulus bench --on-request` in its own process, on the same weights and picture; the time is its own."""
+    """`regulus bench --on-request` in its own process, on the same weights and inputs; the time is its own."""
 
     def __init__(self, program, arguments, threads, passive, name="regulus"):
         self.name = name

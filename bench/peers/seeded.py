@@ -15,19 +15,19 @@ def name_hash(name):
     return value
 
 
-def uniforms(name, count):
+def uniforms(name, count, salt=0):
     """`count` numbers in [0, 1), multiples of 2^-24, from splitmix64 started at the name's hash."""
     with np.errstate(over="ignore"):
-        z = np.uint64(name_hash(name)) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = np.uint64(name_hash(name) ^ salt) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z ^= z >> np.uint64(31)
     return (z >> np.uint64(40)).astype(np.float64) * 2.0**-24
 
 
-def picture(batch, height, width):
-    """[batch, 3, height, width], uniform in -2 .. 2."""
-    shape = (batch, 3, height, width)
+def picture(batch, height, width, channels=3):
+    """[batch, channels, height, width], uniform in -2 .. 2."""
+    shape = (batch, channels, height, width)
     return (4 * uniforms("noise", int(np.prod(shape))) - 2).astype(np.float32).reshape(shape)
 
 
@@ -35,6 +35,8 @@ def balanced(name, shape):
     """The value of a state-dict entry: seeded, with norms that keep activations of order one and deltas that move boxes little."""
     if name.endswith("num_batches_tracked"):
         return np.zeros(shape, np.int64)
+    if name.endswith(("vfe_layers.0.norm.running_var", "pfn_layers.0.norm.running_var")):  # points lie tens of metres away
+        return np.full(shape, 400, np.float32)
     if name.endswith("running_var"):
         return np.ones(shape, np.float32)
     if name.endswith("running_mean"):
@@ -43,9 +45,10 @@ def balanced(name, shape):
         return np.full(shape, 0.25 if name.endswith(".bn3.weight") else 1.0, np.float32)
     u = 2 * uniforms(name, int(np.prod(shape))) - 1
     if len(shape) == 1:
-        return (u * 0.1).astype(np.float32)
+        value = (u * 0.1).astype(np.float32)
+        return value + np.float32(-4.59512) if name.endswith("conv_cls.bias") else value  # -ln(99)
     values = (u * np.sqrt(6.0 / np.prod(shape[1:], dtype=np.float64))).astype(np.float32).reshape(shape)
-    return values * np.float32(0.1) if name.endswith(("rpn_reg.weight", "fc_reg.weight", "retina_reg.weight")) else values
+    return values * np.float32(0.1) if name.endswith(("rpn_reg.weight", "fc_reg.weight", "retina_reg.weight", "conv_reg.weight")) else values
 
 
 def fill(module):

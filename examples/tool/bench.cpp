@@ -1,6 +1,7 @@
 // regulus bench NAME: how fast is a model here?
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -23,6 +24,8 @@ struct Options {
     NetworkOptions network;
     double seconds = 3;
     std::vector<std::string> outputs;
+    std::string from;
+    std::vector<std::string> steps;
     bool paste = false;
     bool on_request = false;
     bool json = false;
@@ -34,6 +37,44 @@ regulus::Graph cut_to(regulus::Graph graph, const std::vector<std::string>& labe
     graph = regulus::with_outputs(std::move(graph), labels);
     graph.outputs.erase(graph.outputs.begin(), graph.outputs.begin() + std::ptrdiff_t(own));
     return graph;
+}
+
+/// What is measured: the network, or the part of it that the options name, at its size.
+struct Subject {
+    regulus::Graph graph;
+    regulus::InputSize size;
+};
+
+Subject subject_of(const Network& network, const Options& options) {
+    Subject subject{options.outputs.empty() ? network.graph : cut_to(network.graph, options.outputs), network.size};
+    if (options.from.empty()) return subject;
+    const regulus::ValueId map = network.graph.find_label(options.from);
+    const regulus::Shape shape = map == regulus::no_value ? regulus::Shape{} : regulus::infer_shapes(network.graph, network.size)[std::size_t(map)];
+    const bool is_map = shape.rank() == 4;
+    subject.graph = regulus::starting_at(std::move(subject.graph), options.from, is_map ? int(shape[1]) : 0);
+    if (is_map) {
+        subject.size.height = int(shape[2]);
+        subject.size.width = int(shape[3]);
+        subject.size.points = 0;
+    }
+    return subject;
+}
+
+/// For each step whether its name begins with one of `prefixes`. Throws regulus::ArgumentError for a prefix that begins none.
+std::vector<bool> chosen_steps(const std::vector<regulus::Step>& steps, const std::vector<std::string>& prefixes, const std::string& network) {
+    std::vector<bool> chosen(steps.size());
+    for (const std::string& prefix : prefixes) {
+        bool found = false;
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+            if (steps[i].node.rfind(prefix, 0) == 0) chosen[i] = found = true;
+        }
+        if (!found) throw regulus::ArgumentError("bench --steps: no step's name begins with \"" + prefix + "\" (regulus explain " + network + " shows all)");
+    }
+    return chosen;
+}
+
+std::string size_text(const regulus::InputSize& size) {
+    return std::to_string(size.n) + " x " + (size.points > 0 ? std::to_string(size.points / size.n) + " points" : std::to_string(size.height) + " x " + std::to_string(size.width));
 }
 
 bool has_masks(const regulus::Graph& graph) {
@@ -55,39 +96,47 @@ std::vector<regulus::BitMask> pasted(const regulus::Outputs& outputs, const regu
 }
 
 /// One run for each line on stdin, so that another program can take turns with this one; a line on stdout for each: a JSON object with the
-/// milliseconds and, of a detector, how many boxes it found and the sum of their scores.
+/// milliseconds, the sum of all outputs' magnitudes and, of a detector, how many boxes it found and the sum of their scores.
 void run_on_request(const regulus::Outputs& outputs, const std::function<double()>& run_once) {
     char line[256];
     while (std::fgets(line, sizeof line, stdin) != nullptr) {
         const double ms = run_once();
-        double scores = 0;
+        double scores = 0, sum = 0;
         std::int64_t found = 0;
         for (const auto& [name, tensor] : outputs.entries()) {
+            if (tensor.dtype() != regulus::DType::f32) continue;
+            for (std::int64_t i = 0; i < tensor.numel(); ++i) sum += std::fabs(double(tensor.data<float>()[i]));
             if (name != "scores") continue;
             found = tensor.numel();
             for (std::int64_t i = 0; i < found; ++i) scores += double(tensor.data<float>()[i]);
         }
-        std::snprintf(line, sizeof line, "{\"ms\": %.4f, \"detections\": %lld, \"score_sum\": %.6f}\n", ms, static_cast<long long>(found), scores);
+        std::snprintf(line, sizeof line, "{\"ms\": %.4f, \"detections\": %lld, \"score_sum\": %.6f, \"output_sum\": %.9g}\n", ms, static_cast<long long>(found), scores, sum);
         print(line);
     }
 }
 
 void bench(const Options& options) {
     const Network network = network_of(options.network);
-    const regulus::InputSize& size = network.size;
-    const regulus::Graph graph = options.outputs.empty() ? network.graph : cut_to(network.graph, options.outputs);
+    const Subject subject = subject_of(network, options);
+    const regulus::Graph& graph = subject.graph;
+    const regulus::InputSize& size = subject.size;
     if (options.paste && !has_masks(graph)) throw regulus::ArgumentError("bench --paste: " + network.name + " gives no masks" + (options.outputs.empty() ? "" : " with --outputs"));
     const regulus::Program program = program_of(network, graph, options.network);
-    const std::vector<regulus::Tensor> inputs = noise_inputs(graph, size);
+    const std::vector<regulus::Tensor> inputs = noise_inputs(graph, size, network.cloud);
+    const std::vector<bool> chosen = options.steps.empty() ? std::vector<bool>{} : chosen_steps(program.steps(size), options.steps, network.name);
     regulus::Context context;
+    regulus::Profile profile;
 
     using clock = std::chrono::steady_clock;
     regulus::Outputs outputs;
     const auto run_once = [&] {
         const auto start = clock::now();
-        outputs = program.run(context, inputs);
+        outputs = program.run(context, inputs, chosen.empty() ? nullptr : &profile);
         if (options.paste) pasted(outputs, size);
-        return std::chrono::duration<double, std::milli>(clock::now() - start).count();
+        double ms = std::chrono::duration<double, std::milli>(clock::now() - start).count();
+        if (!chosen.empty()) ms = 0;
+        for (std::size_t i = 0; i < chosen.size(); ++i) ms += chosen[i] ? profile.nanoseconds[i] * 1e-6 : 0.0;
+        return ms;
     };
     if (options.on_request) return run_on_request(outputs, run_once);
     const double first = run_once();  // plans, touches memory
@@ -107,16 +156,16 @@ void bench(const Options& options) {
     char text[1024];
     if (options.json) {
         std::snprintf(text, sizeof text,
-                      "{\"model\": \"%s\", \"device\": \"%s\", \"batch\": %d, \"height\": %d, \"width\": %d, \"threads\": %d, \"runs\": %zu, \"first_ms\": %.3f, \"min_ms\": %.3f, "
+                      "{\"model\": \"%s\", \"device\": \"%s\", \"batch\": %d, \"height\": %d, \"width\": %d, \"points\": %d, \"threads\": %d, \"runs\": %zu, \"first_ms\": %.3f, \"min_ms\": %.3f, "
                       "\"median_ms\": %.3f, \"max_ms\": %.3f, \"pictures_per_s\": %.3f, \"macs\": %lld, \"arena_bytes\": %zu, \"weight_bytes\": %zu}\n",
-                      network.name.c_str(), options.network.device.c_str(), size.n, size.height, size.width, options.network.threads, times.size(), first, times.front(), median, times.back(), 1000 * size.n / median,
+                      network.name.c_str(), options.network.device.c_str(), size.n, size.height, size.width, size.points, options.network.threads, times.size(), first, times.front(), median, times.back(), 1000 * size.n / median,
                       static_cast<long long>(macs), memory.arena, memory.weights);
     } else {
         std::snprintf(text, sizeof text,
-                      "%s on %s, %d x %d x %d, %s threads\n  first run  %10.2f ms (plans and touches memory)\n  best       %10.2f ms\n  median     %10.2f ms  of %zu runs\n  worst      %10.2f ms\n"
-                      "  %10.2f pictures/s, %.1f GFLOP/s (2 x %s multiply-adds, bounded counts taken as full)\n  arena %.1f MiB, weights %.1f MiB\n",
-                      network.name.c_str(), options.network.device.c_str(), size.n, size.height, size.width, options.network.threads == 0 ? "all" : std::to_string(options.network.threads).c_str(), first, times.front(), median,
-                      times.size(), times.back(), 1000 * size.n / median, 2e-6 * double(macs) / median, thousands(macs).c_str(), double(memory.arena) / 1048576, double(memory.weights) / 1048576);
+                      "%s on %s, %s, %s threads\n  first run  %10.2f ms (plans and touches memory)\n  best       %10.2f ms\n  median     %10.2f ms  of %zu runs\n  worst      %10.2f ms\n"
+                      "  %10.2f %s/s, %.1f GFLOP/s (2 x %s multiply-adds, bounded counts taken as full)\n  arena %.1f MiB, weights %.1f MiB\n",
+                      network.name.c_str(), options.network.device.c_str(), size_text(size).c_str(), options.network.threads == 0 ? "all" : std::to_string(options.network.threads).c_str(), first, times.front(), median,
+                      times.size(), times.back(), 1000 * size.n / median, size.points > 0 ? "clouds" : "pictures", 2e-6 * double(macs) / median, thousands(macs).c_str(), double(memory.arena) / 1048576, double(memory.weights) / 1048576);
     }
     print(text);
 }
@@ -125,11 +174,13 @@ void bench(const Options& options) {
 
 void add_bench(CLI::App& app, Outcome&) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("bench", "Measures whole runs of a model on a picture of noise, without decoding and preprocessing.\n"
+    CLI::App* command = app.add_subcommand("bench", "Measures whole runs of a model on a picture of noise or a made-up street, without decoding and preprocessing.\n"
                                                     "Example: regulus bench mask_rcnn_regnetx-3.2GF_fpn_1x_coco --size 800x1344 --threads 2");
     add_program_options(*command, options->network);
     command->add_option("--seconds", options->seconds, "Least time to measure")->check(CLI::Range(0.0, 3600.0))->capture_default_str();
     command->add_option("--outputs", options->outputs, "Only as far as these labelled values, as C5 or rpn_logits.0,...")->delimiter(',');
+    command->add_option("--from", options->from, "Only from this labelled map on, which is fed noise, as canvas");
+    command->add_option("--steps", options->steps, "Time of the steps alone whose names begin so, as voxelizer,pillar_net")->delimiter(',');
     command->add_flag("--paste", options->paste, "Masks are pasted into the picture");
     command->add_flag("--on-request", options->on_request, "One run for each line on stdin, its milliseconds on stdout (bench/peers.py)");
     command->add_flag("--json", options->json, "One JSON object instead of text");

@@ -1,6 +1,7 @@
 #pragma once
 // A network by name, for commands that look at its cost: summary, explain, bench.
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -13,7 +14,8 @@ struct Network {
     std::string name;
     std::string code_base;
     regulus::Graph graph;
-    regulus::InputSize size;  // one picture of the largest size that the model's preprocessing gives
+    regulus::InputSize size;   // one picture of the largest size that the model's preprocessing gives; or all points of the batch
+    std::vector<float> cloud;  // what a detector of point clouds is fed, for each cloud of the batch
 };
 
 /// What the user says about a run.
@@ -21,12 +23,14 @@ struct NetworkOptions {
     std::string model;
     std::string weights = "balanced";
     std::string size;
+    int points = 0;
+    std::string cloud;
     std::string device = "cpu";
     int batch = 1;
     int threads = 0;
 };
 
-/// NAME, --size, --batch.
+/// NAME, --size, --points, --cloud, --batch.
 void add_network_options(CLI::App& command, NetworkOptions& options);
 /// And --weights, --device, --threads.
 void add_program_options(CLI::App& command, NetworkOptions& options);
@@ -37,7 +41,7 @@ Network network_of(const NetworkOptions& options);
 /// The network, or a part of it, compiled with the weights that the options name.
 regulus::Program program_of(const Network& network, const regulus::Graph& graph, const NetworkOptions& options);
 
-/// Index of the name among all entries: detectors first (models()), then classifiers. Throws regulus::ArgumentError listing candidates.
+/// Index of the name among detectors of pictures and classifiers: detectors first (models()), then classifiers. Throws regulus::ArgumentError listing candidates.
 std::size_t entry_named(const std::string& name);
 
 }  // namespace tool

@@ -83,6 +83,17 @@ good "explain --plan: no times" 'arena' explain fasteners --size 128x128 --plan
 good "inspect" 'box_head.fc1.weight +float16 +\[256, 3136\]' inspect "$weights"
 good "inspect: metadata" 'regulus.model = regulus/fasteners' inspect "$weights"
 good "bench" 'median +[0-9.]+ ms' bench fasteners --size 64x64 --seconds 0 --threads 1
+points=pointpillars_hv_secfpn_8xb6-160e_kitti-3d-3class
+good "bench: a made-up street" 'on cpu, 1 x 5000 points' bench $points --points 5000 --seconds 0 --threads 1
+good "bench: the part behind a map" 'on cpu, 1 x 496 x 432' bench $points --points 10 --from canvas --outputs directions.0 --seconds 0 --threads 1
+good "bench: some steps alone" 'median +[0-9.]+ ms' bench $points --points 5000 --outputs pillars --steps voxelizer,pillar_net --seconds 0 --threads 1
+bad "bench: points for a network that sees pictures" 'sees pictures, not points' bench fasteners --points 100 --seconds 0
+bad "bench: a size for a network that sees points" 'sees points, not pictures' bench $points --size 64x64 --seconds 0
+bad "bench: no such map" 'no value labelled "nothing"' bench $points --points 10 --from nothing --seconds 0
+bad "bench: rows are no map" '"pillars" of .* is no map' bench $points --points 10 --from pillars --seconds 0
+bad "bench: no such step" 'no step.s name begins with "nothing"' bench $points --points 10 --steps nothing --seconds 0
+good "explain: a network that sees points" 'pillar net, 10 -> 64' explain $points --points 5000 --threads 1
+good "summary: a network that sees points" 'at 1 x 5000 points' summary $points --points 5000
 good "bench --json" '"median_ms": [0-9.]+' bench fasteners --size 64x64 --seconds 0 --threads 1 --json
 good "zoo list" 'mmdetection/mask_rcnn_regnetx-3.2GF_fpn_1x_coco .* 40.3 +36.6' zoo list
 good "zoo list: classifiers" 'pycls/RegNetX-3.2GF .* 78.3 +94.1' zoo list

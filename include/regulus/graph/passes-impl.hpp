@@ -177,6 +177,27 @@ REGULUS_INLINE Graph remove_dead(Graph graph) {
     return detail::without_nodes(std::move(graph), [&](const Node&) { return !keep[at++]; });
 }
 
+REGULUS_INLINE Graph starting_at(Graph graph, const std::string& label, int channels) {
+    const ValueId map = graph.find_label(label);
+    if (map == no_value) throw ArgumentError("from: \"" + graph.name + "\" has no value labelled \"" + label + "\"");
+    const Value& value = graph.values[std::size_t(map)];
+    Node& source = graph.nodes[std::size_t(value.producer)];
+    if (value.is_rows || value.dtype != DType::f32 || value.count != no_value || source.outputs.size() != 1) throw ArgumentError("from: \"" + label + "\" of \"" + graph.name + "\" is no map");
+    source = Node{ops::Input{ops::Input::Role::image, channels}, label, {}, {map}, {}};
+    graph = remove_dead(std::move(graph));
+
+    const detail::Uses uses(graph);
+    const auto is_idle = [&](ValueId id) { return id != map && uses.by_nodes[std::size_t(id)] == 0 && !uses.is_output[std::size_t(id)]; };
+    graph.inputs.erase(std::remove_if(graph.inputs.begin(), graph.inputs.end(), is_idle), graph.inputs.end());
+    graph = detail::without_nodes(std::move(graph), [&](const Node& node) { return std::holds_alternative<ops::Input>(node.operation) && is_idle(node.outputs[0]); });
+    for (const ValueId id : graph.inputs) {
+        const auto role = std::get<ops::Input>(graph.nodes[std::size_t(graph.values[std::size_t(id)].producer)].operation).role;
+        if (id != map && role != ops::Input::Role::image_info) throw ArgumentError("from: what \"" + graph.name + "\" does behind \"" + label + "\" needs more than that map; ask for other outputs");
+    }
+    if (std::find(graph.inputs.begin(), graph.inputs.end(), map) == graph.inputs.end()) graph.inputs.insert(graph.inputs.begin(), map);
+    return graph;
+}
+
 REGULUS_INLINE Graph optimize(Graph graph) {
     return fuse_residual(fuse_resize_add(fuse_activation(fold_batch_norm(remove_dead(std::move(graph))))));
 }

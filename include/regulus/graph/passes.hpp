@@ -7,6 +7,10 @@ namespace regulus {
 /// Marks labelled values as additional outputs, under their label. Throws ArgumentError for an unknown label.
 Graph with_outputs(Graph graph, const std::vector<std::string>& labels);
 
+/// The part of a graph behind a labelled map of `channels` channels: the map becomes its picture, inputs that nothing needs any more are dropped. Outputs that
+/// the map does not lead to must not be asked for. Throws ArgumentError for an unknown label, a value that is no map, and a part that needs the original pictures or points too.
+Graph starting_at(Graph graph, const std::string& label, int channels);
+
 /// Conv2d, DeformConv2d or ConvTranspose2d followed by nothing but a BatchNorm: the norm's parameters move into the convolution.
 Graph fold_batch_norm(Graph graph);
 

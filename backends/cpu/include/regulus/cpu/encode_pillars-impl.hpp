@@ -17,6 +17,24 @@
 #include <regulus/core/tensor.hpp>
 #include <regulus/graph/kernels/encode_pillars.hpp>
 
+namespace regulus::cpu {
+
+/// A pillar's rows through the first layer: rows = relu(inputs [count, depth] . weight [depth, width] + added), best = the greatest of them and of best.
+struct FirstPillarRows {
+    static constexpr std::int64_t least_depth = 3, most_depth = 8;  // that the kernel takes
+
+    const float* inputs = nullptr;
+    std::int64_t count = 0, depth = 0;
+    const float* weight = nullptr;
+    std::int64_t width = 0;
+    const float* added = nullptr;
+    float* rows = nullptr;
+    float* best = nullptr;
+    bool is_last = false;  // nobody reads the rows
+};
+
+}  // namespace regulus::cpu
+
 #define REGULUS_SIMD_NAME encode_pillars
 #define REGULUS_SIMD_SOURCE <regulus/cpu/encode_pillars.inc>
 #include <regulus/cpu/each_instruction_set.inc>
@@ -28,17 +46,18 @@ struct PillarFunctions {
     MatrixFunctions matrix;
     void (*finish_rows)(float* rows, std::int64_t count, std::int64_t width, const float* added, float* best);
     void (*finish_last)(const float* rows, std::int64_t count, std::int64_t width, const float* added, float* best);
+    void (*first_rows)(const FirstPillarRows& rows);
 };
 
 inline const PillarFunctions& pillar_functions(InstructionSet set = instruction_set()) {
 #if defined(__x86_64__)
-    static constexpr PillarFunctions avx512{{matrix_avx512::lanes, matrix_avx512::multiply}, encode_pillars_avx512::finish_rows, encode_pillars_avx512::finish_last};
-    static constexpr PillarFunctions avx2{{matrix_avx2::lanes, matrix_avx2::multiply}, encode_pillars_avx2::finish_rows, encode_pillars_avx2::finish_last};
+    static constexpr PillarFunctions avx512{{matrix_avx512::lanes, matrix_avx512::multiply}, encode_pillars_avx512::finish_rows, encode_pillars_avx512::finish_last, encode_pillars_avx512::first_rows};
+    static constexpr PillarFunctions avx2{{matrix_avx2::lanes, matrix_avx2::multiply}, encode_pillars_avx2::finish_rows, encode_pillars_avx2::finish_last, encode_pillars_avx2::first_rows};
     if (set == InstructionSet::avx512) return avx512;
     if (set == InstructionSet::avx2) return avx2;
 #endif
     (void)set;
-    static constexpr PillarFunctions baseline{{matrix_baseline::lanes, matrix_baseline::multiply}, encode_pillars_baseline::finish_rows, encode_pillars_baseline::finish_last};
+    static constexpr PillarFunctions baseline{{matrix_baseline::lanes, matrix_baseline::multiply}, encode_pillars_baseline::finish_rows, encode_pillars_baseline::finish_last, encode_pillars_baseline::first_rows};
     return baseline;
 }
 
@@ -72,6 +91,7 @@ struct PillarMatrix {
 struct PillarLayer {
     std::int64_t unit = 0, width = 0;  // width: unit in whole vectors
     PillarMatrix of_row, of_pillar;
+    std::vector<float> short_rows;     // of_row [depth, width] as it is, where the first layer's kernel takes it
     std::vector<float> shift;          // [width]
     std::vector<float> empty;          // [width]; first layer: what an empty slot becomes; second: its product with of_row
 };
@@ -144,6 +164,7 @@ private:
             for (std::int64_t i = 3; i < features; ++i) row(i, weight[i]);
             if (op.distance) row(features, weight[in - 1]);
         }
+        if (which == 0 && row_depth >= FirstPillarRows::least_depth && row_depth <= FirstPillarRows::most_depth) layer.short_rows.assign(of_row.begin(), of_row.end());
         layer.of_row = PillarMatrix(row_depth, layer.width, of_row, lanes);
         layer.of_pillar = PillarMatrix(pillar_depth, layer.width, of_pillar, lanes);
         return layer;
@@ -207,6 +228,7 @@ inline bool pillar_inputs(const PillarNetWeights& net, const PillarRows& pillars
     const std::int32_t* const order = pillars.order + pillars.first[pillar];
     double centre[3], mean[3] = {};
     for (std::size_t axis = 0; axis < 3; ++axis) centre[axis] = kernels::pillar_centre(op.voxels, pillars.cells + 3 * pillar, axis);
+    const bool centred = op.legacy && op.voxel_center;
     float largest = 0;
     bool numbers = true;
     for (std::int64_t i = 0; i < number; ++i, rows += step) {
@@ -216,7 +238,7 @@ inline bool pillar_inputs(const PillarNetWeights& net, const PillarRows& pillars
             const double offset = double(point[axis]) - centre[axis];
             rows[axis] = float(offset);
             mean[axis] += offset;
-            const double seen = op.legacy && op.voxel_center ? offset : double(point[axis]);
+            const double seen = centred ? offset : double(point[axis]);
             square += seen * seen;
         }
         for (std::int64_t feature = 3; feature < features; ++feature) rows[feature] = point[feature];
@@ -243,7 +265,7 @@ inline void encode_group(const PillarNetWeights& net, const PillarRows& pillars,
         const bool last = which + 1 == net.layers.size();
         const std::int64_t width = layer.width, previous = which == 0 ? 0 : net.layers[which - 1].width;
         if (which == 0) {
-            layer.of_row.multiply(functions, scratch.inputs, net.row_inputs(), rows, nullptr, scratch.next);
+            if (layer.short_rows.empty()) layer.of_row.multiply(functions, scratch.inputs, net.row_inputs(), rows, nullptr, scratch.next);
             layer.of_pillar.multiply(functions, scratch.pillar_inputs, PillarNetWeights::pillar_inputs, count, layer.shift.data(), scratch.added);
         } else {
             layer.of_row.multiply(functions, scratch.rows, previous, rows, nullptr, scratch.next);
@@ -261,7 +283,19 @@ inline void encode_group(const PillarNetWeights& net, const PillarRows& pillars,
                 if (which == 0) std::copy_n(empty, width, best);
                 else functions.finish_rows(empty, 1, width, added, best);
             }
-            if (last) functions.finish_last(scratch.next + first * width, number, width, added, best);
+            if (which == 0 && !layer.short_rows.empty()) {
+                FirstPillarRows rows;
+                rows.inputs = scratch.inputs + first * net.row_inputs();
+                rows.count = number;
+                rows.depth = net.row_inputs();
+                rows.weight = layer.short_rows.data();
+                rows.width = width;
+                rows.added = added;
+                rows.rows = scratch.next + first * width;
+                rows.best = best;
+                rows.is_last = last;
+                functions.first_rows(rows);
+            } else if (last) functions.finish_last(scratch.next + first * width, number, width, added, best);
             else functions.finish_rows(scratch.next + first * width, number, width, added, best);
             if (last) std::copy_n(best, out, dst + (begin + i) * out);
         }
