@@ -162,6 +162,50 @@ TEST_CASE("convert --raw: every tensor of a file with two groups keeps its name 
     CHECK(run("convert --raw --to timm " + src + " " + (folder / "two.safetensors")).code == 2);
 }
 
+TEST_CASE("inspect: every file that other programs wrote is opened or refused as expected, and so is every broken one") {
+    REQUIRE_TOOL();
+    REGULUS_REQUIRE_SHARED("golden/checkpoints/expected_valid.json");
+    const auto json_of = [](const std::string& relative) {
+        const auto bytes = read_file(testing::shared_path(relative), 1 << 24);
+        return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, relative);
+    };
+    const std::string folder = "golden/checkpoints/";
+    const Json valid = json_of(folder + "expected_valid.json");
+    for (const auto& [name, facts] : *valid.find("files")->object()) {
+        CAPTURE(name);
+        const std::string path = testing::shared_path(folder + "valid/" + name), verdict = *facts.find("verdict")->text();
+        const Answer answer = run("inspect --json " + path);
+        if (verdict != "accept") {  // files that hold no tensor we can use open, and say so; the others are refused in one sentence
+            CHECK(answer.code != 1);
+            CHECK(answer.out.find(name) != std::string::npos);
+            continue;
+        }
+        REQUIRE(answer.code == 0);
+        const Json said = parse_json(answer.out, "inspect");
+        CHECK(*said.find("weights")->text() == *facts.find("weights")->text());
+        for (const auto& [group, tensors] : *facts.find("groups")->object()) {
+            const Json* found = nullptr;
+            for (const Json& each : *said.find("groups")->array()) {
+                if (*each.find("name")->text() == group) found = &each;
+            }
+            REQUIRE(found != nullptr);
+            CHECK(found->find("tensors")->array()->size() == tensors.array()->size());
+        }
+    }
+    const Json malformed = json_of(folder + "malformed/expected.json");
+    int refused = 0;
+    for (const auto& entry : *malformed.object()) {
+        CAPTURE(entry.first);
+        const std::string& verdict = *entry.second.find("verdict")->text();
+        const Answer answer = run("inspect " + testing::shared_path(folder + "malformed/" + entry.first));
+        CHECK((answer.code == 0 || answer.code == 2));
+        CHECK(answer.out.find(entry.first) != std::string::npos);
+        if (verdict == "accept") CHECK(answer.code == 0);
+        refused += answer.code == 2 ? 1 : 0;
+    }
+    CHECK(refused > 150);
+}
+
 TEST_CASE("inspect: says whose names, which network and which entry of the zoo, and whether the sum in the file's name is right") {
     REQUIRE_TOOL();
     const Folder folder;
