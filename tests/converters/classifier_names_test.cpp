@@ -116,6 +116,14 @@ TEST_CASE("classifiers: a RegNet under ResNet's names, as regnet2mmdet writes it
     CHECK_NOTHROW(bind_weights(graph, to_regulus(converted, graph)));
 }
 
+TEST_CASE("classifiers: where a code base names ResNets and RegNets in two ways, a graph gets the names of its kind") {
+    const Graph resnet = recorded(find_classifier(classifier_models(), "timm/resnet50.a1_in1k")), regnet = recorded(find_classifier(classifier_models(), "timm/regnety_032.ra_in1k"));
+    for (const char* const code_base : {"timm", "torchvision"}) CHECK(names_of(code_base, resnet).to_foreign("backbone.s1.b1.proj.norm.bias") == "layer1.0.downsample.1.bias");
+    CHECK(names_of("timm", regnet).to_foreign("backbone.s1.b1.proj.norm.bias") == "s1.b1.downsample.bn.bias");
+    CHECK(names_of("torchvision", regnet).to_foreign("backbone.s1.b1.proj.norm.bias") == "trunk_output.block1.block1-0.proj.1.bias");
+    CHECK(names_of("pycls", regnet).to_foreign("backbone.s1.b1.proj.norm.bias") == "s1.b1.bn.bias");
+}
+
 TEST_CASE("classifiers: from one code base to another and back, the tensors are the same") {
     const Graph graph = recorded<Classifier<RegNet<regnety_200mf>>>();
     const Weights ours = seeded_weights(graph, "pycls", 5);

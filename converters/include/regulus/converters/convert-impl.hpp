@@ -134,7 +134,8 @@ REGULUS_INLINE const NameTable& names_of(const std::string& code_base, const Gra
             const auto foreign = table.to_foreign(name);
             hits += foreign && table.to_ours(*foreign) == name ? 1 : 0;
         }
-        if (hits > best_hits) best = &table, best_hits = hits;
+        const bool made_for_it = hits == best_hits && best != nullptr && best->node.empty() && !table.node.empty();
+        if (hits > best_hits || made_for_it) best = &table, best_hits = hits;
     }
     if (best == nullptr) throw ArgumentError("names: there is no table of " + code_base + " for " + graph.name + "; known code bases: " + known);
     return *best;

@@ -12,7 +12,7 @@ namespace regulus {
 /// (the weights are our own already, or nobody's).
 const NameTable* recognise_names(const Weights& weights, const Graph& graph);
 
-/// The same for a code base of that name, from the graph alone: the table that can name the most of its parameters.
+/// The same for a code base of that name, from the graph alone: the table that can name the most of its parameters; of equal ones that for graphs of its kind.
 /// Throws ArgumentError, listing the known ones, for an unknown code base and for one that does not name this graph's parameters.
 const NameTable& names_of(const std::string& code_base, const Graph& graph);
 
