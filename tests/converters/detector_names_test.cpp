@@ -166,7 +166,8 @@ TEST_CASE("torchvision: the state dicts of its detectors fit our graphs") {
 
     const NameTable rcnn = torchvision_rcnn_names();
     std::set<std::string> ours_of_keypoints;
-    for (const auto& [name, shape] : entries("tv_keypointrcnn_r50_fpn")) {
+    for (const auto& entry : entries("tv_keypointrcnn_r50_fpn")) {
+        const std::string& name = entry.first;
         CAPTURE(name);
         const auto ours = rcnn.to_ours(name);
         REQUIRE(ours);

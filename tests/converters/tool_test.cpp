@@ -171,7 +171,9 @@ TEST_CASE("inspect: every file that other programs wrote is opened or refused as
     };
     const std::string folder = "golden/checkpoints/";
     const Json valid = json_of(folder + "expected_valid.json");
-    for (const auto& [name, facts] : *valid.find("files")->object()) {
+    for (const auto& entry : *valid.find("files")->object()) {
+        const std::string& name = entry.first;
+        const Json& facts = entry.second;
         CAPTURE(name);
         const std::string path = testing::shared_path(folder + "valid/" + name), verdict = *facts.find("verdict")->text();
         const Answer answer = run("inspect --json " + path);
@@ -183,13 +185,13 @@ TEST_CASE("inspect: every file that other programs wrote is opened or refused as
         REQUIRE(answer.code == 0);
         const Json said = parse_json(answer.out, "inspect");
         CHECK(*said.find("weights")->text() == *facts.find("weights")->text());
-        for (const auto& [group, tensors] : *facts.find("groups")->object()) {
+        for (const auto& group : *facts.find("groups")->object()) {
             const Json* found = nullptr;
             for (const Json& each : *said.find("groups")->array()) {
-                if (*each.find("name")->text() == group) found = &each;
+                if (*each.find("name")->text() == group.first) found = &each;
             }
             REQUIRE(found != nullptr);
-            CHECK(found->find("tensors")->array()->size() == tensors.array()->size());
+            CHECK(found->find("tensors")->array()->size() == group.second.array()->size());
         }
     }
     const Json malformed = json_of(folder + "malformed/expected.json");
