@@ -1,5 +1,6 @@
 #pragma once
 // Matrix products for own kernels: Winograd's, direct convolutions over few channels, large linear layers.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -25,6 +26,7 @@ struct MatrixProduct {
     std::int64_t addend_pitch = 0;
     const float* bias = nullptr;  // `width` floats
     bool relu = false;
+    bool streams = false;  // b comes from beyond the second-level cache, one panel after the other
     std::int64_t taps = 1, b_taps = 1;
     const std::int64_t* a_offsets = &nowhere;
     const std::int64_t* b_slices = &nowhere;

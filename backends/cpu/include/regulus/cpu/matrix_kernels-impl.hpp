@@ -119,6 +119,7 @@ private:
             MatrixProduct product;
             product.depth = std::min(weights_->depth, in_ - start);
             product.width = weights_->width;
+            product.streams = weights_->matrix.bytes() >= 8 << 20;
             product.stored = out_;
             product.b = weights_->matrix.data<float>() + start * weights_->width;
             product.c_pitch = product.addend_pitch = out_;
