@@ -127,13 +127,13 @@ regulus::ClassifierFacts LoadedClassifier::facts_with(const std::string& labels)
     return facts;
 }
 
-LoadedClassifier load_classifier(const std::string& model, const std::string& weights, bool headless_too) {
+LoadedClassifier load_classifier(const std::string& model, const std::string& weights, bool headless_too, const regulus::ReadOptions& reading) {
     const bool seeded = weights == "seeded" || weights.rfind("seeded:", 0) == 0;
     if (model.empty() && (weights.empty() || seeded)) {
         throw regulus::ArgumentError("which network? Name it with --model (regulus zoo list), or give its checkpoint with --weights FILE");
     }
     if (model.empty()) {
-        regulus::Weights read = regulus::read_weights(weights);
+        regulus::Weights read = regulus::read_weights(weights, reading);
         const regulus::ClassifierSpec& spec = recognise(read, headless_too);
         return with_head(spec, std::move(read), headless_too);
     }
@@ -142,7 +142,7 @@ LoadedClassifier load_classifier(const std::string& model, const std::string& we
         throw regulus::ArgumentError("--model " + spec.name + " needs --weights FILE" + (spec.checkpoint.empty() ? "" : " (published as " + spec.checkpoint + ")") +
                                      "; --weights seeded runs it without a checkpoint");
     }
-    if (!seeded) return with_head(spec, regulus::read_weights(weights), headless_too);
+    if (!seeded) return with_head(spec, regulus::read_weights(weights, reading), headless_too);
     return with_head(spec, load_weights(regulus::recorded(spec), spec.code_base, weights), headless_too);
 }
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <regulus/weights/weights.hpp>
+#include <regulus/weights/read_weights.hpp>
 #include <regulus/zoo/classifiers.hpp>
 
 namespace tool {
@@ -24,8 +24,8 @@ struct LoadedClassifier {
 /// From --model and --weights. Without a model: the one whose published file has the name of this file, else those whose parameters the file fits, if all of
 /// them see pictures alike. A head of another number of classes than the published one (a checkpoint that was trained on) is taken as it is, and noted.
 /// `weights` may be "seeded" or "seeded:SALT". Throws regulus::ArgumentError when it stays open which network is meant, and for a backbone without a head unless
-/// `headless_too`: then the graph has none either, and no classes.
-LoadedClassifier load_classifier(const std::string& model, const std::string& weights, bool headless_too = false);
+/// `headless_too`: then the graph has none either, and no classes. `reading`: which group of a file, trained weights or their average.
+LoadedClassifier load_classifier(const std::string& model, const std::string& weights, bool headless_too = false, const regulus::ReadOptions& reading = {});
 
 /// The lines of a text file; empty ones at the end do not count. Throws regulus::FileError, also for a file without lines.
 std::vector<std::string> read_lines(const std::string& path);

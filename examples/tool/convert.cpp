@@ -31,6 +31,7 @@ struct Options {
     std::string model;
     std::string to = "regulus";
     std::string group;
+    std::string ema = "published";
     bool half = false;
     bool raw = false;
 };
@@ -66,10 +67,11 @@ bool is_classifier(const Options& options) {
     for (const auto& [key, value] : file.metadata) {
         if (key == "regulus.model") return entry_named(value) >= models().size();
     }
-    if (file.weights_group == regulus::CheckpointFile::no_group) return false;
+    const regulus::TensorGroup* const group = !options.group.empty() ? file.find_group(options.group) : file.weights_group == regulus::CheckpointFile::no_group ? nullptr : &file.groups[file.weights_group];
+    if (group == nullptr) return false;
     // A classifier's head decides; without one, names that are a backbone's alone.
     std::map<const regulus::NameTable*, std::size_t> backbone_names;
-    const std::vector<regulus::TensorRecord>& tensors = file.groups[file.weights_group].tensors;
+    const std::vector<regulus::TensorRecord>& tensors = group->tensors;
     std::size_t counters = 0, ours = 0;
     for (const regulus::TensorRecord& tensor : tensors) {
         const std::string name = tensor.name.rfind("module.", 0) == 0 ? tensor.name.substr(7) : tensor.name;
@@ -90,13 +92,16 @@ bool is_classifier(const Options& options) {
 }
 
 Source load_source(const Options& options) {
+    regulus::ReadOptions reading;
+    reading.group = options.group;
+    reading.ema = options.ema == "never" ? regulus::EmaChoice::never : options.ema == "always" ? regulus::EmaChoice::always : regulus::EmaChoice::published;
     if (is_classifier(options)) {
-        LoadedClassifier loaded = load_classifier(options.model, options.in, true);
+        LoadedClassifier loaded = load_classifier(options.model, options.in, true, reading);
         if (!loaded.note.empty()) talk(loaded.note);
         regulus::ClassifierFacts facts = loaded.facts_with("");
         return {loaded.model->name, loaded.graph, loaded.weights, regulus::facts_to_metadata(regulus::facts_from_metadata(loaded.weights.metadata, facts, loaded.weights.source))};
     }
-    Loaded loaded = load(options.model, options.in);
+    Loaded loaded = load(options.model, options.in, reading);
     return {loaded.model->name, regulus::recorded(*loaded.model), loaded.weights,
             regulus::facts_to_metadata(regulus::facts_from_metadata(loaded.weights.metadata, loaded.model->facts, loaded.weights.source))};
 }
@@ -192,8 +197,12 @@ void add_convert(CLI::App& app, Outcome&) {
     CLI::Option* to = command->add_option("--to", options->to, "Whose names")->check(CLI::IsMember(targets))->capture_default_str();
     CLI::Option* half = command->add_flag("--half", options->half, "Convolution and linear weights in half precision: half the size");
     CLI::Option* raw = command->add_flag("--raw", options->raw, "Every tensor of IN under its own name and in its own type, whatever it is");
-    raw->excludes(model)->excludes(to)->excludes(half);
-    command->add_option("--group", options->group, "With --raw: only the tensors under this key of IN, as ema_state")->needs(raw);
+    CLI::Option* group = command->add_option("--group", options->group, "Only the tensors under this key of IN, as ema_state (inspect lists them; default: the weights; with --raw: all)");
+    CLI::Option* ema = command->add_option("--ema", options->ema, "Of a file with a moving average of the weights: the average always, never, or where its program evaluates with it")
+                           ->check(CLI::IsMember({"published", "never", "always"}))
+                           ->capture_default_str();
+    ema->excludes(group);
+    raw->excludes(model)->excludes(to)->excludes(half)->excludes(ema);
     command->callback([options] { run(*options); });
 }
 

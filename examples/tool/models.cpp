@@ -107,11 +107,13 @@ std::string shipped_weights() {
     throw regulus::FileError("load: the shipped weights " + file + " were not found; name a model and weights with --model and --weights, or set REGULUS_MODEL to the file");
 }
 
-regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights) { return load_weights(regulus::recorded(model), model.code_base, weights); }
+regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights, const regulus::ReadOptions& reading) {
+    return load_weights(regulus::recorded(model), model.code_base, weights, reading);
+}
 
-regulus::Weights load_weights(const regulus::Graph& graph, const std::string& code_base, const std::string& weights) {
+regulus::Weights load_weights(const regulus::Graph& graph, const std::string& code_base, const std::string& weights, const regulus::ReadOptions& reading) {
     if (weights == "balanced") return balanced_weights(graph, code_base);
-    if (weights != "seeded" && weights.rfind("seeded:", 0) != 0) return regulus::read_weights(weights);
+    if (weights != "seeded" && weights.rfind("seeded:", 0) != 0) return regulus::read_weights(weights, reading);
     std::uint64_t salt = 0;
     if (weights != "seeded") {
         const std::string digits = weights.substr(7);
@@ -123,17 +125,17 @@ regulus::Weights load_weights(const regulus::Graph& graph, const std::string& co
     return regulus::seeded_weights(graph, code_base, salt);
 }
 
-Loaded load(const std::string& model, const std::string& weights) {
+Loaded load(const std::string& model, const std::string& weights, const regulus::ReadOptions& reading) {
     const bool seeded = weights.rfind("seeded", 0) == 0;
     if (model.empty() && weights.empty()) return {&model_named(shipped_name), regulus::read_weights(shipped_weights())};
     if (model.empty()) {
         if (seeded) throw regulus::ArgumentError("--weights seeded needs --model: which network? (regulus zoo list)");
-        regulus::Weights read = regulus::read_weights(weights);
+        regulus::Weights read = regulus::read_weights(weights, reading);
         const regulus::ModelSpec& spec = recognise(read);
         return {&spec, std::move(read)};
     }
     const regulus::ModelSpec& spec = model_named(model);
-    if (!weights.empty()) return {&spec, load_weights(spec, weights)};
+    if (!weights.empty()) return {&spec, load_weights(spec, weights, reading)};
     if (spec.name == shipped_name) return {&spec, regulus::read_weights(shipped_weights())};
     throw regulus::ArgumentError("--model " + spec.name + " needs --weights FILE" + (spec.checkpoint.empty() ? "" : " (published as " + spec.checkpoint + ")") +
                                  "; --weights seeded runs it without a checkpoint");

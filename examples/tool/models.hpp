@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <regulus/graph/program.hpp>
-#include <regulus/weights/weights.hpp>
+#include <regulus/weights/read_weights.hpp>
 #include <regulus/zoo/zoo.hpp>
 
 namespace tool {
@@ -26,14 +26,14 @@ struct Loaded {
 };
 
 /// From --model and --weights; either may be empty. Without both: the shipped detector. Without --model: what the file says it is, else the
-/// only models whose parameters it fits. `weights` may be "seeded" or "seeded:SALT".
-Loaded load(const std::string& model, const std::string& weights);
+/// only models whose parameters it fits. `weights` may be "seeded" or "seeded:SALT". `reading`: which group of a file, trained weights or their average.
+Loaded load(const std::string& model, const std::string& weights, const regulus::ReadOptions& reading = {});
 
 /// Only the weights, for a model that is known: a file, or seeded.
-regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights);
+regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights, const regulus::ReadOptions& reading = {});
 
 /// The same for a graph whose checkpoints have the names of `code_base`.
-regulus::Weights load_weights(const regulus::Graph& graph, const std::string& code_base, const std::string& weights);
+regulus::Weights load_weights(const regulus::Graph& graph, const std::string& code_base, const std::string& weights, const regulus::ReadOptions& reading = {});
 
 /// The model's graph. mmdetection = 2: with the steps after the network as that version took them, with which the numbers of 2020 and 2021 were made.
 /// Throws regulus::ArgumentError when the model is none of mmdetection's.

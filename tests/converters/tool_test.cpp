@@ -25,6 +25,7 @@
 #include <regulus/zoo/classifiers.hpp>
 
 #include "support/shared.hpp"
+#include "weights/pickle_assembler.hpp"
 
 #if defined(REGULUS_TOOL)
 
@@ -206,6 +207,41 @@ TEST_CASE("inspect: every file that other programs wrote is opened or refused as
         refused += answer.code == 2 ? 1 : 0;
     }
     CHECK(refused > 150);
+}
+
+TEST_CASE("convert --ema, --group: trained weights or their average, as asked") {
+    REQUIRE_TOOL();
+    const Folder folder;
+    const Graph graph = recorded(find_classifier(classifier_models(), "timm/regnetx_002"));
+    const Weights trained = from_regulus(seeded_weights(graph, "timm", 4), graph, "timm"), average = from_regulus(seeded_weights(graph, "timm", 77), graph, "timm");
+    const auto arrays = [](const Weights& weights) {
+        std::string pickle = "}(";
+        for (const auto& entry : weights.entries()) {
+            const Shape& shape = entry.tensor.shape();
+            const std::string bytes(static_cast<const char*>(entry.tensor.raw()), entry.tensor.bytes()), type = entry.tensor.dtype() == DType::f32 ? "f4" : "i8";
+            pickle += testing::text(entry.name);
+            if (shape.rank() == 0) pickle += testing::ndarray(type, "<", {}, bytes);
+            else if (shape.rank() == 1) pickle += testing::ndarray(type, "<", {shape[0]}, bytes);
+            else if (shape.rank() == 2) pickle += testing::ndarray(type, "<", {shape[0], shape[1]}, bytes);
+            else pickle += testing::ndarray(type, "<", {shape[0], shape[1], shape[2], shape[3]}, bytes);
+        }
+        return pickle + "u";
+    };
+    const testing::TemporaryFile both(testing::program(testing::dict({{"state_dict", arrays(trained)}, {"state_dict_ema", arrays(average)}})));  // as timm keeps them
+    const auto converted = [&](const std::string& options) {
+        const Answer answer = run("convert " + both.path() + " " + (folder / "out.pth") + " --to timm --model timm/regnetx_002 " + options);
+        CAPTURE(answer.out);
+        REQUIRE(answer.code == 0);
+        return read_weights(folder / "out.pth");
+    };
+    CHECK(same(converted(""), average));  // timm evaluates with it
+    CHECK(same(converted("--ema always"), average));
+    CHECK(same(converted("--ema never"), trained));
+    CHECK(same(converted("--group state_dict"), trained));
+    CHECK(same(converted("--group state_dict_ema"), average));
+    const Answer none = run("convert " + (folder / "out.pth") + " " + (folder / "again.pth") + " --to timm --model timm/regnetx_002 --ema always");
+    CHECK(none.code == 2);
+    CHECK(none.out.find("holds no moving average") != std::string::npos);
 }
 
 TEST_CASE("inspect: says whose names, which network and which entry of the zoo, and whether the sum in the file's name is right") {
