@@ -2,10 +2,10 @@
 #include <benchmark/benchmark.h>
 
 #include <regulus/cpu/encode_pillars-impl.hpp>
+#include <regulus/cpu/voxelize-impl.hpp>
 #include <regulus/graph/kernels/circle_nms.hpp>
 #include <regulus/graph/kernels/rotated_nms.hpp>
 #include <regulus/graph/kernels/scatter_pillars.hpp>
-#include <regulus/graph/kernels/voxelize.hpp>
 
 #include "points/scene.hpp"
 
@@ -31,7 +31,7 @@ struct Voxels {
     std::size_t size() const { return points.size() / 4; }
     void run() {
         const std::int32_t given = std::int32_t(size());
-        kernels::voxelize(op, points.data(), given, &given, 1, {order.data(), first.data(), number.data(), cells.data()}, &count, scratch.data());
+        cpu::voxelize(op, points.data(), given, &given, 1, {order.data(), first.data(), number.data(), cells.data()}, &count, scratch.data());
     }
     std::int64_t stored() const {
         std::int64_t sum = 0;

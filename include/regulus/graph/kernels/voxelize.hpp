@@ -74,34 +74,51 @@ inline std::int32_t sort_by_voxel(const std::int32_t* voxel_of, std::int64_t cou
     return next - std::int32_t(slot);
 }
 
-/// One cloud: `count` points, rows `row` and on of `points`. `out.first`, `number` and `cells` point at the cloud's first voxel; `out.order` at entry 0,
-/// of which this cloud fills those from `slot` on. `scratch` holds voxelize_scratch(op, count) bytes; what is in it does not matter.
+/// The cell of each of `count` points as one number, (z * height + y) * width + x; -1 outside. The grid has at most 2^31 cells.
 template <class T>
-VoxelTotals voxelize_cloud(const ops::Voxelize& op, const T* points, std::int64_t row, std::int64_t count, std::int64_t slot, const VoxelRows& out, void* scratch) {
-    const std::int64_t grid_cells = voxel_grid_cells(op);
+void flat_cells(const ops::Voxelize& op, const T* points, std::int64_t count, std::int32_t* flat) {
     const std::int64_t width = op.cells(0), height = op.cells(1);
-    auto* const voxel_at = static_cast<std::int32_t*>(scratch);  // [cells of the grid], -1: none yet
-    std::int32_t* const voxel_of = voxel_at + grid_cells;        // [count]
-    std::fill_n(voxel_at, grid_cells, -1);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const VoxelCell cell = voxel_cell(op, points + i * op.features);
+        flat[i] = cell.inside() ? std::int32_t((cell.z * height + cell.y) * width + cell.x) : -1;
+    }
+}
+
+/// The voxels of one cloud, given the flat cells of its `count` points, rows `row` and on. `out.first`, `number` and `cells` point at the cloud's first voxel;
+/// `out.order` at entry 0, of which this cloud fills those from `slot` on. `voxel_at` has an entry for each cell of the grid; what is in it does not matter.
+/// `flat` is overwritten.
+inline VoxelTotals gather_voxels(const ops::Voxelize& op, std::int32_t* flat, std::int64_t row, std::int64_t count, std::int64_t slot, const VoxelRows& out, std::int32_t* voxel_at) {
+    const std::int32_t width = op.cells(0), height = op.cells(1);
+    std::fill_n(voxel_at, voxel_grid_cells(op), -1);
     std::int32_t voxels = 0;
     for (std::int64_t i = 0; i < count; ++i) {
-        voxel_of[i] = -1;
-        const VoxelCell cell = voxel_cell(op, points + (row + i) * op.features);
-        if (!cell.inside()) continue;
-        std::int32_t& voxel = voxel_at[(cell.z * height + cell.y) * width + cell.x];
+        const std::int32_t cell = flat[i];
+        if (cell < 0) continue;
+        flat[i] = -1;
+        std::int32_t& voxel = voxel_at[cell];
         if (voxel < 0) {
             if (voxels >= op.max_voxels) continue;  // later points still fill the voxels there are
             voxel = voxels++;
             out.number[voxel] = 0;
-            out.cells[3 * std::int64_t(voxel)] = cell.z;
-            out.cells[3 * std::int64_t(voxel) + 1] = cell.y;
-            out.cells[3 * std::int64_t(voxel) + 2] = cell.x;
+            std::int32_t* const place = out.cells + 3 * std::int64_t(voxel);
+            place[0] = cell / width / height;
+            place[1] = cell / width % height;
+            place[2] = cell % width;
         }
         if (out.number[voxel] >= op.max_points) continue;
         ++out.number[voxel];
-        voxel_of[i] = voxel;
+        flat[i] = voxel;
     }
-    return {voxels, sort_by_voxel(voxel_of, count, voxels, row, slot, out)};
+    return {voxels, sort_by_voxel(flat, count, voxels, row, slot, out)};
+}
+
+/// One cloud: `count` points, rows `row` and on of `points`. `scratch` holds voxelize_scratch(op, count) bytes; what is in it does not matter.
+template <class T>
+VoxelTotals voxelize_cloud(const ops::Voxelize& op, const T* points, std::int64_t row, std::int64_t count, std::int64_t slot, const VoxelRows& out, void* scratch) {
+    auto* const voxel_at = static_cast<std::int32_t*>(scratch);
+    std::int32_t* const flat = voxel_at + voxel_grid_cells(op);
+    flat_cells(op, points + row * op.features, count, flat);
+    return gather_voxels(op, flat, row, count, slot, out, voxel_at);
 }
 
 /// ops::Voxelize of `clouds` clouds, packed one after the other in `points` [bound, features]; `found` [clouds] takes their voxel counts. Entries of

@@ -229,31 +229,30 @@ inline bool pillar_inputs(const PillarNetWeights& net, const PillarRows& pillars
     double centre[3], mean[3] = {};
     for (std::size_t axis = 0; axis < 3; ++axis) centre[axis] = kernels::pillar_centre(op.voxels, pillars.cells + 3 * pillar, axis);
     const bool centred = op.legacy && op.voxel_center;
-    float largest = 0;
-    bool numbers = true;
+    bool sound = true;
     for (std::int64_t i = 0; i < number; ++i, rows += step) {
         const float* const point = pillars.points + std::int64_t(order[i]) * features;
-        double square = 0;
         for (std::size_t axis = 0; axis < 3; ++axis) {
             const double offset = double(point[axis]) - centre[axis];
             rows[axis] = float(offset);
             mean[axis] += offset;
-            const double seen = centred ? offset : double(point[axis]);
-            square += seen * seen;
         }
         for (std::int64_t feature = 3; feature < features; ++feature) rows[feature] = point[feature];
-        if (op.distance) rows[features] = float(std::sqrt(square));
-        for (std::int64_t k = 0; k < step; ++k) {
-            const float size = std::fabs(rows[k]);
-            numbers = numbers && size == size;
-            largest = size > largest ? size : largest;
+        if (op.distance) {
+            double square = 0;
+            for (std::size_t axis = 0; axis < 3; ++axis) {
+                const double seen = double(point[axis]) - (centred ? centre[axis] : 0.0);
+                square += seen * seen;
+            }
+            rows[features] = float(std::sqrt(square));
         }
+        for (std::int64_t k = 0; k < step; ++k) sound &= std::fabs(rows[k]) < 1e12f;  // false for NaN
     }
     for (std::size_t axis = 0; axis < 3; ++axis) {
         of_pillar[axis] = float(centre[axis]);
         of_pillar[3 + axis] = float(mean[axis] / double(std::max<std::int64_t>(number, 1)));
     }
-    return numbers && largest < 1e12f;
+    return sound;
 }
 
 /// Pillars [begin, end), few enough for the scratch, whose inputs are in place. The rows of pillar i end before row_end[i - begin].

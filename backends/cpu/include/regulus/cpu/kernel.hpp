@@ -61,6 +61,11 @@ public:
     std::string reason;  // for explain
 };
 
+/// Where a map's channels lie in the pixels of a wider one: `pitch` channels a pixel, this map's from `first` on. pitch 0: the map is its own.
+struct ChannelSlice {
+    std::int64_t first = 0, pitch = 0;
+};
+
 /// What a kernel is made from.
 struct NodeContext {
     const Graph& graph;

@@ -5,9 +5,9 @@
 #include <regulus/cpu/encode_pillars-impl.hpp>
 #include <regulus/cpu/maps-impl.hpp>
 #include <regulus/cpu/rotated_nms-impl.hpp>
+#include <regulus/cpu/voxelize-impl.hpp>
 #include <regulus/graph/kernels/boxes3d.hpp>
 #include <regulus/graph/kernels/scatter_pillars.hpp>
-#include <regulus/graph/kernels/voxelize.hpp>
 
 namespace regulus::cpu {
 
@@ -18,12 +18,12 @@ public:
           counts_(context.place(context.in(1))) {
         for (std::size_t i = 0; i < 5; ++i) out_[i] = context.place(context.out(i));
         name = "voxelize";
-        reason = "one pass over the points";
+        reason = "cells by all threads, their order by one";
     }
     std::size_t scratch_bytes() const override { return kernels::voxelize_scratch(op_, bound_); }
 
     void run(const Run& run) const override {
-        kernels::voxelize(op_, run.floats(points_), bound_, run.integers(counts_), clouds_, {run.integers(out_[0]), run.integers(out_[1]), run.integers(out_[2]), run.integers(out_[3])},
+        voxelize(op_, run.floats(points_), bound_, run.integers(counts_), clouds_, {run.integers(out_[0]), run.integers(out_[1]), run.integers(out_[2]), run.integers(out_[3])},
                           run.integers(out_[4]), run.at(scratch));
     }
 

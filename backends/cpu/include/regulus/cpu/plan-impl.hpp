@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 
+#include <regulus/cpu/arrangement-impl.hpp>
 #include <regulus/cpu/bf16-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
@@ -31,8 +32,27 @@ struct Compiled {
 
 inline bool is_map(const Graph& graph, ValueId id, const Shape& shape) { return shape.rank() == 4 && graph.values[std::size_t(id)].dtype == DType::f32; }
 
+/// The weights of a convolution or linear layer for the matrix product.
+inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compiled, const Node& node, const std::vector<Tensor>& bound) {
+    return compiled.store.get<PackedMatrix>(parameter_key(node) + "matrix", [&] {
+        const ConvParameters folded = folded_parameters(std::get<ops::Conv2d>(node.operation), bound);
+        return PackedMatrix::make(folded.weight, folded.bias, matrix_functions().lanes);
+    });
+}
+
+/// One kernel for all `nodes`, convolutions of one map, the context's own last.
+inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+    std::vector<SiblingKernel::Sibling> siblings;
+    for (const NodeId id : nodes) {
+        const Node& node = compiled.graph.nodes[std::size_t(id)];
+        const auto& conv = std::get<ops::Conv2d>(node.operation);
+        siblings.push_back({packed_matrix(compiled, node, compiled.bound[std::size_t(id)]), context.place(node.outputs[0]), conv.out_channels, conv.activation == Activation::relu});
+    }
+    return std::make_unique<SiblingKernel>(context, std::move(siblings), compiled.threads);
+}
+
 /// Makes the kernel of one node; throws BackendError that names it.
-inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeContext& context, bool residual_in_place) {
+inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeContext& context, bool residual_in_place, const ChannelSlice& slice) {
     const Operation& operation = context.node.operation;
     if (compiled.bf16 && (std::holds_alternative<ops::Conv2d>(operation) || std::holds_alternative<ops::Linear>(operation))) {
         if (auto kernel = Bf16Kernel::make(context, compiled.store, residual_in_place)) return kernel;
@@ -45,11 +65,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
                 return std::make_unique<WinogradKernel>(context, std::move(weights), compiled.threads);
             }
             if (MatrixKernel::applies(*conv, context.shape(context.out(0)))) {
-                auto weights = compiled.store.get<PackedMatrix>(parameter_key(context.node) + "matrix", [&] {
-                    const ConvParameters folded = folded_parameters(*conv, context.bound);
-                    return PackedMatrix::make(folded.weight, folded.bias, matrix_functions().lanes);
-                });
-                return std::make_unique<MatrixKernel>(context, *conv, std::move(weights), compiled.threads, residual_in_place);
+                return std::make_unique<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, context.bound), compiled.threads, residual_in_place);
             }
             if (DirectConvolutionKernel::applies(*conv, context.shape(context.in(0)), context.shape(context.out(0)))) {
                 auto weights = compiled.store.get<DirectWeights>(parameter_key(context.node) + "direct",
@@ -62,7 +78,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
             ConvTransposeKernel::check(context);
             auto weights = compiled.store.get<TransposedWeights>(parameter_key(context.node) + "transposed",
                                                                  [&] { return TransposedWeights::make(folded_parameters(*transposed, context.bound), matrix_functions().lanes); });
-            return std::make_unique<ConvTransposeKernel>(context, std::move(weights));
+            return std::make_unique<ConvTransposeKernel>(context, std::move(weights), slice);
         }
         if (const auto* linear = std::get_if<ops::Linear>(&operation)) {
             if (!MatrixKernel::applies(*linear, context.rows_of(context.out(0)))) return std::make_unique<LinearKernel>(context, compiled.store);
@@ -112,6 +128,7 @@ public:
         const ThreadScope team(compiled_->threads);
         const Graph& graph = compiled_->graph;
         const std::vector<Lifetime> lives = lifetimes(graph);
+        const Arrangement arrangement(graph, shapes_, !compiled_->bf16);
         MemoryRequest request;
         request.value_bytes.assign(graph.values.size(), 0);
         request.scratch_bytes.assign(graph.nodes.size(), 0);
@@ -120,8 +137,15 @@ public:
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             const Node& node = graph.nodes[id];
             const NodeContext context{graph, node, shapes_, compiled_->bound[id]};
-            for (const ValueId out : node.outputs) request.value_bytes[std::size_t(out)] = bytes_of(out);
+            for (const ValueId out : node.outputs) {
+                request.value_bytes[std::size_t(out)] = bytes_of(out);
+                request.shares[std::size_t(out)] = arrangement.owners[std::size_t(out)];
+            }
             std::unique_ptr<Kernel> kernel;
+            if (arrangement.idle[id]) {
+                kernels_.push_back(nullptr);
+                continue;
+            }
             if (const auto* input = std::get_if<ops::Input>(&node.operation)) {
                 if (input->role == ops::Input::Role::image) {
                     kernel = make_image_layout(context.shape(node.outputs[0]), input_place(node.outputs[0]), context.place(node.outputs[0]));
@@ -132,7 +156,8 @@ public:
                 ValueId source = overwritten(node, lives, NodeId(id));
                 if (source != no_value && request.value_bytes[std::size_t(source)] == 0) source = no_value;  // the caller's memory
                 if (source != no_value) request.shares[std::size_t(node.outputs[0])] = source;
-                kernel = make_kernel(*compiled_, context, source != no_value);
+                if (!arrangement.siblings[id].empty()) kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
+                else kernel = make_kernel(*compiled_, context, source != no_value, arrangement.slices[std::size_t(node.outputs[0])]);
             }
             if (kernel) {
                 kernel->scratch = {scratch_slot(NodeId(id))};
@@ -152,9 +177,14 @@ public:
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             if (!kernels_[id]) continue;
             const Node& node = graph.nodes[id];
-            std::size_t bytes = request.scratch_bytes[id];
-            for (const ValueId out : node.outputs) bytes += request.value_bytes[std::size_t(out)];
-            steps_.push_back({node.name, describe(node.operation), kernels_[id]->name, kernels_[id]->reason, bytes, cost_of(graph, node, shapes_).macs});
+            Step step{node.name, describe(node.operation), kernels_[id]->name, kernels_[id]->reason, request.scratch_bytes[id], 0};
+            const auto count = [&](const Node& one) {
+                for (const ValueId out : one.outputs) step.bytes += request.value_bytes[std::size_t(out)];
+                step.macs += cost_of(graph, one, shapes_).macs;
+            };
+            if (arrangement.siblings[id].empty()) count(node);
+            for (const NodeId sibling : arrangement.siblings[id]) count(graph.nodes[std::size_t(sibling)]);
+            steps_.push_back(std::move(step));
         }
     }
 

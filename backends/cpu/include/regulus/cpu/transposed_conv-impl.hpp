@@ -52,15 +52,18 @@ public:
                            std::to_string(op.padding));
     }
 
-    ConvTransposeKernel(const NodeContext& context, std::shared_ptr<const TransposedWeights> weights)
+    /// Whether the kernel can write into a slice of a wider map.
+    static bool writes_slices(const ops::ConvTranspose2d& op) { return op.activation != Activation::sigmoid; }
+
+    ConvTransposeKernel(const NodeContext& context, std::shared_ptr<const TransposedWeights> weights, const ChannelSlice& slice)
         : op_(std::get<ops::ConvTranspose2d>(context.node.operation)), weights_(std::move(weights)), functions_(matrix_functions()), rows_(context.rows_of(context.out(0))),
-          src_(context.place(context.in(0))), dst_(context.place(context.out(0))) {
+          src_(context.place(context.in(0))), dst_(context.place(context.out(0))), first_(slice.first), pitch_(slice.pitch != 0 ? slice.pitch : op_.out_channels) {
         const Shape& in = context.shape(context.in(0));
         height_ = in[2];
         width_ = in[3];
         block_ = std::min<std::int64_t>(height_, std::max<std::int64_t>(1, block_pixels / width_));
         name = "matrix product into place";
-        reason = "windows do not overlap";
+        reason = slice.pitch == 0 ? "windows do not overlap" : "windows do not overlap; its channels of the concat";
     }
 
     void run(const Run& run) const override {
@@ -76,7 +79,7 @@ private:
         const std::int64_t in = op_.in_channels, out = op_.out_channels, side = op_.kernel;
         MatrixProduct product;
         product.a_pitch = product.depth = in;
-        product.c_pitch = side * out;
+        product.c_pitch = side * pitch_;
         product.rows = width_;
         for (std::int64_t tap = 0; tap < side * side; ++tap) {
             for (std::int64_t column = 0; column < weights_->width; column += product.width) {
@@ -87,7 +90,7 @@ private:
                 product.relu = op_.activation == Activation::relu;
                 for (std::int64_t y = first; y < last; ++y) {
                     product.a = run.floats(src_) + (row * height_ + y) * width_ * in;
-                    product.c = run.floats(dst_) + ((row * height_ + y) * side + tap / side) * width_ * side * out + tap % side * out + column;
+                    product.c = run.floats(dst_) + (((row * height_ + y) * side + tap / side) * width_ * side + tap % side) * pitch_ + first_ + column;
                     functions_.multiply(product);
                 }
             }
@@ -102,6 +105,7 @@ private:
     const MatrixFunctions& functions_;
     RowCount rows_;
     Place src_, dst_;
+    std::int64_t first_ = 0, pitch_ = 0;  // of the map's channels in its memory
     std::int64_t height_ = 0, width_ = 0, block_ = 1;
 };
 

@@ -1,0 +1,75 @@
+#pragma once
+// Which nodes of a graph another node's kernel serves, and which maps lie inside a wider one: decided for one input size, before kernels are made.
+#include <algorithm>
+#include <vector>
+
+#include <regulus/cpu/kernel.hpp>
+#include <regulus/cpu/sibling_convs-impl.hpp>
+#include <regulus/cpu/transposed_conv-impl.hpp>
+
+namespace regulus::cpu {
+
+struct Arrangement {
+    std::vector<std::vector<NodeId>> siblings;  // per node: the convolutions that its kernel makes, its own last; empty: its own as ever
+    std::vector<bool> idle;                     // per node: its result is there when it comes
+    std::vector<ChannelSlice> slices;           // per value
+    std::vector<ValueId> owners;                // per value: the earliest value in whose memory it lies, or no_value
+
+    Arrangement(const Graph& graph, const std::vector<Shape>& shapes, bool with_siblings)
+        : siblings(graph.nodes.size()), idle(graph.nodes.size()), slices(graph.values.size()), owners(graph.values.size(), no_value) {
+        std::vector<int> users(graph.values.size());
+        for (const Node& node : graph.nodes) {
+            for (const ValueId id : node.inputs) ++users[std::size_t(id)];
+        }
+        for (const auto& [name, id] : graph.outputs) users[std::size_t(id)] += 2;  // must lie as the caller expects
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+            if (std::holds_alternative<ops::Concat>(graph.nodes[id].operation)) place_inside(graph, shapes, users, NodeId(id));
+        }
+        for (std::size_t id = 0; with_siblings && id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
+    }
+
+private:
+    /// A concat of transposed convolutions that nothing else reads: each writes its channels where they belong, and nothing is left to copy.
+    void place_inside(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, NodeId concat) {
+        const Node& node = graph.nodes[std::size_t(concat)];
+        for (const ValueId id : node.inputs) {
+            const auto* source = std::get_if<ops::ConvTranspose2d>(&graph.nodes[std::size_t(graph.values[std::size_t(id)].producer)].operation);
+            if (source == nullptr || users[std::size_t(id)] != 1 || !ConvTransposeKernel::writes_slices(*source)) return;
+        }
+        const ValueId joined = node.outputs[0];
+        const auto is_earlier = [&](ValueId a, ValueId b) { return graph.values[std::size_t(a)].producer < graph.values[std::size_t(b)].producer; };
+        const ValueId owner = *std::min_element(node.inputs.begin(), node.inputs.end(), is_earlier);
+        ChannelSlice slice{0, shapes[std::size_t(joined)][1]};
+        for (const ValueId id : node.inputs) {
+            slices[std::size_t(id)] = slice;
+            slice.first += shapes[std::size_t(id)][1];
+            if (id != owner) owners[std::size_t(id)] = owner;
+        }
+        owners[std::size_t(joined)] = owner;
+        idle[std::size_t(concat)] = true;
+    }
+
+    /// Pointwise convolutions of one large map, of which none is read before the last of them comes: that one makes them all.
+    void gather_siblings(const Graph& graph, const std::vector<Shape>& shapes, NodeId first) {
+        const auto is_one = [&](const Node& node) {
+            const auto* conv = std::get_if<ops::Conv2d>(&node.operation);
+            return conv != nullptr && SiblingKernel::applies(*conv) && SiblingKernel::applies(shapes[std::size_t(node.inputs[0])]);
+        };
+        const Node& node = graph.nodes[std::size_t(first)];
+        if (idle[std::size_t(first)] || !siblings[std::size_t(first)].empty() || !is_one(node)) return;
+        std::vector<NodeId> found{first};
+        for (std::size_t id = std::size_t(first) + 1; id < graph.nodes.size(); ++id) {
+            const Node& other = graph.nodes[id];
+            const bool reads_one = std::any_of(found.begin(), found.end(), [&](NodeId sibling) {
+                return std::count(other.inputs.begin(), other.inputs.end(), graph.nodes[std::size_t(sibling)].outputs[0]) != 0;
+            });
+            if (reads_one) break;
+            if (is_one(other) && other.inputs[0] == node.inputs[0]) found.push_back(NodeId(id));
+        }
+        if (found.size() < 2) return;
+        for (const NodeId sibling : found) idle[std::size_t(sibling)] = sibling != found.back();
+        siblings[std::size_t(found.back())] = std::move(found);
+    }
+};
+
+}  // namespace regulus::cpu
