@@ -1,4 +1,5 @@
-// Writes the seeds of the fuzz targets: make_seeds FOLDER makes FOLDER/{zip,pickle,legacy,numpy,npz,safetensors,json}/*. Seeds are generated, never committed as files.
+// Writes the seeds of the fuzz targets: make_seeds FOLDER makes FOLDER/{zip,pickle,legacy,numpy,npz,safetensors,json,facts}/*. They say what valid
+// files look like; what fuzzing found beyond them is in corpus/.
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -63,6 +64,10 @@ int main(int argc, char** argv) {
     put("npz", "D\x05\0\x01\x05\0\xFA\xFFhello"s);                                          // stored block
     put("npz", "D\x0C\0\x4B\x4C\x4A\x4E\x49\x4D\x4B\x04\x52\x20\x06\x00"s);                  // fixed codes
     put("npz", "D\x10\0\x05\xC0\x81\x08\0\0\0\0\x20\x7F\xEB\x03"s);                          // dynamic codes
+
+    const std::string common = R"("channel_order": "rgb", "mean": [0.485, 1e-3, 3], "std": [0.229, 1, 2.5])";
+    put("facts", R"({"resize_rule": "mmdet_keep_ratio", "long_side": 1333, "short_side": 800, "interpolation": "opencv_bilinear", "pad_divisor": 32, )" + common + "}" + "\0[\"a\", \"\\u00e9\"]\0[1, -2]"s);
+    put("facts", R"({"resize": "pillow_bicubic", "short_side": 256, "crop": 224, "divisor": 255, "exif": "ignored", )" + common + "}" + "\0\0\0[\"cat\",\"dog\"]"s);
 
     put("json", R"({"a":[1,-2.5e3,true,false,null],"b":{"c":"\u00e9\ud83d\ude00\n"}})");
     put("json", "[0.1,1e-300,123456789012345678901234567890]");

@@ -26,9 +26,9 @@ compiler=(clang++)
 command -v ccache >/dev/null && compiler=(ccache clang++)
 flags=(-std=c++20 -O2 -g1 -Wall -Wextra -I include -fno-omit-frame-pointer -fno-sanitize-recover=all)
 libraries=(-ljpeg -lpng)
-# Small quarantine and short stacks of allocations: runs are short, and more of them find more. An input is limited to 512 MiB and 5 s.
+# Small quarantine and short stacks of allocations: runs are short, and more of them find more. An input is limited to 512 MiB and 10 s (of a clock: other programs may have the cores).
 export ASAN_OPTIONS=quarantine_size_mb=1:thread_local_quarantine_size_kb=64:malloc_context_size=2:detect_stack_use_after_return=0
-limits=(-timeout=5 -rss_limit_mb=512 -malloc_limit_mb=256 -max_len=4096 -reload=0 -print_final_stats=1)
+limits=(-timeout=10 -rss_limit_mb=512 -malloc_limit_mb=256 -max_len=4096 -reload=0 -print_final_stats=1)
 mkdir -p "$build"
 
 # build_program SOURCE PROGRAM FLAG...
@@ -38,8 +38,18 @@ for maker in make_seeds make_point_seeds make_box_seeds make_picture_seeds; do
     build_program "$maker.cpp" "$build/$maker" && (cd "$build" && "./$maker" seeds) || exit 1
 done
 
+# The committed corpus of a target, corpus/TARGET.txt, has an input a line, as base64.
+unpack_corpus() {
+    local line number=0
+    [ -r "tests/fuzz/corpus/$1.txt" ] || return 0
+    while read -r line; do
+        base64 -d <<<"$line" >"$build/seeds/$1/committed_$((number++))" || return 1
+    done <"tests/fuzz/corpus/$1.txt"
+}
+
 fuzz() {  # one target into its own log
     mkdir -p "$build/corpus/$1" "$build/seeds/$1"
+    unpack_corpus "$1" || return 1
     build_program "$1_fuzz.cpp" "$build/$1_fuzz" -fsanitize=fuzzer,address,undefined &&
         (cd "$build" && "./$1_fuzz" -max_total_time="$seconds" -runs="${RUNS:--1}" "${limits[@]}" "corpus/$1" "seeds/$1")
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <regulus/core/dtype.hpp>
+#include <regulus/core/large_pages.hpp>
 #include <regulus/core/shape.hpp>
 
 namespace regulus {
@@ -29,6 +30,7 @@ public:
         void* memory = ::operator new(size == 0 ? 1 : size, std::align_val_t{alignment});
         owner_ = std::shared_ptr<void>(memory, [](void* p) { ::operator delete(p, std::align_val_t{alignment}); });
         data_ = static_cast<std::byte*>(memory);
+        detail::advise_large_pages(memory, size);
     }
 
     /// A view of memory that `owner` keeps alive; read-only by contract.

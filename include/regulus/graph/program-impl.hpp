@@ -31,6 +31,7 @@ REGULUS_INLINE std::byte* Context::arena(std::size_t bytes, std::size_t budget) 
     if (bytes <= capacity_) return memory_.get();
     void* fresh = ::operator new(bytes, std::align_val_t{Tensor::alignment}, std::nothrow);
     if (fresh == nullptr) throw BackendError("memory: " + std::to_string(bytes) + " bytes for the plan's arena could not be had");
+    detail::advise_large_pages(fresh, bytes);
     memory_.reset(static_cast<std::byte*>(fresh));
     capacity_ = bytes;
     return memory_.get();

@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <cstdio>
 
 #include <regulus/core/json.hpp>
@@ -46,10 +47,11 @@ struct Reader {
         }
         refuse(key, "one of the names that Regulus writes");
     }
+    /// A side or what it is a multiple of. A file that asks for giant inputs asks for all memory and time there is.
     void count(const char* key, std::int64_t& value) const {
         const Json* member = object.find(key);
         if (member == nullptr) return;
-        if (member->integer() == nullptr || *member->integer() < 1 || *member->integer() > (1 << 20)) refuse(key, "an integer of 1 .. 2^20");
+        if (member->integer() == nullptr || *member->integer() < 1 || *member->integer() > 8192) refuse(key, "an integer of 1 .. 8192");
         value = *member->integer();
     }
     void values(const char* key, std::array<float, 3>& result) const {
@@ -59,9 +61,10 @@ struct Reader {
         if (array == nullptr || array->size() != 3) refuse(key, "three numbers");
         for (std::size_t i = 0; i < 3; ++i) {
             const Json& item = (*array)[i];
-            if (item.real() != nullptr) result[i] = float(*item.real());
-            else if (item.integer() != nullptr) result[i] = float(*item.integer());
-            else refuse(key, "three numbers");
+            if (item.real() == nullptr && item.integer() == nullptr) refuse(key, "three numbers");
+            const double value = item.real() != nullptr ? *item.real() : double(*item.integer());
+            if (!(std::fabs(value) <= 1e6)) refuse(key, "three numbers of at most a million");
+            result[i] = float(value);
         }
     }
 };
@@ -117,6 +120,9 @@ REGULUS_INLINE ModelFacts facts_from_metadata(const std::map<std::string, std::s
         reader.count("pad_divisor", facts.preprocessing.pad_divisor);
         reader.values("mean", facts.preprocessing.mean);
         reader.values("std", facts.preprocessing.std);
+        for (const float std : facts.preprocessing.std) {
+            if (!(std > 0)) reader.refuse("std", "three numbers above zero");
+        }
     }
     if (const auto found = metadata.find("regulus.classes"); found != metadata.end()) {
         facts.class_names = detail::facts::texts(parse(found->first, found->second));
