@@ -44,7 +44,7 @@ TEST_CASE("classifier facts: what cannot be understood is refused with the sourc
     CHECK_THROWS_WITH_AS(read("{\"divisor\": 0}"), Contains("\"divisor\" must be 1 or 255"), FileError);
     CHECK_THROWS_WITH_AS(read("{\"std\": [1, 0, 1]}"), Contains("three numbers above zero"), FileError);
     CHECK_THROWS_WITH_AS(read("{\"short_side\": 8193}"), Contains("\"short_side\" must be an integer of 1 .. 8192"), FileError);
-    CHECK_THROWS_WITH_AS(read("{\"mean\": [1, 2, 1e300]}"), Contains("three numbers of at most a million"), FileError);
+    CHECK_THROWS_WITH_AS(read("{\"mean\": [1, 2, 1e300]}"), Contains("three numbers of single precision"), FileError);
     CHECK_THROWS_WITH_AS(read("{\"mean\": [1, 2]}"), Contains("three numbers"), FileError);
     CHECK_THROWS_WITH_AS(read("{\"resize_rule\": \"none\"}"), Contains("that of a detector"), FileError);
     CHECK_THROWS_AS(read("[]"), FileError);

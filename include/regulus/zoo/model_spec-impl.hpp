@@ -1,6 +1,7 @@
 #pragma once
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include <regulus/core/json.hpp>
 #include <regulus/zoo/model_spec.hpp>
@@ -63,7 +64,7 @@ struct Reader {
             const Json& item = (*array)[i];
             if (item.real() == nullptr && item.integer() == nullptr) refuse(key, "three numbers");
             const double value = item.real() != nullptr ? *item.real() : double(*item.integer());
-            if (!(std::fabs(value) <= 1e6)) refuse(key, "three numbers of at most a million");
+            if (!(std::fabs(value) <= double(std::numeric_limits<float>::max()))) refuse(key, "three numbers of single precision");
             result[i] = float(value);
         }
     }
