@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <regulus/cpu/parallel.hpp>
 #include <regulus/data/mask.hpp>
 #include <regulus/graph/passes.hpp>
 
@@ -81,18 +82,17 @@ bool has_masks(const regulus::Graph& graph) {
     return std::any_of(graph.outputs.begin(), graph.outputs.end(), [](const auto& output) { return output.first == "masks"; });
 }
 
-/// All masks of a run as bitmaps of the network's picture.
-std::vector<regulus::BitMask> pasted(const regulus::Outputs& outputs, const regulus::InputSize& size) {
+/// Pastes all masks of a run, each as a bitmap of the network's picture.
+void paste_all(const regulus::Outputs& outputs, const regulus::InputSize& size, int threads) {
     const regulus::Tensor& maps = outputs["masks"];
     const regulus::Tensor& boxes = outputs["boxes"];
     const int side = int(maps.shape()[1]);
     const std::size_t numbers = std::size_t(side) * std::size_t(side);
-    std::vector<regulus::BitMask> masks;
-    for (std::int64_t i = 0; i < maps.shape()[0]; ++i) {
+    const regulus::cpu::ThreadScope scope(regulus::cpu::thread_count(threads));
+    regulus::cpu::parallel_for_dynamic(maps.shape()[0], [&](std::int64_t i) {
         const float* box = boxes.data<float>() + 4 * i;
-        masks.push_back(regulus::paste_mask({maps.data<float>() + std::size_t(i) * numbers, numbers}, side, {box[0], box[1], box[2], box[3]}, {size.height, size.width}));
-    }
-    return masks;
+        regulus::paste_mask({maps.data<float>() + std::size_t(i) * numbers, numbers}, side, {box[0], box[1], box[2], box[3]}, {size.height, size.width});
+    });
 }
 
 /// One run for each line on stdin, so that another program can take turns with this one; a line on stdout for each: a JSON object with the
@@ -132,7 +132,7 @@ void bench(const Options& options) {
     const auto run_once = [&] {
         const auto start = clock::now();
         outputs = program.run(context, inputs, chosen.empty() ? nullptr : &profile);
-        if (options.paste) pasted(outputs, size);
+        if (options.paste) paste_all(outputs, size, options.network.threads);
         double ms = std::chrono::duration<double, std::milli>(clock::now() - start).count();
         if (!chosen.empty()) ms = 0;
         for (std::size_t i = 0; i < chosen.size(); ++i) ms += chosen[i] ? profile.nanoseconds[i] * 1e-6 : 0.0;

@@ -57,12 +57,22 @@ public:
         return cells_[std::size_t((y + 1) * (side_ + 1) + x + 1)];
     }
 
-    /// In the order of PyTorch's grid_sample: north-west, north-east, south-west, south-east.
     bool pixel(int y, int x, float near_y, float far_y, float near_x, float far_x) const {
+        std::uint8_t on;
+        pixels(y, x, near_y, far_y, &near_x, &far_x, 1, &on);
+        return on != 0;
+    }
+
+    /// A line of `count` pixels of cell (y, x), 1 or 0 each. The terms in the order of PyTorch's grid_sample: north-west, north-east, south-west,
+    /// south-east.
+    void pixels(int y, int x, float near_y, float far_y, const float* near_x, const float* far_x, std::int64_t count, std::uint8_t* on) const {
         const float* upper = corner(y, x);
         const float* lower = upper + side_ + 2;
-        const float value = upper[0] * (near_y * near_x) + upper[1] * (near_y * far_x) + lower[0] * (far_y * near_x) + lower[1] * (far_y * far_x);
-        return value >= threshold_;
+        const float north_west = upper[0], north_east = upper[1], south_west = lower[0], south_east = lower[1], threshold = threshold_;
+        for (std::int64_t i = 0; i < count; ++i) {
+            const float value = north_west * (near_y * near_x[i]) + north_east * (near_y * far_x[i]) + south_west * (far_y * near_x[i]) + south_east * (far_y * far_x[i]);
+            on[i] = value >= threshold ? 1 : 0;
+        }
     }
 
 private:
@@ -86,9 +96,14 @@ private:
     std::vector<Cell> cells_;
 };
 
-/// Calls run(on, length) for the picture's pixels, column by column.
-template <class Run>
-void paste_runs(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold, Run&& run) {
+/// One past the last position in the same cell, for each position.
+inline std::vector<std::size_t> cell_ends(const PasteAxis& axis) {
+    std::vector<std::size_t> ends(axis.cell.size());
+    for (std::size_t i = ends.size(); i-- > 0;) ends[i] = i + 1 < ends.size() && axis.cell[i + 1] == axis.cell[i] ? ends[i + 1] : i + 1;
+    return ends;
+}
+
+inline void check_paste(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold) {
     check_mask_size("paste_mask", picture.height, picture.width);
     if (side < 1 || side > 1024 || probabilities.size() != std::size_t(side) * std::size_t(side)) {
         throw ShapeError("paste_mask: a map of side " + std::to_string(side) + " (1 .. 1024) has side * side values, got " + std::to_string(probabilities.size()));
@@ -96,46 +111,60 @@ void paste_runs(std::span<const float> probabilities, int side, const std::array
     if (!std::isfinite(box[0]) || !std::isfinite(box[1]) || !std::isfinite(box[2]) || !std::isfinite(box[3]) || !std::isfinite(threshold)) {
         throw ArgumentError("paste_mask: the box and the threshold must be finite");
     }
-    const PasteAxis columns = paste_axis(box[0], box[2], picture.width, side);
-    const PasteAxis rows = paste_axis(box[1], box[3], picture.height, side);
-    const PasteMap map(probabilities, side, threshold);
-    const std::size_t height = rows.cell.size();
-    if (columns.cell.empty() || height == 0) {
-        run(false, picture.height * picture.width);
-        return;
-    }
-    std::vector<std::size_t> cell_end(height);  // one past the last row in the same cell
-    for (std::size_t y = height; y-- > 0;) cell_end[y] = y + 1 < height && rows.cell[y + 1] == rows.cell[y] ? cell_end[y + 1] : y + 1;
-
-    const std::int64_t above = rows.first, below = picture.height - rows.first - std::int64_t(height);
-    run(false, columns.first * picture.height);
-    for (std::size_t x = 0; x < columns.cell.size(); ++x) {
-        run(false, above);
-        for (std::size_t y = 0; y < height;) {
-            const PasteMap::Cell cell = map.cell(rows.cell[y], columns.cell[x]);
-            const std::size_t end = cell_end[y];
-            if (cell != PasteMap::Cell::mixed) {
-                run(cell == PasteMap::Cell::on, std::int64_t(end - y));
-                y = end;
-                continue;
-            }
-            for (; y < end; ++y) run(map.pixel(rows.cell[y], columns.cell[x], rows.near[y], rows.far[y], columns.near[x], columns.far[x]), 1);
-        }
-        run(false, below);
-    }
-    run(false, (picture.width - columns.first - std::int64_t(columns.cell.size())) * picture.height);
 }
 
 }  // namespace data_detail
 
 REGULUS_INLINE Rle paste_mask_rle(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold) {
+    using data_detail::PasteMap;
+    data_detail::check_paste(probabilities, side, box, picture, threshold);
+    const data_detail::PasteAxis columns = data_detail::paste_axis(box[0], box[2], picture.width, side);
+    const data_detail::PasteAxis rows = data_detail::paste_axis(box[1], box[3], picture.height, side);
+    const PasteMap map(probabilities, side, threshold);
+    const std::int64_t height = std::int64_t(rows.cell.size()), above = rows.first, below = picture.height - above - height;
     data_detail::RunWriter runs;
-    data_detail::paste_runs(probabilities, side, box, picture, threshold, [&](bool on, std::int64_t length) { runs.add(on, length); });
+    if (columns.cell.empty() || height == 0) {
+        runs.add(false, picture.height * picture.width);
+        return {picture.height, picture.width, runs.finish()};
+    }
+    const std::vector<std::size_t> ends = data_detail::cell_ends(rows);
+    runs.add(false, columns.first * picture.height);
+    for (std::size_t x = 0; x < columns.cell.size(); ++x) {
+        runs.add(false, above);
+        for (std::size_t y = 0; y < rows.cell.size();) {
+            const PasteMap::Cell cell = map.cell(rows.cell[y], columns.cell[x]);
+            const std::size_t end = ends[y];
+            if (cell != PasteMap::Cell::mixed) {
+                runs.add(cell == PasteMap::Cell::on, std::int64_t(end - y));
+                y = end;
+                continue;
+            }
+            for (; y < end; ++y) runs.add(map.pixel(rows.cell[y], columns.cell[x], rows.near[y], rows.far[y], columns.near[x], columns.far[x]), 1);
+        }
+        runs.add(false, below);
+    }
+    runs.add(false, (picture.width - columns.first - std::int64_t(columns.cell.size())) * picture.height);
     return {picture.height, picture.width, runs.finish()};
 }
 
 REGULUS_INLINE BitMask paste_mask(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold) {
-    return rle_decode(paste_mask_rle(probabilities, side, box, picture, threshold));
+    using data_detail::PasteMap;
+    data_detail::check_paste(probabilities, side, box, picture, threshold);
+    const data_detail::PasteAxis columns = data_detail::paste_axis(box[0], box[2], picture.width, side);
+    const data_detail::PasteAxis rows = data_detail::paste_axis(box[1], box[3], picture.height, side);
+    const PasteMap map(probabilities, side, threshold);
+    const std::vector<std::size_t> ends = data_detail::cell_ends(columns);
+    BitMask mask{picture.height, picture.width, std::vector<std::uint8_t>(std::size_t(picture.height * picture.width))};
+    for (std::size_t y = 0; y < rows.cell.size(); ++y) {
+        std::uint8_t* const line = mask.bits.data() + (rows.first + std::int64_t(y)) * picture.width + columns.first;
+        for (std::size_t x = 0; x < columns.cell.size(); x = ends[x]) {
+            const PasteMap::Cell cell = map.cell(rows.cell[y], columns.cell[x]);
+            const std::int64_t count = std::int64_t(ends[x] - x);
+            if (cell == PasteMap::Cell::on) std::fill_n(line + x, count, std::uint8_t{1});
+            if (cell == PasteMap::Cell::mixed) map.pixels(rows.cell[y], columns.cell[x], rows.near[y], rows.far[y], columns.near.data() + x, columns.far.data() + x, count, line + x);
+        }
+    }
+    return mask;
 }
 
 }  // namespace regulus
