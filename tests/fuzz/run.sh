@@ -43,7 +43,8 @@ unpack_corpus() {
     local line number=0
     [ -r "tests/fuzz/corpus/$1.txt" ] || return 0
     while read -r line; do
-        base64 -d <<<"$line" >"$build/seeds/$1/committed_$((number++))" || return 1
+        base64 -d <<<"$line" >"$build/seeds/$1/committed_$number" || return 1
+        number=$((number + 1))
     done <"tests/fuzz/corpus/$1.txt"
 }
 
