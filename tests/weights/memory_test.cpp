@@ -127,6 +127,32 @@ TEST_CASE("memory: opening a file costs its mapping and at most a tenth of its s
     }
 }
 
+TEST_CASE("memory: arrays that a pickle keeps as text are unpacked when it is opened, to what they hold and no more") {
+    const Weights weights = sample();
+    std::size_t elements = 0;
+    std::string arrays = "}(";
+    for (const Weights::Entry& entry : weights.entries()) {
+        std::string as_text;  // Latin-1 as UTF-8, as Python 3 writes bytes at protocol 2
+        for (const char c : bytes_of(entry.tensor)) {
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte >= 0x80) as_text += static_cast<char>(0xC0 | byte >> 6);
+            as_text += static_cast<char>(byte >= 0x80 ? 0x80 | (byte & 0x3F) : byte);
+        }
+        const std::string dtype = global("numpy", "dtype") + tuple({text("f4"), "\x89", "\x88"}) + "R" + tuple({integer(3), text("<"), "N", "N", "N", integer(-1), integer(-1), integer(0)}) + "b";
+        arrays += text(entry.name) + call("numpy.core.multiarray", "_reconstruct", {global("numpy", "ndarray"), tuple_of({0}), "C\1b"}) +
+                  tuple({integer(1), tuple_of({64, 256}), dtype, "\x89", call("_codecs", "encode", {text(as_text), text("latin1")})}) + "b";
+        elements += entry.tensor.bytes();
+    }
+    const TemporaryFile file(program(dict({{"model", arrays + "u"}})));
+    CheckpointFile opened;
+    const std::size_t opening = heap_of([&] { opened = inspect_checkpoint(file.path()); });
+    INFO(opening << " bytes of heap for a file of " << opened.file_bytes << " that holds " << elements);
+    CHECK(opening <= elements + opened.file_bytes / 10);
+    CHECK(opening <= opened.file_bytes);
+    const Weights read = read_weights(opened);
+    for (std::size_t i = 0; i < read.size(); ++i) REQUIRE(bytes_of(read.entries()[i].tensor) == bytes_of(weights.entries()[i].tensor));
+}
+
 TEST_CASE("memory: the demo's checkpoints open within 1.1 times their size") {
     REGULUS_REQUIRE_SHARED("demo/models/mask_rcnn_regnetx_200mf_fasteners.pth");
     for (const char* const name : {"mask_rcnn_regnetx_200mf_fasteners.pth", "retinanet_regnetx_200mf_fasteners.pth", "retinanet_regnetx_200mf_fasteners_legacy-bc0772af.pth"}) {

@@ -1,5 +1,6 @@
 #pragma once
 // NumPy's dtypes, arrays and scalars in pickles.
+#include <algorithm>
 #include <bit>
 
 #include <regulus/core/dtype.hpp>
@@ -58,7 +59,7 @@ REGULUS_INLINE void PickleMachine::set_array_data(PickleArray& array, Handle han
         if (data.text.size() > decode_budget_) fail("decoding arrays would take more memory than twice the file's size");
         decode_budget_ -= data.text.size();
         array.owner = std::make_shared<std::string>();
-        array.owner->reserve(data.text.size());
+        array.owner->reserve(data.text.size() - static_cast<std::size_t>(std::count_if(data.text.begin(), data.text.end(), [](char c) { return (static_cast<std::uint8_t>(c) & 0xC0) == 0x80; })));
         for (std::size_t i = 0; i < data.text.size(); ++i) {
             const std::uint8_t first = static_cast<std::uint8_t>(data.text[i]);
             if (first < 0x80) {
