@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <system_error>
 
@@ -104,6 +105,23 @@ TEST_CASE("convert: a classifier goes from code base to code base and back with 
     const Answer none = run("convert " + (folder / "ours.safetensors") + " " + (folder / "mm.pth") + " --to mmpretrain");
     CHECK(none.code == 2);  // it has no squeeze-excite
     CHECK(access((folder / "mm.pth").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("convert: one net round all code bases and both layouts, and home with the same bits") {
+    REQUIRE_TOOL();
+    const Folder folder;
+    const Weights pycls = published("pycls/RegNetX-200MF", "pycls");
+    write_torch(folder / "0.pth", pycls, TorchContent::bare);
+    const std::pair<const char*, const char*> stops[] = {{"timm", ".pth"}, {"torchvision", ".safetensors"}, {"mmpretrain", ".pth"}, {"regulus", ".safetensors"}, {"pycls", ".pth"}};
+    std::string from = folder / "0.pth";
+    for (std::size_t i = 0; i < std::size(stops); ++i) {
+        const std::string code_base = stops[i].first, to = folder / (std::to_string(i + 1) + stops[i].second);
+        CAPTURE(code_base);
+        REQUIRE(run("convert --model pycls/RegNetX-200MF " + from + " " + to + " --to " + code_base).code == 0);
+        from = to;
+    }
+    CHECK(same(read_weights(from), pycls));
+    CHECK(run("convert --model pycls/RegNetX-200MF " + from + " " + (folder / "no.pth") + " --to mmdetection").code == 2);  // which has no name for a classifier's head
 }
 
 TEST_CASE("convert, inspect, classify: what regnet2mmdet writes, with its head and without") {
