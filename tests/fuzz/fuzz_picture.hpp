@@ -13,7 +13,7 @@ namespace regulus::fuzz {
 /// Decodes with small limits, turned and not; errors other than FileError are crashes, and every refusal names the file.
 inline void read_picture(std::span<const std::uint8_t> bytes) {
     PictureLimits limits;
-    limits.max_pixels = 1 << 16;
+    limits.max_pixels = 1 << 12;
     for (const ExifOrientation exif : {ExifOrientation::applied, ExifOrientation::ignored}) {
         try {
             const Image image = decode_image(bytes, "fuzzed", limits, exif);
