@@ -39,6 +39,29 @@ struct Head : Scene {
     }
 };
 
+/// The end of a mask head: RoIAlign, a transposed convolution, logits of seven classes, the label's. `whole`: the logits are an output too.
+struct MaskEnd : Scene {
+    MaskEnd(int channels, Activation activation, bool whole) {
+        const std::vector<ValueId> rois = this->rois(30);
+        ops::RoiAlign align;
+        align.strides = {1, 2, 4};
+        align.size = 5;
+        align.finest_scale = 4.f;
+        const ValueId pooled = record::roi_align(scope() / "align", align, pyramid(3, 10), rois[0], rois[3]);
+        ops::ConvTranspose2d up;
+        up.in_channels = 10;
+        up.out_channels = channels;
+        up.activation = activation;
+        ops::Conv2d conv;
+        conv.in_channels = channels;
+        conv.out_channels = 7;
+        conv.bias = true;
+        const ValueId logits = record::conv2d(scope() / "logits", conv, record::conv_transpose2d(scope() / "up", up, pooled));
+        graph.outputs = {{"masks", record::select_channel(scope() / "masks", Activation::sigmoid, logits, rois[2])}};
+        if (whole) graph.outputs.emplace_back("logits", logits);
+    }
+};
+
 /// Five convolutions in a row after RoIAlign.
 constexpr double head_limit = 5 * one_layer;
 
@@ -91,6 +114,21 @@ TEST_CASE("cpu rows: what a picture gives does not depend on its neighbours in t
         REQUIRE(alone.shape()[0] == (image == 0 ? 4 : 9));
         std::copy_n(together.data<float>() + image * 4 * 5, alone.numel(), part.data<float>());
         CHECK(relative_difference(part, alone) <= head_limit);
+    }
+}
+
+TEST_CASE("cpu rows: of logits of which only the label's are read no other is computed, and those equal the reference's") {
+    for (const int channels : {6, 32, 70}) {
+        for (const Activation activation : {Activation::relu, Activation::none, Activation::sigmoid}) {
+            for (const bool whole : {false, true}) {
+                const MaskEnd end(channels, activation, whole);
+                const Program program = compile(CpuBackend{}, end.graph, end.weights(), {.threads = 2});
+                INFO("channels " << channels << " whole " << whole);
+                const auto& steps = program.steps({3, height, width});
+                CHECK(std::any_of(steps.begin(), steps.end(), [](const Step& step) { return step.kernel == "matrix product, chosen class"; }) != whole);
+                for (const std::vector<int>& counts : {std::vector<int>{0, 0, 0}, {3, 0, 1}, {30, 20, 7}}) check_equal_to_reference(end.graph, end.weights(), Scene::inputs(counts, height, width), head_limit);
+            }
+        }
     }
 }
 

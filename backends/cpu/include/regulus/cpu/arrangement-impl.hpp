@@ -1,8 +1,10 @@
 #pragma once
 // Which nodes of a graph another node's kernel serves, and which maps lie inside a wider one: decided for one input size, before kernels are made.
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
+#include <regulus/cpu/chosen_logits-impl.hpp>
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/sibling_convs-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
@@ -11,12 +13,15 @@ namespace regulus::cpu {
 
 struct Arrangement {
     std::vector<std::vector<NodeId>> siblings;  // per node: the convolutions that its kernel makes, its own last; empty: its own as ever
+    std::vector<std::vector<NodeId>> chosen;    // per transposed convolution: the convolution to logits and the choice that its kernel makes too; or empty
     std::vector<bool> idle;                     // per node: its result is there when it comes
     std::vector<ChannelSlice> slices;           // per value
     std::vector<ValueId> owners;                // per value: the earliest value in whose memory it lies, or no_value
+    std::vector<ValueId> stored;                // per value: the value that is stored in its place; itself, as a rule; no_value: nothing is
 
-    Arrangement(const Graph& graph, const std::vector<Shape>& shapes, bool with_siblings)
-        : siblings(graph.nodes.size()), idle(graph.nodes.size()), slices(graph.values.size()), owners(graph.values.size(), no_value) {
+    Arrangement(const Graph& graph, const std::vector<Shape>& shapes, bool with_products)
+        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), idle(graph.nodes.size()), slices(graph.values.size()), owners(graph.values.size(), no_value), stored(graph.values.size()) {
+        std::iota(stored.begin(), stored.end(), ValueId(0));
         std::vector<int> users(graph.values.size());
         for (const Node& node : graph.nodes) {
             for (const ValueId id : node.inputs) ++users[std::size_t(id)];
@@ -25,7 +30,10 @@ struct Arrangement {
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             if (std::holds_alternative<ops::Concat>(graph.nodes[id].operation)) place_inside(graph, shapes, users, NodeId(id));
         }
-        for (std::size_t id = 0; with_siblings && id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
+        for (std::size_t id = 0; with_products && id < graph.nodes.size(); ++id) {
+            if (std::holds_alternative<ops::SelectChannel>(graph.nodes[id].operation)) choose(graph, users, NodeId(id));
+        }
+        for (std::size_t id = 0; with_products && id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
     }
 
 private:
@@ -47,6 +55,23 @@ private:
         }
         owners[std::size_t(joined)] = owner;
         idle[std::size_t(concat)] = true;
+    }
+
+    /// A choice among the channels of logits that nothing else reads, behind a transposed convolution that nothing else reads.
+    void choose(const Graph& graph, const std::vector<int>& users, NodeId choice) {
+        const Node& node = graph.nodes[std::size_t(choice)];
+        const ValueId logits = node.inputs[0], labels = node.inputs[1];
+        const NodeId conv = graph.values[std::size_t(logits)].producer;
+        const auto* op = std::get_if<ops::Conv2d>(&graph.nodes[std::size_t(conv)].operation);
+        if (op == nullptr || users[std::size_t(logits)] != 1 || !ChosenLogitsKernel::applies(*op)) return;
+        const ValueId map = graph.nodes[std::size_t(conv)].inputs[0];
+        const NodeId upsample = graph.values[std::size_t(map)].producer;
+        if (!std::holds_alternative<ops::ConvTranspose2d>(graph.nodes[std::size_t(upsample)].operation) || users[std::size_t(map)] != 1 || graph.values[std::size_t(labels)].producer > upsample) return;
+        chosen[std::size_t(upsample)] = {conv, choice};
+        idle[std::size_t(conv)] = idle[std::size_t(choice)] = true;
+        owners[std::size_t(node.outputs[0])] = map;
+        stored[std::size_t(map)] = node.outputs[0];
+        stored[std::size_t(logits)] = no_value;
     }
 
     /// Pointwise convolutions of one large map, of which none is read before the last of them comes: that one makes them all.

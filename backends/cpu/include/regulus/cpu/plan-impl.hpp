@@ -51,6 +51,25 @@ inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const Nod
     return std::make_unique<SiblingKernel>(context, std::move(siblings), compiled.threads);
 }
 
+/// The weights of a transposed convolution for the matrix product. Throws BackendError where windows overlap.
+inline std::shared_ptr<const TransposedWeights> transposed_weights(const Compiled& compiled, const NodeContext& context) {
+    ConvTransposeKernel::check(context);
+    return compiled.store.get<TransposedWeights>(parameter_key(context.node) + "transposed", [&] {
+        return TransposedWeights::make(folded_parameters(std::get<ops::ConvTranspose2d>(context.node.operation), context.bound), matrix_functions().lanes);
+    });
+}
+
+/// One kernel for the context's transposed convolution, the convolution to logits and the choice among them.
+inline std::unique_ptr<Kernel> make_chosen(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+    const Node& conv = compiled.graph.nodes[std::size_t(nodes[0])];
+    const Node& choice = compiled.graph.nodes[std::size_t(nodes[1])];
+    auto columns = compiled.store.get<ClassColumns>(parameter_key(conv) + "classes", [&] {
+        return ClassColumns::make(folded_parameters(std::get<ops::Conv2d>(conv.operation), compiled.bound[std::size_t(nodes[0])]), matrix_functions().lanes);
+    });
+    return std::make_unique<ChosenLogitsKernel>(context, transposed_weights(compiled, context), std::move(columns), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
+                                                context.place(choice.outputs[0]), compiled.threads);
+}
+
 /// Makes the kernel of one node; throws BackendError that names it.
 inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeContext& context, bool residual_in_place, const ChannelSlice& slice) {
     const Operation& operation = context.node.operation;
@@ -74,12 +93,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
             }
             return std::make_unique<ConvolutionKernel>(context, compiled.store, residual_in_place);
         }
-        if (const auto* transposed = std::get_if<ops::ConvTranspose2d>(&operation)) {
-            ConvTransposeKernel::check(context);
-            auto weights = compiled.store.get<TransposedWeights>(parameter_key(context.node) + "transposed",
-                                                                 [&] { return TransposedWeights::make(folded_parameters(*transposed, context.bound), matrix_functions().lanes); });
-            return std::make_unique<ConvTransposeKernel>(context, std::move(weights), slice);
-        }
+        if (std::holds_alternative<ops::ConvTranspose2d>(operation)) return std::make_unique<ConvTransposeKernel>(context, transposed_weights(compiled, context), slice);
         if (const auto* linear = std::get_if<ops::Linear>(&operation)) {
             if (!MatrixKernel::applies(*linear, context.rows_of(context.out(0)))) return std::make_unique<LinearKernel>(context, compiled.store);
             auto weights = compiled.store.get<PackedMatrix>(parameter_key(context.node) + "matrix", [&] {
@@ -138,7 +152,8 @@ public:
             const Node& node = graph.nodes[id];
             const NodeContext context{graph, node, shapes_, compiled_->bound[id]};
             for (const ValueId out : node.outputs) {
-                request.value_bytes[std::size_t(out)] = bytes_of(out);
+                const ValueId stored = arrangement.stored[std::size_t(out)];
+                request.value_bytes[std::size_t(out)] = stored == no_value ? 0 : bytes_of(stored);
                 request.shares[std::size_t(out)] = arrangement.owners[std::size_t(out)];
             }
             std::unique_ptr<Kernel> kernel;
@@ -157,6 +172,7 @@ public:
                 if (source != no_value && request.value_bytes[std::size_t(source)] == 0) source = no_value;  // the caller's memory
                 if (source != no_value) request.shares[std::size_t(node.outputs[0])] = source;
                 if (!arrangement.siblings[id].empty()) kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
+                else if (!arrangement.chosen[id].empty()) kernel = make_chosen(*compiled_, context, arrangement.chosen[id]);
                 else kernel = make_kernel(*compiled_, context, source != no_value, arrangement.slices[std::size_t(node.outputs[0])]);
             }
             if (kernel) {
@@ -184,6 +200,7 @@ public:
             };
             if (arrangement.siblings[id].empty()) count(node);
             for (const NodeId sibling : arrangement.siblings[id]) count(graph.nodes[std::size_t(sibling)]);
+            for (const NodeId next : arrangement.chosen[id]) count(graph.nodes[std::size_t(next)]);
             steps_.push_back(std::move(step));
         }
     }

@@ -42,7 +42,7 @@ struct TransposedWeights {
     }
 };
 
-class ConvTransposeKernel final : public Kernel {
+class ConvTransposeKernel : public Kernel {
 public:
     /// Throws BackendError where windows overlap.
     static void check(const NodeContext& context) {
@@ -68,14 +68,17 @@ public:
 
     void run(const Run& run) const override {
         const std::int64_t blocks = (height_ + block_ - 1) / block_;
-        parallel_for(rows_(run) * blocks, [&](std::int64_t i) { lines(run, i / blocks, i % blocks * block_, std::min(height_, (i % blocks + 1) * block_)); });
+        parallel_for(rows_(run) * blocks, [&](std::int64_t i) {
+            const std::int64_t row = i / blocks, first = i % blocks * block_;
+            lines(run, row, first, std::min(height_, first + block_), run.floats(dst_) + (row * height_ + first) * op_.kernel * width_ * op_.kernel * pitch_);
+        });
     }
 
-private:
+protected:
     static constexpr std::int64_t block_pixels = 256;  // of a task
 
-    /// Input lines [first, last) of a row of the batch. A panel of weights meets all lines before the next one comes.
-    void lines(const Run& run, std::int64_t row, std::int64_t first, std::int64_t last) const {
+    /// Input lines [first, last) of a row of the batch, to the memory of their outputs. A panel of weights meets all lines before the next one comes.
+    void lines(const Run& run, std::int64_t row, std::int64_t first, std::int64_t last, float* to) const {
         const std::int64_t in = op_.in_channels, out = op_.out_channels, side = op_.kernel;
         MatrixProduct product;
         product.a_pitch = product.depth = in;
@@ -90,14 +93,13 @@ private:
                 product.relu = op_.activation == Activation::relu;
                 for (std::int64_t y = first; y < last; ++y) {
                     product.a = run.floats(src_) + (row * height_ + y) * width_ * in;
-                    product.c = run.floats(dst_) + (((row * height_ + y) * side + tap / side) * width_ * side + tap % side) * pitch_ + first_ + column;
+                    product.c = to + (((y - first) * side + tap / side) * width_ * side + tap % side) * pitch_ + first_ + column;
                     functions_.multiply(product);
                 }
             }
         }
         if (op_.activation != Activation::sigmoid) return;
-        float* const pixels = run.floats(dst_) + (row * height_ + first) * side * width_ * side * out;
-        for (std::int64_t i = 0; i < (last - first) * side * width_ * side * out; ++i) pixels[i] = activate(Activation::sigmoid, pixels[i]);
+        for (std::int64_t i = 0; i < (last - first) * side * width_ * side * out; ++i) to[i] = activate(Activation::sigmoid, to[i]);
     }
 
     ops::ConvTranspose2d op_;

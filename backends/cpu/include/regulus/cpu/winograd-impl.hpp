@@ -201,7 +201,7 @@ private:
     static constexpr std::int64_t largest_wide = 48 << 20;
     static constexpr std::int64_t streaming_weights = 1 << 20;    // beyond the second level
     static constexpr std::int64_t plane_gap = 16;                 // floats; else the planes would fall into the same lines of the cache
-    static constexpr std::int64_t most_tiles = 96, least_tiles = 36;  // of a task; with fewer the weights stream too often
+    static constexpr std::int64_t most_tiles = 96, least_tiles = 24;  // of a task; with fewer the weights stream too often
 
     /// Tiles of one size: a grid of them from (y, x) on in every image.
     struct Kind {
