@@ -1,0 +1,199 @@
+// Targets and losses of a dense 3D head against mmdetection3d's, and the rules of assignment that its cases do not reach.
+#include <algorithm>
+#include <cmath>
+
+#include <doctest/doctest.h>
+
+#include <regulus/train/anchor3d_loss.hpp>
+
+#include "graph3d/golden_op.hpp"
+#include "reference/graph_support.hpp"
+
+using namespace regulus;
+using namespace regulus::testing;
+using namespace regulus::train;
+
+namespace {
+
+/// A case of targets_and_losses: two clouds, two levels.
+struct Head {
+    Anchor3dTraining training;
+    Anchor3dLossSettings settings;
+    std::vector<ops::AnchorGrid3d> grids;
+    std::vector<Anchor3dMaps> maps;
+    std::vector<Truth3d> truths;
+
+    explicit Head(const GoldenOpCase& one) {
+        const Json& head = *one.find("head");
+        const auto number = [](const Json& json, const char* key) { return number_of(*json.find(key)); };
+        training.classes = int(number(head, "num_classes"));
+        training.code = int(number(*head.find("bbox_coder"), "code_size"));
+        training.direction_offset = float(number(head, "dir_offset"));
+        const Json& config = *head.find("train_cfg");
+        training.code_weights = floats_of(config.find("code_weight"));
+        const Json& assigner = *config.find("assigner");
+        training.assigner = {float(number(assigner, "pos_iou_thr")), float(number(assigner, "neg_iou_thr")), float(number(assigner, "min_pos_iou"))};
+        settings.focal = {number(*head.find("loss_cls"), "gamma"), number(*head.find("loss_cls"), "alpha")};
+        settings.beta = number(*head.find("loss_bbox"), "beta");
+        settings.classification = number(*head.find("loss_cls"), "loss_weight");
+        settings.boxes = number(*head.find("loss_bbox"), "loss_weight");
+        settings.directions = number(*head.find("loss_dir"), "loss_weight");
+        const Json& generator = *head.find("anchor_generator");
+        for (const float scale : floats_of(generator.find("scales"))) {
+            ops::AnchorGrid3d grid;
+            const auto copy = [](const Json& list, auto& to) {
+                for (const Json& row : *list.array()) {
+                    const std::vector<float> numbers = floats_of(&row);
+                    std::copy(numbers.begin(), numbers.end(), to.emplace_back().begin());
+                }
+            };
+            copy(*generator.find("ranges"), grid.ranges);
+            copy(*generator.find("sizes"), grid.sizes);
+            grid.rotations = floats_of(generator.find("rotations"));
+            grid.scale = scale;
+            const std::string level = std::to_string(grids.size());
+            grids.push_back(grid);
+            maps.push_back({one.array("in_cls" + level), one.array("in_reg" + level), one.array("in_dir" + level)});
+        }
+        for (const char* cloud : {"0", "1"}) truths.push_back({one.array(std::string("in_gt") + cloud), one.array(std::string("in_labels") + cloud)});
+    }
+
+    Tensor anchors() const {
+        std::vector<float> all;
+        for (std::size_t level = 0; level < grids.size(); ++level) {
+            const Tensor rows = anchors3d(grids[level], maps[level].logits.shape()[2], maps[level].logits.shape()[3], training.code);
+            all.insert(all.end(), rows.data<float>(), rows.data<float>() + rows.numel());
+        }
+        return tensor_of(Shape{std::int64_t(all.size()) / training.code, training.code}, all);
+    }
+};
+
+/// Elements [first, first + count) of a target against the golden array's of one cloud.
+template <class T>
+double target_error(const Tensor& target, std::int64_t first, const Tensor& golden, std::int64_t cloud) {
+    const std::int64_t count = golden.numel() / golden.shape()[0];
+    return largest_difference(target.data<T>() + first, golden.data<T>() + cloud * count, count);
+}
+
+Tensor boxes_of(const std::vector<float>& numbers) { return tensor_of(Shape{std::int64_t(numbers.size()) / 7, 7}, numbers); }
+
+}  // namespace
+
+TEST_CASE("anchor targets: labels, weights, deltas and directions are mmdetection3d's") {
+    REGULUS_REQUIRE_SHARED(golden_op_path("targets_and_losses.json"));
+    const GoldenOp golden("targets_and_losses");
+    REQUIRE(golden.cases().size() == 2);
+    for (const GoldenOpCase& one : golden.cases()) {
+        CAPTURE(one.name());
+        const Head head(one);
+        const Tensor anchors = head.anchors();
+        std::int64_t positives = 0, negatives = 0;
+        for (std::size_t cloud = 0; cloud < 2; ++cloud) {
+            const Anchor3dTargets targets = anchor3d_targets(anchors, head.truths[cloud], head.training);
+            positives += std::max<std::int64_t>(targets.positives, 1);
+            negatives += std::max<std::int64_t>(targets.negatives, 1);
+            std::int64_t first = 0;
+            for (const char* level : {"0", "1"}) {
+                const auto array = [&](const char* name) -> const Tensor& { return one.array(std::string("out_") + name + level); };
+                const std::int64_t c = std::int64_t(cloud), code = head.training.code;
+                CHECK(target_error<std::int32_t>(targets.labels, first, array("labels"), c) == 0);
+                CHECK(target_error<float>(targets.label_weights, first, array("label_weights"), c) == 0);
+                CHECK(target_error<float>(targets.deltas, first * code, array("targets"), c) < 1e-5);
+                CHECK(target_error<float>(targets.delta_weights, first * code, array("target_weights"), c) == 0);
+                CHECK(target_error<std::int32_t>(targets.directions, first, array("dir_targets"), c) == 0);
+                CHECK(target_error<float>(targets.direction_weights, first, array("dir_weights"), c) == 0);
+                first += array("labels").shape()[1];
+            }
+            CHECK(first == anchors.shape()[0]);
+        }
+        CHECK(positives == std::int64_t(one.number("total_positives")));
+        CHECK(negatives == std::int64_t(one.number("total_negatives")));
+    }
+}
+
+TEST_CASE("anchor loss: the three losses of each level and the gradients by all maps are mmdetection3d's") {
+    REGULUS_REQUIRE_SHARED(golden_op_path("targets_and_losses.json"));
+    const GoldenOp golden("targets_and_losses");
+    for (const GoldenOpCase& one : golden.cases()) {
+        CAPTURE(one.name());
+        const Head head(one);
+        const std::vector<Anchor3dLoss> losses = anchor3d_loss(head.grids, head.maps, head.truths, head.training, head.settings);
+        REQUIRE(losses.size() == 2);
+        for (std::size_t level = 0; level < 2; ++level) {
+            CAPTURE(level);
+            // The peer sums float32; its values carry errors of 1e-6 relative.
+            const auto expected = [&](const char* part) { return double(floats_of(one.find("losses")->find(part))[level]); };
+            CHECK(std::abs(losses[level].classification - expected("loss_cls")) < 1e-5 * (1 + expected("loss_cls")));
+            CHECK(std::abs(losses[level].boxes - expected("loss_bbox")) < 1e-5 * (1 + expected("loss_bbox")));
+            CHECK(std::abs(losses[level].directions - expected("loss_dir")) < 1e-5);
+            const auto error = [&](const Tensor& gradient, const char* part) {
+                const Tensor& wanted = one.array(std::string("out_grad_") + part + std::to_string(level));
+                REQUIRE(gradient.shape() == wanted.shape());
+                return largest_difference(gradient.data<float>(), wanted.data<float>(), wanted.numel());
+            };
+            CHECK(error(losses[level].gradient.logits, "cls") < 1e-5);
+            CHECK(error(losses[level].gradient.deltas, "reg") < 1e-5);
+            CHECK(error(losses[level].gradient.directions, "dir") < 1e-5);
+        }
+    }
+}
+
+TEST_CASE("assignment: thresholds, forced anchors, later truths first, nothing to assign") {
+    // Unit squares in a row; a truth shifted by s shares (1 - s) / (1 + s) with its square.
+    const Tensor anchors = boxes_of({0, 0, 0, 1, 1, 1, 0, 2, 0, 0, 1, 1, 1, 0, 4, 0, 0, 1, 1, 1, 0, 6, 0, 0, 1, 1, 1, 0, 9, 0, 0, 1, 1, 1, 0});
+    const auto assign = [&](const std::vector<float>& truth) { return assign_anchors3d(anchors, boxes_of(truth)); };
+    // 0.67: positive. 0.43 and its best: forced. 0.25: not even that.
+    CHECK(assign({0.2f, 0, 0, 1, 1, 1, 0, 2.4f, 0, 0, 1, 1, 1, 0, 4.6f, 0, 0, 1, 1, 1, 0}) == std::vector<std::int32_t>{0, 1, -1, -1, -1});
+    // Two truths have one best anchor: the later one gets it.
+    CHECK(assign({2.4f, 0, 0, 1, 1, 1, 0, 2.1f, 0, 0, 1, 1, 1, 0}) == std::vector<std::int32_t>{-1, 1, -1, -1, -1});
+    // What stays between the thresholds is left out.
+    CHECK(assign_anchors3d(boxes_of({0, 0, 0, 1, 1, 1, 0, 0.2f, 0, 0, 1, 1, 1, 0}), boxes_of({-0.2f, 0, 0, 1, 1, 1, 0})) == std::vector<std::int32_t>{0, ignored_anchor});
+    // Halfway between two anchors both are its best.
+    const Tensor near = boxes_of({0, 0, 0, 1, 1, 1, 0, 0.5f, 0, 0, 1, 1, 1, 0});
+    CHECK(assign_anchors3d(near, boxes_of({0.25f, 0, 0, 1, 1, 1, 0})) == std::vector<std::int32_t>{0, 0});
+    // Equal truths: the anchor's own choice is the first, the second takes it.
+    CHECK(assign({0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 0})[0] == 1);
+    CHECK(assign_anchors3d(anchors, Tensor(Shape{0, 7}, DType::f32)) == std::vector<std::int32_t>(5, background_anchor));
+    CHECK(assign_anchors3d(Tensor(Shape{0, 7}, DType::f32), anchors).empty());
+    // Boxes count as turned to the nearest axis.
+    CHECK(assign_anchors3d(boxes_of({0, 0, 0, 4, 1, 1, 1.57f}), boxes_of({0, 0, 0, 1, 4, 1, 0.3f}))[0] == 0);
+}
+
+TEST_CASE("anchor loss: clouds without objects count as one object, and only their anchors' scores are wrong") {
+    ops::AnchorGrid3d grid;
+    grid.ranges = {{0, 0, 0, 4, 4, 0}};
+    grid.sizes = {{1, 1, 1}};
+    Anchor3dTraining training;
+    training.classes = 2;
+    training.code = 7;
+    const Anchor3dMaps maps{Tensor::zeros(Shape{2, 4, 4, 4}), random_tensor(Shape{2, 14, 4, 4}, 1), random_tensor(Shape{2, 4, 4, 4}, 2)};
+    const Truth3d nothing{Tensor(Shape{0, 7}, DType::f32), Tensor(Shape{0}, DType::i32)};
+    const Anchor3dLoss loss = anchor3d_loss({grid}, {maps}, {nothing, nothing}, training)[0];
+    CHECK(loss.classification == doctest::Approx(2 * 64 * 0.75 * 0.25 * std::log(2.0) / 2));
+    CHECK(loss.boxes == 0);
+    CHECK(loss.directions == 0);
+    CHECK(greatest(loss.gradient.deltas) == 0);
+    CHECK(greatest(loss.gradient.directions) == 0);
+}
+
+TEST_CASE("anchor loss: what does not fit is refused") {
+    ops::AnchorGrid3d grid;
+    grid.ranges = {{0, 0, 0, 4, 4, 0}};
+    grid.sizes = {{1, 1, 1}};
+    Anchor3dTraining training;
+    training.classes = 2;
+    training.code = 7;
+    const Anchor3dMaps maps{Tensor::zeros(Shape{1, 4, 4, 4}), Tensor::zeros(Shape{1, 14, 4, 4}), Tensor::zeros(Shape{1, 4, 4, 4})};
+    Truth3d truth{boxes_of({1, 1, 0, 1, 1, 1, 0}), Tensor::zeros(Shape{1}, DType::i32)};
+    CHECK_NOTHROW(anchor3d_loss({grid}, {maps}, {truth}, training));
+    CHECK_THROWS_WITH_AS(anchor3d_loss({grid}, {maps}, {truth, truth}, training), "anchor3d_loss: logits must be float32 [2, 4, 4, 4], got float32 [1, 4, 4, 4]", ShapeError);
+    CHECK_THROWS_WITH_AS(anchor3d_loss({grid, grid}, {maps}, {truth}, training), "anchor3d_loss: 2 anchor grids, maps of 1 levels and 1 clouds; give as many grids as levels, and a cloud", ShapeError);
+    truth.labels.data<std::int32_t>()[0] = 2;
+    CHECK_THROWS_WITH_AS(anchor3d_loss({grid}, {maps}, {truth}, training), "anchor targets: truth 0 has the label 2, there are 2 classes", ArgumentError);
+    truth.labels = Tensor::zeros(Shape{2}, DType::i32);
+    CHECK_THROWS_WITH_AS(anchor3d_loss({grid}, {maps}, {truth}, training), "anchor targets: there are 1 truths, their labels are int32 [2]", ShapeError);
+    truth.boxes = Tensor::zeros(Shape{1, 9});
+    CHECK_THROWS_WITH_AS(anchor3d_loss({grid}, {maps}, {truth}, training), "anchor targets: truths must be float32 rows of 7 numbers, got float32 [1, 9]", ShapeError);
+    training.code_weights = {1, 1};
+    CHECK_THROWS_WITH_AS(anchor3d_loss({grid}, {maps}, {truth}, training), "anchor3d_loss: 2 code weights for boxes of 7 numbers", ArgumentError);
+}
