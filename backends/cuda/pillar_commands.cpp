@@ -45,6 +45,7 @@ struct PillarCommands {
     Command operator()(const ops::EncodePillars& op) const {
         const std::size_t layers = op.units.size();
         if (layers > std::size_t(EncodingPillars<float>::most_layers)) context.refuse("it has more than 4 layers");
+        if (op.average) context.refuse("it averages over its points; the kernel knows the maximum only");
         struct Layer {
             DevicePointer weight, scale, shift;
         };

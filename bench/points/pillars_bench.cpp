@@ -171,10 +171,14 @@ BENCHMARK(rotated_iou)->Unit(benchmark::kNanosecond);
 
 void circle_nms(benchmark::State& state) {
     const std::int64_t count = state.range(0);
-    const Tensor centres = random_tensor(Shape{count, 2}, 1, -50.f, 50.f);
-    std::vector<std::int32_t> order(std::size_t(count), 0), kept(83);
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = std::int32_t(i);
-    for (auto _ : state) benchmark::DoNotOptimize(kernels::circle_nms(centres.data<float>(), 2, order.data(), count, 4.f, 83, kept.data()));
+    const Tensor boxes = random_tensor(Shape{count, 7}, 1, -50.f, 50.f), scores = random_tensor(Shape{count}, 2, 0.f, 1.f);
+    const std::vector<std::int32_t> labels(std::size_t(count), 0);
+    const ops::CircleNms op;
+    std::vector<float> kept(7 * 83), kept_scores(83);
+    std::vector<std::int32_t> kept_labels(83);
+    std::vector<kernels::Ranked3d<float>> ranked(static_cast<std::size_t>(count));
+    const kernels::CandidateList3d<float> list{boxes.data<float>(), scores.data<float>(), labels.data(), nullptr, count};
+    for (auto _ : state) benchmark::DoNotOptimize(kernels::circle_nms(op, &list, 1, ranked.data(), kept.data(), kept_scores.data(), kept_labels.data()));
     state.SetItemsProcessed(state.iterations() * count);
 }
 BENCHMARK(circle_nms)->ArgName("boxes")->Arg(1000)->UseRealTime()->Unit(benchmark::kMicrosecond);

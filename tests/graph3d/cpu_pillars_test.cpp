@@ -133,6 +133,7 @@ TEST_CASE("cpu pillar net: the plain one in double, for every instruction set an
     add({16}, 4, [](ops::EncodePillars& op) { op.cluster_center = op.voxel_center = false; });
     add({64, 64}, 4, [](ops::EncodePillars& op) { op.voxels.max_points = 300; });  // one pillar fills more than a group's rows
     add({64, 64}, 4, [](ops::EncodePillars& op) { op.voxels.max_points = 1; });    // no empty slots
+    add({9, 64}, 4, [](ops::EncodePillars& op) { op.average = true, op.voxels.max_points = 3; });  // few empty slots, whose sums would be large
     Random random(7);
     for (std::size_t i = 0; i < nets.size(); ++i) {
         CAPTURE(i);

@@ -200,11 +200,22 @@ TEST_CASE("circle_nms: mmdetection3d's keep lists") {
     for (const GoldenOpCase& one : golden.cases()) {
         CAPTURE(one.name());
         const Tensor& rows = one.array("in_dets");
-        std::vector<std::int32_t> order(std::size_t(rows.shape()[0])), kept(order.size());
-        std::iota(order.begin(), order.end(), 0);
-        std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) { return rows.data<float>()[3 * a + 2] > rows.data<float>()[3 * b + 2]; });
-        const std::int64_t limit = std::min<std::int64_t>(std::int64_t(one.number("post_max_size")), rows.shape()[0]);
-        kept.resize(std::size_t(kernels::circle_nms(rows.data<float>(), 3, order.data(), rows.shape()[0], float(one.number("threshold")), limit, kept.data())));
+        const std::size_t count = std::size_t(rows.shape()[0]);
+        ops::CircleNms op;
+        op.code = 3;
+        op.squared_radius = float(one.number("threshold"));
+        op.limit = int(one.number("post_max_size"));
+        std::vector<std::int32_t> numbers(count), kept(std::size_t(op.limit));
+        std::iota(numbers.begin(), numbers.end(), 0);  // as labels, which it does not look at
+        std::vector<float> scores, boxes(3 * kept.size()), kept_scores(kept.size());
+        for (std::size_t i = 0; i < count; ++i) scores.push_back(rows.data<float>()[3 * i + 2]);
+        std::vector<kernels::Ranked3d<float>> ranked(count);
+        // Two lists: the union is what counts.
+        const std::int64_t half = std::int64_t(count) / 2;
+        const kernels::CandidateList3d<float> lists[] = {{rows.data<float>(), scores.data(), numbers.data(), nullptr, half},
+                                                         {rows.data<float>() + 3 * half, scores.data() + half, numbers.data() + half, nullptr, std::int64_t(count) - half}};
+        kept.resize(std::size_t(kernels::circle_nms(op, lists, 2, ranked.data(), boxes.data(), kept_scores.data(), kept.data())));
         CHECK(kept == one.integers("out_keep"));
+        for (std::size_t i = 0; i < kept.size(); ++i) CHECK(std::equal(boxes.begin() + std::ptrdiff_t(3 * i), boxes.begin() + std::ptrdiff_t(3 * i + 3), rows.data<float>() + 3 * kept[i]));
     }
 }

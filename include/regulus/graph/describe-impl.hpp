@@ -44,6 +44,18 @@ inline std::string number(double value) {
     return text;
 }
 
+/// The points that a grid divides; throws for a grid that makes no sense.
+inline const Shape& need_points(const Node& node, const std::vector<Shape>& inputs, const ops::Voxelize& grid) {
+    const Shape& points = need_rank(node, inputs, 0, 2);
+    if (points[1] != grid.features || grid.features < 3) wrong_shape(node, std::to_string(grid.features) + " numbers a point, at least 3", points);
+    if (grid.max_points < 1 || grid.max_voxels < 1 || grid.cells(0) < 1 || grid.cells(1) < 1 || grid.cells(2) < 1) {
+        throw ShapeError("shape of \"" + node.name + "\": a grid needs at least one cell along each axis, and room for one voxel and one point");
+    }
+    constexpr std::int64_t most = std::int64_t(1) << 31;
+    if (std::int64_t(grid.cells(0)) * grid.cells(1) > most / grid.cells(2)) throw ShapeError("shape of \"" + node.name + "\": a grid of more than " + std::to_string(most) + " cells; use a smaller range or larger voxels");
+    return points;
+}
+
 /// Kind, sentence, output shapes and multiply-adds of each operation, side by side.
 struct Describer {
     const Node& node;
@@ -187,13 +199,7 @@ struct Describer {
         return {dst};
     }
     std::vector<Shape> operator()(const ops::Voxelize& op) const {
-        const Shape& points = need_rank(node, in, 0, 2);
-        if (points[1] != op.features || op.features < 3) wrong_shape(node, std::to_string(op.features) + " numbers a point, at least 3", points);
-        if (op.max_points < 1 || op.max_voxels < 1 || op.cells(0) < 1 || op.cells(1) < 1 || op.cells(2) < 1) {
-            throw ShapeError("shape of \"" + node.name + "\": a grid needs at least one cell along each axis, and room for one voxel and one point");
-        }
-        constexpr std::int64_t most = std::int64_t(1) << 31;
-        if (std::int64_t(op.cells(0)) * op.cells(1) > most / op.cells(2)) throw ShapeError("shape of \"" + node.name + "\": a grid of more than " + std::to_string(most) + " cells; use a smaller range or larger voxels");
+        const Shape& points = need_points(node, in, op);
         const std::int64_t n = need_rank(node, in, 1, 1)[0];
         const std::int64_t voxels = std::min<std::int64_t>(points[0], n * op.max_voxels);
         return {Shape{points[0]}, Shape{voxels}, Shape{voxels}, Shape{voxels, 3}, Shape{n}};
@@ -224,6 +230,18 @@ struct Describer {
         if (int(in.size()) != 5 * op.lists || op.lists == 0) throw ShapeError("shape of \"" + node.name + "\": expected five inputs a list");
         const Shape& boxes = need_rank(node, in, 0, 3);
         if (boxes[2] != op.code) wrong_shape(node, std::to_string(op.code) + " numbers a box", boxes);
+        const std::int64_t rows = boxes[0] * op.limit;
+        return {Shape{rows, op.code}, Shape{rows}, Shape{rows}, Shape{boxes[0]}};
+    }
+    std::vector<Shape> operator()(const ops::DynamicVoxelize& op) const {
+        const Shape& points = need_points(node, in, op.grid);
+        need_rank(node, in, 1, 1);
+        return {Shape{points[0], 3}};
+    }
+    std::vector<Shape> operator()(const ops::CircleNms& op) const {
+        if (int(in.size()) != 4 * op.lists || op.lists == 0) throw ShapeError("shape of \"" + node.name + "\": expected four inputs a list");
+        const Shape& boxes = need_rank(node, in, 0, 3);
+        if (boxes[2] != op.code || op.code < 2) wrong_shape(node, std::to_string(op.code) + " numbers a box, x and y first", boxes);
         const std::int64_t rows = boxes[0] * op.limit;
         return {Shape{rows, op.code}, Shape{rows}, Shape{rows}, Shape{boxes[0]}};
     }
@@ -258,6 +276,8 @@ struct Kind {
     const char* operator()(const ops::ScatterPillars&) const { return "scatter_pillars"; }
     const char* operator()(const ops::DecodeBoxes3d&) const { return "decode_boxes3d"; }
     const char* operator()(const ops::RotatedNms&) const { return "rotated_nms"; }
+    const char* operator()(const ops::DynamicVoxelize&) const { return "dynamic_voxelize"; }
+    const char* operator()(const ops::CircleNms&) const { return "circle_nms"; }
 };
 
 struct Sentence {
@@ -320,10 +340,16 @@ struct Sentence {
     std::string operator()(const ops::EncodePillars& op) const {
         std::string text = "pillar net, " + std::to_string(op.decorated());
         for (const int unit : op.units) text += " -> " + std::to_string(unit);
-        return text;
+        return text + (op.average ? ", averages" : "");
     }
     std::string operator()(const ops::ScatterPillars& op) const { return "pillars onto a " + std::to_string(op.height) + "x" + std::to_string(op.width) + " map"; }
     std::string operator()(const ops::DecodeBoxes3d& op) const { return "oriented boxes of the chosen anchors, " + std::to_string(op.anchors.per_cell()) + " a cell"; }
+    std::string operator()(const ops::DynamicVoxelize& op) const {
+        return "the cell of each point among " + std::to_string(op.grid.cells(0)) + "x" + std::to_string(op.grid.cells(1)) + "x" + std::to_string(op.grid.cells(2));
+    }
+    std::string operator()(const ops::CircleNms& op) const {
+        return "suppression of centres over " + std::to_string(op.lists) + (op.lists == 1 ? " list" : " lists") + ", squared distance " + number(op.squared_radius) + ", at most " + std::to_string(op.limit);
+    }
     std::string operator()(const ops::RotatedNms& op) const {
         return "rotated suppression within classes over " + std::to_string(op.lists) + (op.lists == 1 ? " list" : " lists") + ", IoU " + number(op.iou_threshold) + ", at most " + std::to_string(op.limit);
     }

@@ -66,6 +66,15 @@ struct Pillars {
     ValueId count = no_value;   // [n] int32
 };
 
+/// The cell of every point of the clouds.
+template <int Dims>
+struct PointCells {
+    static constexpr int dims = Dims;
+    Graph* graph = nullptr;
+    Points<Dims> cloud;
+    ValueId id = no_value;  // rows [p, 3] int32, z, y, x
+};
+
 /// One vector per pillar, rows [v, Channels].
 template <int Channels, int Max>
 struct PillarFeatures {

@@ -247,11 +247,19 @@ struct Voxelize {
     }
 };
 
+/// The cell of every point of a grid ("dynamic" voxelisation): no point is left out for want of room, max_points and max_voxels play no part.
+///     points rows [p, features], count [n]  ->  cells rows [p, 3] int32 (z, y, x), -1 three times for points outside
+/// Which points are outside, and the arithmetic, as Voxelize's.
+struct DynamicVoxelize {
+    Voxelize grid;
+};
+
 /// The pillar net: each voxel's points, decorated, through layers linear -> norm -> relu -> maximum over the voxel's max_points slots.
 ///     points rows [p, features], order, first, number, cells, count (Voxelize's)  ->  rows [v, units.back()]
 /// A decorated row: the point's features; with `cluster_center` its offset from the mean of the voxel's points; with `voxel_center` its offset from the
 /// voxel's centre; with `distance` its length. With `legacy` the offset from the centre replaces x, y, z too. A layer that is not the last
 /// gives each point its own values and the maximum's beside them. Slots without a point are rows of zeros before the first layer and take part in every maximum.
+/// With `average`, instead of the maximum the sum over all slots, divided by how many points the voxel has (at least 1).
 /// Parameters per layer: weight [unit, in], then the norm's four.
 /// Source: mmdetection3d's HardVFE and PillarFeatureNet.
 struct EncodePillars {
@@ -261,6 +269,7 @@ struct EncodePillars {
     bool voxel_center = true;
     bool distance = false;
     bool legacy = false;
+    bool average = false;
     double norm_eps = 1e-3;
 
     constexpr int decorated() const { return voxels.features + (cluster_center ? 3 : 0) + (voxel_center ? 3 : 0) + (distance ? 1 : 0); }
@@ -319,6 +328,19 @@ struct RotatedNms {
     float direction_limit_offset = 0.f;
 };
 
+/// Greedy suppression among boxes whose centres lie close together, whatever their labels, over the union of several lists.
+///     lists x (boxes [n, k, code], scores [n, k], labels [n, k], count [n])
+///       ->  boxes rows [n * limit, code], scores rows, labels rows int32, count [n] int32
+/// Order: falling score; equal scores in the order of the lists. A box goes when the squared distance from its centre (x, y) to a kept one's is
+/// <= squared_radius. Candidates whose score is NaN are dropped; centres that are not finite neither go nor take others away.
+/// Source: mmdetection3d's circle_nms, of CenterPoint (Yin et al., CVPR 2021).
+struct CircleNms {
+    int lists = 1;
+    int code = 7;
+    float squared_radius = 4.f;  // square metres
+    int limit = 83;
+};
+
 }  // namespace ops
 
 /// The closed list. Adding one means: the struct above, its entry in describe.hpp (shapes, cost, meaning), the reference
@@ -327,6 +349,7 @@ using Operation = std::variant<ops::Input, ops::Conv2d, ops::ConvTranspose2d, op
                                ops::GlobalAveragePool, ops::ScaleChannels, ops::Resize, ops::Linear, ops::Softmax, ops::TopK,
                                ops::DecodeAnchors, ops::Nms, ops::RoiAlign, ops::ClassCandidates, ops::SelectChannel,
                                ops::DeformConv2d, ops::Average, ops::RefineBoxes, ops::ScaleBoxes, ops::Concat, ops::Voxelize,
-                               ops::EncodePillars, ops::ScatterPillars, ops::DecodeBoxes3d, ops::RotatedNms>;
+                               ops::EncodePillars, ops::ScatterPillars, ops::DecodeBoxes3d, ops::RotatedNms, ops::DynamicVoxelize,
+                               ops::CircleNms>;
 
 }  // namespace regulus

@@ -121,6 +121,12 @@ REGULUS_INLINE std::vector<ValueId> voxelize(const Scope& scope, const ops::Voxe
     return graph.nodes[std::size_t(node)].outputs;
 }
 
+REGULUS_INLINE ValueId dynamic_voxelize(const Scope& scope, const ops::DynamicVoxelize& op, ValueId points, ValueId point_count) {
+    Graph& graph = scope.graph();
+    const NodeId node = graph.add_node(op, scope.name(), {points, point_count}, {Value{-1, DType::i32, point_count, true, {}}});
+    return graph.nodes[std::size_t(node)].outputs.front();
+}
+
 REGULUS_INLINE ValueId encode_pillars(const Scope& scope, const ops::EncodePillars& op, ValueId points, const std::vector<ValueId>& voxels) {
     Graph& graph = scope.graph();
     std::vector<Parameter> parameters;
@@ -157,6 +163,17 @@ REGULUS_INLINE std::vector<ValueId> rotated_nms(const Scope& scope, ops::Rotated
     Graph& graph = scope.graph();
     std::vector<ValueId> inputs;
     for (const Candidates3d& list : lists) inputs.insert(inputs.end(), {list.boxes, list.scores, list.labels, list.directions, list.count});
+    op.lists = int(lists.size());
+    const ValueId count = ValueId(graph.values.size()) + 3;
+    const Value floats{-1, DType::f32, count, true, {}};
+    const NodeId node = graph.add_node(op, scope.name(), std::move(inputs), {floats, floats, Value{-1, DType::i32, count, true, {}}, Value{-1, DType::i32, no_value, false, {}}});
+    return graph.nodes[std::size_t(node)].outputs;
+}
+
+REGULUS_INLINE std::vector<ValueId> circle_nms(const Scope& scope, ops::CircleNms op, const std::vector<Candidates3d>& lists) {
+    Graph& graph = scope.graph();
+    std::vector<ValueId> inputs;
+    for (const Candidates3d& list : lists) inputs.insert(inputs.end(), {list.boxes, list.scores, list.labels, list.count});
     op.lists = int(lists.size());
     const ValueId count = ValueId(graph.values.size()) + 3;
     const Value floats{-1, DType::f32, count, true, {}};

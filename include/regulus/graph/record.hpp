@@ -39,6 +39,8 @@ ValueId concat(const Scope& scope, const std::vector<ValueId>& maps);
 
 /// Outputs of Voxelize: order, first, number, cells, count.
 std::vector<ValueId> voxelize(const Scope& scope, const ops::Voxelize& op, ValueId points, ValueId point_count);
+/// Cells of the points, rows.
+ValueId dynamic_voxelize(const Scope& scope, const ops::DynamicVoxelize& op, ValueId points, ValueId point_count);
 /// `voxels` as voxelize() gives them. Parameters: NAME.1.weight, NAME.1.norm.{weight, bias, running_mean, running_var}, NAME.2. ...
 ValueId encode_pillars(const Scope& scope, const ops::EncodePillars& op, ValueId points, const std::vector<ValueId>& voxels);
 ValueId scatter_pillars(const Scope& scope, const ops::ScatterPillars& op, ValueId pillars, ValueId cells, ValueId count);
@@ -46,6 +48,8 @@ ValueId scatter_pillars(const Scope& scope, const ops::ScatterPillars& op, Value
 Candidates3d anchor_candidates3d(const Scope& scope, ops::TopK top_k, ops::DecodeBoxes3d decode, ValueId logits, ValueId deltas, ValueId directions);
 /// Outputs of RotatedNms: boxes, scores, labels, count.
 std::vector<ValueId> rotated_nms(const Scope& scope, ops::RotatedNms op, const std::vector<Candidates3d>& lists);
+/// Outputs of CircleNms: boxes, scores, labels, count. Directions are not looked at.
+std::vector<ValueId> circle_nms(const Scope& scope, ops::CircleNms op, const std::vector<Candidates3d>& lists);
 
 /// The points and point_count inputs; records them as the graph's inputs.
 std::vector<ValueId> points_input(Graph& graph, int features);

@@ -1,5 +1,7 @@
 #pragma once
 // From points to a map seen from above: columns of a grid, a small net over the points of each, the canvas.
+#include <utility>
+
 #include <regulus/graph/record.hpp>
 
 namespace regulus {
@@ -69,11 +71,45 @@ struct Voxelizer {
     }
 };
 
+/// The cell of every point of a grid, which may have several cells in z; nothing is left out for want of room. Label: "point_cells".
+///
+///     points rows [p, Dims], count [n]  ->  cells rows [p, 3] int32 as z, y, x; -1 three times for points outside
+///
+/// Source: mmcv's dynamic voxelisation.
+template <const PillarGrid& Grid>
+struct DynamicVoxelizer {
+    template <int Dims>
+    PointCells<Dims> operator()(const Scope& scope, Points<Dims> cloud) const {
+        static_assert(Dims >= 3, "DynamicVoxelizer: points have at least x, y, z");
+        const ValueId cells = record::dynamic_voxelize(scope, ops::DynamicVoxelize{detail::voxelize_op(Grid, Dims)}, cloud.points, cloud.count);
+        cloud.graph->values[std::size_t(cells)].label = "point_cells";
+        return {cloud.graph, cloud, cells};
+    }
+};
+
 /// How the centre of its pillar enters a point's row.
 enum class PillarCentre : std::uint8_t {
     beside,   // the offset from it stands beside x, y, z (mmdetection3d's HardVFE)
     instead,  // and replaces them too (its PillarFeatureNet, the net of the paper)
 };
+
+namespace detail {
+
+template <const PillarGrid& Grid, int Channels, int Max, int PointsPerPillar, int Dims>
+PillarFeatures<Channels, Max> pillar_net(const Scope& scope, const Pillars<Max, PointsPerPillar, Dims>& pillars, PillarCentre centre, bool average, std::vector<int> units) {
+    static_assert(SamePillars<Grid.max_pillars, Max>::agree);
+    static_assert(SamePointsPerPillar<Grid.max_points, PointsPerPillar>::agree);
+    ops::EncodePillars op;
+    op.voxels = voxelize_op(Grid, Dims);
+    op.units = std::move(units);
+    op.legacy = centre == PillarCentre::instead;
+    op.average = average;
+    op.norm_eps = scope.norm_eps();
+    const ValueId features = record::encode_pillars(scope, op, pillars.cloud.points, {pillars.order, pillars.first, pillars.number, pillars.cells, pillars.count});
+    return labelled(PillarFeatures<Channels, Max>{pillars.graph, features, pillars.cells, pillars.count}, "pillars");
+}
+
+}  // namespace detail
 
 /// Rows of a point, its offsets from the pillar's mean and centre, through linear layers with batch norm and ReLU; the greatest value of a pillar's
 /// slots is its feature. A layer before the last hands on each slot's values with the maximum beside them.
@@ -90,15 +126,20 @@ struct PillarNet {
 
     template <int Max, int PointsPerPillar, int Dims>
     PillarFeatures<channels, Max> operator()(const Scope& scope, const Pillars<Max, PointsPerPillar, Dims>& pillars) const {
-        static_assert(SamePillars<Grid.max_pillars, Max>::agree);
-        static_assert(SamePointsPerPillar<Grid.max_points, PointsPerPillar>::agree);
-        ops::EncodePillars op;
-        op.voxels = detail::voxelize_op(Grid, Dims);
-        op.units.assign(units.begin(), units.end());
-        op.legacy = Centre == PillarCentre::instead;
-        op.norm_eps = scope.norm_eps();
-        const ValueId features = record::encode_pillars(scope, op, pillars.cloud.points, {pillars.order, pillars.first, pillars.number, pillars.cells, pillars.count});
-        return labelled(PillarFeatures<channels, Max>{pillars.graph, features, pillars.cells, pillars.count}, "pillars");
+        return detail::pillar_net<Grid, channels>(scope, pillars, Centre, false, {Units...});
+    }
+};
+
+/// The same with the sum over all slots, divided by how many points the pillar has, instead of the maximum (mmdetection3d's PillarFeatureNet with mode "avg").
+template <const PillarGrid& Grid, PillarCentre Centre, int... Units>
+struct AveragingPillarNet {
+    static_assert(sizeof...(Units) >= 1, "AveragingPillarNet: give the width of at least one layer");
+    static constexpr std::array<int, sizeof...(Units)> units{Units...};
+    static constexpr int channels = units.back();
+
+    template <int Max, int PointsPerPillar, int Dims>
+    PillarFeatures<channels, Max> operator()(const Scope& scope, const Pillars<Max, PointsPerPillar, Dims>& pillars) const {
+        return detail::pillar_net<Grid, channels>(scope, pillars, Centre, true, {Units...});
     }
 };
 

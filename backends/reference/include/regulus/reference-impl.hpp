@@ -123,12 +123,14 @@ struct Scratch {
         return kernels::voxelize_scratch(op, in(0)[0]);
     }
     std::size_t operator()(const ops::EncodePillars& op) const { return a_thread(std::int64_t(kernels::encode_pillar_scratch(op))); }
-    std::size_t operator()(const ops::RotatedNms& op) const {
+    std::int64_t oriented_candidates(std::size_t inputs_a_list) const {
         std::int64_t candidates = 0;
-        for (int list = 0; list < op.lists; ++list) candidates += in(5 * std::size_t(list))[1];
+        for (std::size_t i = 0; i < node.inputs.size(); i += inputs_a_list) candidates += in(i)[1];
         countable(candidates);
-        return kernels::RotatedNmsScratch<T>::bytes(candidates, op.limit);
+        return candidates;
     }
+    std::size_t operator()(const ops::RotatedNms& op) const { return kernels::RotatedNmsScratch<T>::bytes(oriented_candidates(5), op.limit); }
+    std::size_t operator()(const ops::CircleNms&) const { return std::size_t(oriented_candidates(4)) * sizeof(kernels::Ranked3d<T>); }
     std::size_t operator()(const ops::RoiAlign& op) const { return std::size_t(threads) * a_roi_thread(op); }
     std::size_t a_roi_thread(const ops::RoiAlign& op) const {
         std::int64_t height = 0, width = 0;
@@ -255,8 +257,25 @@ struct Runner {
             lists.push_back({boxes.data, elements(i + 1), in_integers(i + 2), in_integers(i + 3), in_integers(i + 4), boxes[1]});
             candidates += boxes[1];
         }
+        const kernels::RotatedNmsScratch<T> memory(scratch, candidates);
+        suppress(lists, op.code, [&](const auto& cloud, T* boxes, T* scores, std::int32_t* labels) { return kernels::rotated_nms(op, cloud.data(), cloud.size(), memory, boxes, scores, labels); });
+    }
+    void operator()(const ops::CircleNms& op) const {
+        std::vector<BatchList3d<T>> lists;
+        for (std::size_t i = 0; i < node.inputs.size(); i += 4) {
+            const View<const T> boxes = in(i);
+            lists.push_back({boxes.data, elements(i + 1), in_integers(i + 2), nullptr, in_integers(i + 3), boxes[1]});
+        }
+        auto* const ranked = reinterpret_cast<kernels::Ranked3d<T>*>(scratch);
+        suppress(lists, op.code, [&](const auto& cloud, T* boxes, T* scores, std::int32_t* labels) { return kernels::circle_nms(op, cloud.data(), cloud.size(), ranked, boxes, scores, labels); });
+    }
+    template <class Suppress>
+    void suppress(const std::vector<BatchList3d<T>>& lists, int code, const Suppress& suppress) const {
         const auto data = [&](std::size_t i) { return static_cast<T*>(run.data[std::size_t(node.outputs[i])]); };  // the counts are not known yet
-        rotated_nms(op, lists, in(0)[0], kernels::RotatedNmsScratch<T>(scratch, candidates), data(0), data(1), out_integers(2), out_integers(3));
+        suppress_clouds(lists, code, in(0)[0], data(0), data(1), out_integers(2), out_integers(3), suppress);
+    }
+    void operator()(const ops::DynamicVoxelize& op) const {
+        dynamic_voxelize(op, elements(0), run.valid_shape(node.outputs[0])[0], out_integers(0), threads());
     }
 };
 

@@ -86,14 +86,16 @@ void encode_pillar(const ops::EncodePillars& op, const T* points, const std::int
                 for (std::int64_t row = 0; row < rows; ++row) to[row] += weight * column[row];
             }
             const T scale = parameters[1][o] / std::sqrt(parameters[4][o] + T(op.norm_eps));
-            T greatest = T(0);  // of what relu lets through; NaN wins
+            T of_all = T(0);  // the greatest of what relu lets through, NaN wins; or the sum over all slots
             for (std::int64_t row = 0; row < rows; ++row) {
                 const T value = (to[row] - parameters[3][o]) * scale + parameters[2][o];
                 to[row] = value < 0 ? T(0) : value;
-                if (to[row] > greatest || to[row] != to[row]) greatest = to[row];
+                if (op.average) of_all += to[row] * T(row < number ? 1 : op.voxels.max_points - number);
+                else if (to[row] > of_all || to[row] != to[row]) of_all = to[row];
             }
-            if (last) dst[o] = greatest;
-            else std::fill_n(next + (unit + o) * rows, rows, greatest);
+            if (op.average) of_all /= T(std::max<std::int64_t>(number, 1));
+            if (last) dst[o] = of_all;
+            else std::fill_n(next + (unit + o) * rows, rows, of_all);
         }
         in = 2 * unit;
         std::swap(now, next);

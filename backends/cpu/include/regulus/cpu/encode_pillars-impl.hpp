@@ -304,7 +304,7 @@ inline void encode_group(const PillarNetWeights& net, const PillarRows& pillars,
 }
 
 /// ops::EncodePillars of `count` pillars; `scratch` holds PillarScratch::bytes(op, threads). Equal bits for every number of threads. A pillar with a number
-/// that is not finite, or is huge, goes through kernels::encode_pillar.
+/// that is not finite, or is huge, goes through kernels::encode_pillar; all do when the net averages, which no published model does.
 inline void encode_pillars(const PillarNetWeights& net, const PillarRows& pillars, std::int64_t count, float* dst, void* scratch, int threads) {
     const ops::EncodePillars& op = net.op;
     const std::int64_t step = net.row_inputs(), most_rows = PillarScratch::row_bound(op);
@@ -321,7 +321,7 @@ inline void encode_pillars(const PillarNetWeights& net, const PillarRows& pillar
         for (std::int64_t pillar = begin; pillar < last; ++pillar) {
             if (pillar - begin == PillarScratch::group_pillars || rows + pillars.number[pillar] > most_rows) flush(pillar);
             const std::int64_t i = pillar - begin;
-            if (pillar_inputs(net, pillars, pillar, own.inputs + rows * step, own.pillar_inputs + i * PillarNetWeights::pillar_inputs) && net.finite) {
+            if (pillar_inputs(net, pillars, pillar, own.inputs + rows * step, own.pillar_inputs + i * PillarNetWeights::pillar_inputs) && net.finite && !op.average) {
                 rows += pillars.number[pillar];
                 row_end[i] = rows;
                 continue;

@@ -7,6 +7,7 @@
 #include <regulus/cpu/rotated_nms-impl.hpp>
 #include <regulus/cpu/voxelize-impl.hpp>
 #include <regulus/graph/kernels/boxes3d.hpp>
+#include <regulus/graph/kernels/circle_nms.hpp>
 #include <regulus/graph/kernels/scatter_pillars.hpp>
 
 namespace regulus::cpu {
@@ -40,7 +41,7 @@ public:
         for (std::size_t i = 0; i < 5; ++i) in_[i] = context.place(context.in(i));
         dst_ = context.place(context.out(0));
         name = "pillar net";
-        reason = "own kernel: stored points and one empty slot a pillar, per-pillar parts once";
+        reason = net_.op.average ? "plain loops: averages" : "own kernel: stored points and one empty slot a pillar, per-pillar parts once";
     }
     std::size_t scratch_bytes() const override { return PillarScratch::bytes(net_.op, threads_); }
 
@@ -55,6 +56,15 @@ private:
     int threads_;  // the plan's team
     Place in_[5], dst_;
 };
+
+inline std::unique_ptr<Kernel> make_dynamic_voxelize(const NodeContext& context) {
+    return std::make_unique<FunctionKernel>("dynamic voxelize", [op = std::get<ops::DynamicVoxelize>(context.node.operation), rows = context.rows_of(context.out(0)), points = context.place(context.in(0)),
+                                                                 dst = context.place(context.out(0))](const Run& run) {
+        parallel_slices(rows(run), [&](std::int64_t first, std::int64_t count) {
+            kernels::dynamic_voxelize(op.grid, run.floats(points) + first * op.grid.features, count, run.integers(dst) + 3 * first);
+        });
+    });
+}
 
 /// Pixels of the NHWC canvas: zero, then the pillars'.
 inline std::unique_ptr<Kernel> make_scatter_pillars(const NodeContext& context) {
@@ -120,6 +130,46 @@ private:
         std::int64_t bound;
     };
     ops::RotatedNms op_;
+    std::vector<List> lists_;
+    std::int64_t clouds_ = 0, candidates_ = 0;
+    Place out_[4];
+};
+
+class CircleNmsKernel final : public Kernel {
+public:
+    explicit CircleNmsKernel(const NodeContext& context) : op_(std::get<ops::CircleNms>(context.node.operation)), clouds_(context.shape(context.in(0))[0]) {
+        for (std::size_t i = 0; i < context.node.inputs.size(); i += 4) {
+            lists_.push_back({context.place(context.in(i)), context.place(context.in(i + 1)), context.place(context.in(i + 2)), context.place(context.in(i + 3)), context.shape(context.in(i))[1]});
+            candidates_ += lists_.back().bound;
+        }
+        for (std::size_t i = 0; i < 4; ++i) out_[i] = context.place(context.out(i));
+        name = "circle nms";
+        reason = "greedy";
+    }
+    std::size_t scratch_bytes() const override { return std::size_t(candidates_) * sizeof(kernels::Ranked3d<float>) + lists_.size() * sizeof(kernels::CandidateList3d<float>); }
+
+    void run(const Run& run) const override {
+        auto* const lists = static_cast<kernels::CandidateList3d<float>*>(run.at(scratch));
+        auto* const ranked = reinterpret_cast<kernels::Ranked3d<float>*>(lists + lists_.size());
+        std::int64_t first = 0;
+        for (std::int64_t cloud = 0; cloud < clouds_; ++cloud) {
+            for (std::size_t i = 0; i < lists_.size(); ++i) {
+                const List& list = lists_[i];
+                const std::int64_t at = cloud * list.bound;
+                lists[i] = {run.floats(list.boxes) + at * op_.code, run.floats(list.scores) + at, run.integers(list.labels) + at, nullptr, run.integers(list.count)[cloud]};
+            }
+            const std::int32_t count = kernels::circle_nms(op_, lists, lists_.size(), ranked, run.floats(out_[0]) + first * op_.code, run.floats(out_[1]) + first, run.integers(out_[2]) + first);
+            run.integers(out_[3])[cloud] = count;
+            first += count;
+        }
+    }
+
+private:
+    struct List {
+        Place boxes, scores, labels, count;
+        std::int64_t bound;
+    };
+    ops::CircleNms op_;
     std::vector<List> lists_;
     std::int64_t clouds_ = 0, candidates_ = 0;
     Place out_[4];

@@ -133,6 +133,8 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     if (std::holds_alternative<ops::ScatterPillars>(operation)) return make_scatter_pillars(context);
     if (std::holds_alternative<ops::DecodeBoxes3d>(operation)) return make_decode_boxes3d(context);
     if (std::holds_alternative<ops::RotatedNms>(operation)) return std::make_unique<RotatedNmsKernel>(context);
+    if (std::holds_alternative<ops::DynamicVoxelize>(operation)) return make_dynamic_voxelize(context);
+    if (std::holds_alternative<ops::CircleNms>(operation)) return std::make_unique<CircleNmsKernel>(context);
     throw BackendError("cpu: \"" + context.node.name + "\" (" + kind_of(operation) + ") is not supported");
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <regulus/graph/kernels/boxes3d.hpp>
+#include <regulus/graph/kernels/circle_nms.hpp>
 #include <regulus/graph/kernels/encode_pillars.hpp>
 #include <regulus/graph/kernels/rotated_nms.hpp>
 #include <regulus/graph/kernels/scatter_pillars.hpp>
@@ -49,29 +50,35 @@ void decode_boxes3d(const ops::DecodeBoxes3d& op, const View<const T>& deltas, c
     }
 }
 
+/// The cells of all points that belong to a cloud; rows beyond them are not written.
+template <class T>
+void dynamic_voxelize(const ops::DynamicVoxelize& op, const T* points, std::int64_t rows, std::int32_t* cells, int threads) {
+    parallel_for(threads, rows, [&](int, std::int64_t i) { kernels::dynamic_voxelize(op.grid, points + i * op.grid.features, 1, cells + 3 * i); });
+}
+
 /// A list of oriented candidates of the whole batch.
 template <class T>
 struct BatchList3d {
     const T* boxes;
     const T* scores;
     const std::int32_t* labels;
-    const std::int32_t* directions;
+    const std::int32_t* directions;  // null where nobody asks for them
     const std::int32_t* count;
     std::int64_t k;  // bound of each cloud
 };
 
-/// The kept boxes of all clouds, packed.
-template <class T>
-void rotated_nms(const ops::RotatedNms& op, const std::vector<BatchList3d<T>>& lists, std::int64_t clouds, kernels::RotatedNmsScratch<T> scratch, T* boxes, T* scores, std::int32_t* labels,
-                 std::int32_t* count) {
+/// The kept boxes of all clouds, packed: `suppress(lists, boxes, scores, labels)` does one cloud and returns how many it keeps.
+template <class T, class Suppress>
+void suppress_clouds(const std::vector<BatchList3d<T>>& lists, int code, std::int64_t clouds, T* boxes, T* scores, std::int32_t* labels, std::int32_t* count, const Suppress& suppress) {
     std::vector<kernels::CandidateList3d<T>> of_cloud(lists.size());
     std::int64_t first = 0;
     for (std::int64_t cloud = 0; cloud < clouds; ++cloud) {
         for (std::size_t i = 0; i < lists.size(); ++i) {
             const std::int64_t at = cloud * lists[i].k;
-            of_cloud[i] = {lists[i].boxes + at * op.code, lists[i].scores + at, lists[i].labels + at, lists[i].directions + at, lists[i].count[cloud]};
+            const std::int32_t* const directions = lists[i].directions == nullptr ? nullptr : lists[i].directions + at;
+            of_cloud[i] = {lists[i].boxes + at * code, lists[i].scores + at, lists[i].labels + at, directions, lists[i].count[cloud]};
         }
-        count[cloud] = kernels::rotated_nms(op, of_cloud.data(), of_cloud.size(), scratch, boxes + first * op.code, scores + first, labels + first);
+        count[cloud] = suppress(of_cloud, boxes + first * code, scores + first, labels + first);
         first += count[cloud];
     }
 }
