@@ -1,5 +1,7 @@
 // The definitions of backends/cpu/.
+#include <regulus/cpu/arrangement-impl.hpp>
 #include <regulus/cpu/bf16-impl.hpp>
+#include <regulus/cpu/chosen_logits-impl.hpp>
 #include <regulus/cpu/cpu-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
@@ -14,5 +16,7 @@
 #include <regulus/cpu/primitive-impl.hpp>
 #include <regulus/cpu/refine-impl.hpp>
 #include <regulus/cpu/rotated_nms-impl.hpp>
+#include <regulus/cpu/sibling_convs-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
+#include <regulus/cpu/voxelize-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>
