@@ -1,4 +1,4 @@
-// Writes the seeds of the fuzz targets: make_seeds FOLDER makes FOLDER/{zip,pickle,legacy,numpy,npz,safetensors,json,facts}/*. They say what valid
+// Writes the seeds of the fuzz targets: make_seeds FOLDER makes FOLDER/{zip,pickle,legacy,numpy,npz,safetensors,json,facts,names}/*. They say what valid
 // files look like; what fuzzing found beyond them is in corpus/.
 #include <filesystem>
 #include <fstream>
@@ -68,6 +68,12 @@ int main(int argc, char** argv) {
     const std::string common = R"("channel_order": "rgb", "mean": [0.485, 1e-3, 3], "std": [0.229, 1, 2.5])";
     put("facts", R"({"resize_rule": "mmdet_keep_ratio", "long_side": 1333, "short_side": 800, "interpolation": "opencv_bilinear", "pad_divisor": 32, )" + common + "}" + "\0[\"a\", \"\\u00e9\"]\0[1, -2]"s);
     put("facts", R"({"resize": "pillow_bicubic", "short_side": 256, "crop": 224, "divisor": 255, "exif": "ignored", )" + common + "}" + "\0\0\0[\"cat\",\"dog\"]"s);
+
+    put("names", "0Iclassifier.weight\n3s1.b1.f.a.weight\n3s1.b1.proj.weight\n3s1.b1.bn.running_var\n3head.fc.bias\nx\n3s1.b2.f.se.f_ex.0.bias\n");
+    put("names", "1:backbone.layer1.0.conv2_offset.bias\n3roi_head.bbox_head.0.fc_cls.bias\n3bbox_head.fc_cls.bias\n6bbox_head.fc_reg.bias\n3neck.lateral_convs.3.conv.bias\n");
+    put("names", "1:backbone.bottom_up.res5.2.conv3.norm.weight\n3sem_seg_head.p5.4.norm.bias\n3roi_heads.keypoint_head.conv_fcn8.weight\n3backbone.fpn_lateral4.norm.bias\n");
+    put("names", "2:retnet_cls_pred_fpn3_b\n4res2_0_branch2a_bn_s\n4fpn_inner_res4_22_sum_lateral_b\n4cls_score_b\n6_[mask]_fcn4_w\n4mask_fcn_logits_b\n6bbox_pred_w\n");
+    put("names", "0:trunk_output.block3.block3-6.f.b.1.weight\n4layer4.2.downsample.1.bias\n4s4.b1.downsample.conv.weight\n3roi_heads.box_predictor.cls_score.bias\n");
 
     put("json", R"({"a":[1,-2.5e3,true,false,null],"b":{"c":"\u00e9\ud83d\ude00\n"}})");
     put("json", "[0.1,1e-300,123456789012345678901234567890]");

@@ -24,7 +24,7 @@ fi
 build=${REGULUS_BUILD:-$PWD/build-fuzz}
 compiler=(clang++)
 command -v ccache >/dev/null && compiler=(ccache clang++)
-flags=(-std=c++20 -O2 -g1 -Wall -Wextra -I include -fno-omit-frame-pointer -fno-sanitize-recover=all)
+flags=(-std=c++20 -O2 -g1 -Wall -Wextra -I include -I converters/include -fno-omit-frame-pointer -fno-sanitize-recover=all)
 libraries=(-ljpeg -lpng)
 # Small quarantine and short stacks of allocations: runs are short, and more of them find more. An input is limited to 512 MiB and 10 s (of a clock: other programs may have the cores).
 export ASAN_OPTIONS=quarantine_size_mb=1:thread_local_quarantine_size_kb=64:malloc_context_size=2:detect_stack_use_after_return=0
