@@ -1,6 +1,6 @@
 #include <map>
 
-#include <regulus/cuda/plan.hpp>
+#include <regulus/cuda/executable.hpp>
 #include <regulus/graph/bind.hpp>
 #include <regulus/graph/passes.hpp>
 
@@ -9,16 +9,6 @@ namespace regulus {
 namespace cuda {
 
 namespace {
-
-class CudaExecutable final : public Executable {
-public:
-    explicit CudaExecutable(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
-    const Graph& graph() const override { return compiled_->graph; }
-    std::shared_ptr<const Plan> plan(const InputSize& size) const override { return std::make_shared<CudaPlan>(compiled_, size); }
-
-private:
-    std::shared_ptr<const Compiled> compiled_;
-};
 
 /// What an operation's float32 results are stored as: maps and tables of features as asked, elementwise steps as their first input, lists in float32.
 struct ResultStorage {

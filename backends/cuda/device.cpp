@@ -6,7 +6,7 @@ namespace regulus::cuda {
 
 using namespace constants;
 
-Device::Device(std::shared_ptr<const Libraries> libraries, int ordinal) : libraries_(std::move(libraries)) {
+Device::Device(std::shared_ptr<const Libraries> libraries, int ordinal) : libraries_(std::move(libraries)), ordinal_(ordinal) {
     if (!libraries_->cuda_missing.empty()) throw BackendError(libraries_->cuda_missing);
     const int started = api().init(0);
     int count = 0;
@@ -27,6 +27,7 @@ Device::Device(std::shared_ptr<const Libraries> libraries, int ordinal) : librar
     if (major < 8) {
         throw BackendError("cuda: " + name_ + " has compute capability " + std::to_string(major) + "." + std::to_string(minor) + ", 8.0 (Ampere) or newer is needed; use the CPU");
     }
+    capability_ = 10 * major + minor;
     check(api().device_attribute(&multiprocessors_, attribute_multiprocessors, device_), "asking the device's size");
     check(api().context_retain(&context_, device_), "opening the device");
     try {
@@ -67,6 +68,15 @@ void Device::check(int result, const char* what) const {
     throw BackendError(std::string("cuda: ") + what + (name_.empty() ? "" : " on " + name_) + " failed: " + text + " (" + std::to_string(result) + ")");
 }
 
+void Device::wait_for(Opaque stream, Opaque other) const {
+    Opaque event = nullptr;
+    check(api().event_create(&event, event_without_time), "making an event");
+    int result = api().event_record(event, other);
+    if (result == success) result = api().stream_wait_event(stream, event, 0);
+    api().event_destroy(event);  // lives until the wait is over
+    check(result, "waiting for another stream");
+}
+
 DeviceMemory::DeviceMemory(std::shared_ptr<const Device> device, std::size_t bytes) : device_(std::move(device)), bytes_(bytes) {
     if (bytes == 0) return;
     const int result = device_->api().allocate(&address_, bytes);
@@ -81,6 +91,21 @@ DeviceMemory::DeviceMemory(std::shared_ptr<const Device> device, std::size_t byt
 DeviceMemory::~DeviceMemory() {
     if (address_ == 0) return;
     if (device_->api().context_set_current(device_->context()) == success) device_->api().free(address_);
+}
+
+HostMemory::HostMemory(std::shared_ptr<const Device> device, std::size_t bytes) : device_(std::move(device)) {
+    if (bytes == 0) return;
+    void* fresh = nullptr;
+    const int result = device_->api().host_allocate(&fresh, bytes, 0);
+    if (result == out_of_memory) throw BackendError("cuda: " + std::to_string(bytes) + " bytes of the host's memory could not be locked for copies; use smaller pictures or a smaller batch");
+    device_->check(result, "allocating host memory");
+    address_ = static_cast<std::byte*>(fresh);
+    bytes_ = bytes;
+}
+
+HostMemory::~HostMemory() {
+    if (address_ == nullptr) return;
+    if (device_->api().context_set_current(device_->context()) == success) device_->api().host_free(address_);
 }
 
 Lane::Lane(std::shared_ptr<const Device> device, bool cudnn) : device_(std::move(device)) {
@@ -101,7 +126,6 @@ Lane::~Lane() {
     device_->api().stream_synchronize(stream_);
     if (cudnn_ != nullptr) device_->libraries().cudnn.destroy(cudnn_);
     device_->api().stream_destroy(stream_);
-    if (staging_ != nullptr) device_->api().host_free(staging_);
 }
 
 void Lane::reserve(std::size_t arena, std::size_t staging) {
@@ -112,16 +136,25 @@ void Lane::reserve(std::size_t arena, std::size_t staging) {
         arena_ = DeviceMemory();  // first, so that both need not fit at once
         arena_ = DeviceMemory(device_, arena);
     }
-    if (staging > staging_bytes_) {
+    if (staging > staging_.bytes()) {
         serial_ = ++serials;
-        if (staging_ != nullptr) device_->api().host_free(staging_);
-        staging_ = nullptr;
-        staging_bytes_ = 0;
-        void* fresh = nullptr;
-        device_->check(device_->api().host_allocate(&fresh, staging, 0), "allocating host memory");
-        staging_ = static_cast<std::byte*>(fresh);
-        staging_bytes_ = staging;
+        staging_ = HostMemory();
+        staging_ = HostMemory(device_, staging);
     }
+}
+
+bool Lane::reserve_pictures(std::size_t device_bytes, std::size_t host_bytes) {
+    if (device_bytes <= pictures_.bytes() && host_bytes <= picture_staging_.bytes()) return false;
+    tables_ = nullptr;
+    if (device_bytes > pictures_.bytes()) {
+        pictures_ = DeviceMemory();
+        pictures_ = DeviceMemory(device_, device_bytes);
+    }
+    if (host_bytes > picture_staging_.bytes()) {
+        picture_staging_ = HostMemory();
+        picture_staging_ = HostMemory(device_, host_bytes);
+    }
+    return true;
 }
 
 std::unique_ptr<Lane> LanePool::take() {
@@ -136,9 +169,12 @@ std::unique_ptr<Lane> LanePool::take() {
     return std::make_unique<Lane>(device_, cudnn_);
 }
 
-void LanePool::give_back(std::unique_ptr<Lane> lane) {
+void LanePool::give_back(std::unique_ptr<Lane> lane) noexcept {
     const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(lane));
+    try {
+        free_.push_back(std::move(lane));
+    } catch (...) {  // no memory for one more pointer: this lane is dropped
+    }
 }
 
 void Queue::launch(const char* name, const void* kernel, unsigned blocks, unsigned threads, unsigned shared) {

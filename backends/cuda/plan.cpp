@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t alignment = 256;  // of everything in the arena and the staging area
 std::size_t rounded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-/// A context's graphs, one per lane that ran the plan, each with the serial number of the lane's buffers.
+/// A context's graphs, one per lane that ran the plan and per way of its image, each with the serial number of the lane's buffers.
 struct State final : PlanState {
     explicit State(std::shared_ptr<const Device> own) : device(std::move(own)) {}
     ~State() override {
@@ -24,23 +24,11 @@ struct State final : PlanState {
     }
     struct Captured {
         std::uint64_t serial;
+        bool pictures;  // the image input is there already
         Opaque exec;  // null: the plan ran once on these buffers, without a graph
     };
     std::shared_ptr<const Device> device;
     std::vector<Captured> graphs;
-};
-
-/// Takes a lane and gives it back.
-class Lease {
-public:
-    explicit Lease(LanePool& pool) : pool_(pool), lane_(pool.take()) {}
-    ~Lease() { pool_.give_back(std::move(lane_)); }
-    Lane& operator*() const { return *lane_; }
-    Lane* operator->() const { return lane_.get(); }
-
-private:
-    LanePool& pool_;
-    std::unique_ptr<Lane> lane_;
 };
 
 /// Time between commands of a stream.
@@ -114,7 +102,7 @@ void NodeContext::refuse(const std::string& why) const {
 CudaPlan::CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& size) : compiled_(std::move(compiled)), shapes_(infer_shapes(compiled_->graph, size)) {
     const Graph& graph = compiled_->graph;
     compiled_->device->make_current();
-    const Lease lane(*compiled_->lanes);
+    const LaneLease lane(compiled_);
 
     MemoryRequest request;
     for (std::size_t id = 0; id < graph.values.size(); ++id) {
@@ -169,17 +157,23 @@ CudaPlan::CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& si
 std::unique_ptr<PlanState> CudaPlan::make_state() const {
     {
         compiled_->device->make_current();
-        const Lease lane(*compiled_->lanes);
+        const LaneLease lane(compiled_);
         lane->reserve(arena_, staging_);  // the next run finds it
     }
     return std::make_unique<State>(compiled_->device);
 }
 
-void CudaPlan::enqueue_node(std::size_t id, const Addresses& at, Queue& queue) const {
+bool CudaPlan::is_image(const Transfer& input) const {
+    const Node& node = compiled_->graph.nodes[std::size_t(compiled_->graph.values[std::size_t(input.value)].producer)];
+    return std::get<ops::Input>(node.operation).role == ops::Input::Role::image;
+}
+
+void CudaPlan::enqueue_node(std::size_t id, const Addresses& at, Queue& queue, bool pictures) const {
     const Node& node = compiled_->graph.nodes[id];
     if (std::holds_alternative<ops::Input>(node.operation)) {
         const auto input = std::find_if(inputs_.begin(), inputs_.end(), [&](const Transfer& t) { return t.value == node.outputs[0]; });
         const bool image = std::get<ops::Input>(node.operation).role == ops::Input::Role::image;
+        if (image && pictures) return;
         if (input != inputs_.end()) queue.to_device(image ? at.scratch : at.address(node.outputs[0]), at.lane->staging() + input->staging, input->bytes);
     }
     commands_[id].enqueue(at, queue);
@@ -202,7 +196,7 @@ void CudaPlan::enqueue_outputs(const Addresses& at, Queue& queue) const {
     }
 }
 
-void CudaPlan::enqueue_all(Lane& lane, Profile* profile) const {
+void CudaPlan::enqueue_all(Lane& lane, Profile* profile, bool pictures) const {
     Queue queue(*compiled_->device, lane.stream());
     const std::size_t nodes = commands_.size();
     Addresses at{lane.arena(), &places_.value_offset, 0, &lane};
@@ -213,7 +207,7 @@ void CudaPlan::enqueue_all(Lane& lane, Profile* profile) const {
     }
     for (std::size_t id = 0; id < nodes; ++id) {
         at.scratch = places_.scratch_offset[id] == MemoryPlan::nowhere ? 0 : lane.arena() + places_.scratch_offset[id];
-        enqueue_node(id, at, queue);
+        enqueue_node(id, at, queue, pictures);
         if (events) events->record(id + 1, lane.stream());
     }
     enqueue_outputs(at, queue);
@@ -223,57 +217,96 @@ void CudaPlan::enqueue_all(Lane& lane, Profile* profile) const {
     for (std::size_t id = 0; id < nodes; ++id) profile->nanoseconds[id] = events->nanoseconds(id, id + 1);
 }
 
+void CudaPlan::put_input(Lane& lane, std::size_t input, const Tensor& tensor) const {
+    if (inputs_[input].bytes != 0) std::memcpy(lane.staging() + inputs_[input].staging, tensor.raw(), inputs_[input].bytes);
+}
+
 std::vector<Tensor> CudaPlan::run(std::byte* /*arena*/, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const {
+    compiled_->device->make_current();
+    const LaneLease lane(compiled_);
+    lane->reserve(arena_, staging_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) put_input(*lane, i, inputs[i]);
+    try {
+        return run_network(*lane, state, profile, false);
+    } catch (...) {
+        compiled_->device->api().stream_synchronize(lane->stream());  // nothing may be under way when the lane is used again
+        throw;
+    }
+}
+
+std::string CudaPlan::pictures_refused() const {
+    // What stands before the image could lie where the image will.
+    if (inputs_.empty() || !std::holds_alternative<ops::Input>(compiled_->graph.nodes[0].operation) || inputs_[0].value != compiled_->graph.nodes[0].outputs[0] || !is_image(inputs_[0])) {
+        return "the graph does not begin with an image";
+    }
+    if (shapes_[std::size_t(inputs_[0].value)][1] != 3) return "its image has " + std::to_string(shapes_[std::size_t(inputs_[0].value)][1]) + " channels, pictures have 3";
+    return "";
+}
+
+std::vector<Tensor> CudaPlan::run_pictures(const LaneLease& lane, PlanState* state, const PictureBatch& batch, const Preprocessing& how, const Tensor& info) const {
+    const Device& device = *compiled_->device;
+    device.make_current();
+    lane->reserve(arena_, staging_);
+    for (std::size_t i = 1; i < inputs_.size(); ++i) put_input(*lane, i, info);
+    const ValueId image = inputs_[0].value;
+    try {
+        enqueue_pictures(device, *lane, batch, how, compiled_->storage[std::size_t(image)], lane->arena() + places_.value_offset[std::size_t(image)]);
+        return run_network(*lane, state, nullptr, true);
+    } catch (...) {
+        device.api().stream_synchronize(lane->stream());
+        throw;
+    }
+}
+
+DevicePointer CudaPlan::output_address(const Lane& lane, std::size_t i) const {
+    const Transfer& transfer = transfer_of(compiled_->graph.outputs[i].second);
+    return lane.arena() + (transfer.planes != MemoryPlan::nowhere ? transfer.planes : places_.value_offset[std::size_t(transfer.value)]);
+}
+
+std::vector<Tensor> CudaPlan::run_network(Lane& lane, PlanState* state, Profile* profile, bool pictures) const {
     const Device& device = *compiled_->device;
     const CudaApi& api = device.api();
-    device.make_current();
-    const Lease lane(*compiled_->lanes);
-    lane->reserve(arena_, staging_);
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-        if (inputs_[i].bytes != 0) std::memcpy(lane->staging() + inputs_[i].staging, inputs[i].raw(), inputs_[i].bytes);
-    }
-
     auto* const own = static_cast<State*>(state);
     State::Captured* captured = nullptr;
     if (own != nullptr && profile == nullptr && compiled_->options.graphs) {
-        const auto found = std::find_if(own->graphs.begin(), own->graphs.end(), [&](const State::Captured& g) { return g.serial == lane->serial(); });
+        const auto found = std::find_if(own->graphs.begin(), own->graphs.end(), [&](const State::Captured& g) { return g.serial == lane.serial() && g.pictures == pictures; });
         if (found != own->graphs.end()) captured = &*found;
     }
     if (captured == nullptr) {
         // The first run on these buffers goes without a graph: libraries load what they need then, which they may not do while a graph is captured.
-        enqueue_all(*lane, profile);
-        lane->synchronize();
-        constexpr std::size_t most_lanes = 16;
+        enqueue_all(lane, profile, pictures);
+        lane.synchronize();
+        constexpr std::size_t most = 16;
         if (own != nullptr && profile == nullptr && compiled_->options.graphs) {
-            if (own->graphs.size() >= most_lanes) {
+            if (own->graphs.size() >= most) {
                 if (own->graphs.front().exec != nullptr) api.graph_exec_destroy(own->graphs.front().exec);
                 own->graphs.erase(own->graphs.begin());
             }
-            own->graphs.push_back({lane->serial(), nullptr});
+            own->graphs.push_back({lane.serial(), pictures, nullptr});
         }
     } else {
         if (captured->exec == nullptr) {
-            device.check(api.begin_capture(lane->stream(), constants::capture_thread_local), "beginning a capture");
+            device.check(api.begin_capture(lane.stream(), constants::capture_thread_local), "beginning a capture");
             Opaque graph = nullptr;
             try {
-                enqueue_all(*lane, nullptr);
+                enqueue_all(lane, nullptr, pictures);
             } catch (...) {
-                api.end_capture(lane->stream(), &graph);
+                api.end_capture(lane.stream(), &graph);
                 if (graph != nullptr) api.graph_destroy(graph);
                 throw;
             }
-            device.check(api.end_capture(lane->stream(), &graph), "capturing the network (CudaOptions::graphs = false runs without)");
+            device.check(api.end_capture(lane.stream(), &graph), "capturing the network (CudaOptions::graphs = false runs without)");
             const int result = api.graph_instantiate(&captured->exec, graph, 0);
             api.graph_destroy(graph);
             if (result != constants::success) captured->exec = nullptr;
             device.check(result, "making a graph of the network (CudaOptions::graphs = false runs without)");
         }
-        device.check(api.graph_launch(captured->exec, lane->stream()), "launching the network");
-        lane->synchronize();
+        device.check(api.graph_launch(captured->exec, lane.stream()), "launching the network");
+        lane.synchronize();
     }
 
     std::vector<Tensor> results;
-    for (const auto& [name, id] : compiled_->graph.outputs) results.push_back(output(*lane, transfer_of(id)));
+    for (const auto& [name, id] : compiled_->graph.outputs) results.push_back(output(lane, transfer_of(id)));
     return results;
 }
 

@@ -58,7 +58,7 @@ struct EmulatedDevice {
     std::map<cuda::DevicePointer, std::size_t> allocations;
     std::map<std::string, Launch> kernels;
     std::vector<std::string> launched;  // names, in order
-    int captures = 0, graph_launches = 0;
+    int captures = 0, graph_launches = 0, waits = 0;
     bool fail_instantiation = false;
 
     using Work = std::vector<std::function<void()>>;
@@ -197,6 +197,7 @@ struct EmulatedDevice {
         };
         api.event_create = [](Opaque* event, unsigned) { return *event = current(), 0; };
         api.event_record = [](Opaque, Opaque) { return 0; };
+        api.stream_wait_event = [](Opaque, Opaque, unsigned) { return ++current()->waits, 0; };
         api.event_elapsed = [](float* milliseconds, Opaque, Opaque) { return *milliseconds = 0.5f, 0; };
         api.event_destroy = [](Opaque) { return 0; };
         api.error_text = [](int result, const char** text) { return *text = result == 1 ? "invalid argument" : "an emulated failure", 0; };

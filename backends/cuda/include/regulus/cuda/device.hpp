@@ -31,10 +31,16 @@ public:
     Opaque function(const char* name) const;
     /// Throws BackendError when `result` is not success: what failed, and why.
     void check(int result, const char* what) const;
+    /// What `stream` does from now on begins after all that `other` has been given (null: the default stream).
+    void wait_for(Opaque stream, Opaque other) const;
+    /// As the caller numbers it.
+    int ordinal() const { return ordinal_; }
+    /// Compute capability, as 90 for 9.0.
+    int capability() const { return capability_; }
 
 private:
     std::shared_ptr<const Libraries> libraries_;
-    int device_ = 0, multiprocessors_ = 1;
+    int ordinal_ = 0, capability_ = 0, device_ = 0, multiprocessors_ = 1;
     Opaque context_ = nullptr;
     std::string name_;
     std::vector<Opaque> modules_;
@@ -68,6 +74,38 @@ private:
     std::size_t bytes_ = 0;
 };
 
+/// Bytes of the host that the device reads and writes without a copy in between.
+class HostMemory {
+public:
+    HostMemory() = default;
+    HostMemory(std::shared_ptr<const Device> device, std::size_t bytes);
+    HostMemory(HostMemory&& other) noexcept { swap(other); }
+    HostMemory& operator=(HostMemory&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~HostMemory();
+
+    std::byte* address() const { return address_; }
+    std::size_t bytes() const { return bytes_; }
+
+private:
+    void swap(HostMemory& other) noexcept {
+        std::swap(device_, other.device_);
+        std::swap(address_, other.address_);
+        std::swap(bytes_, other.bytes_);
+    }
+    std::shared_ptr<const Device> device_;
+    std::byte* address_ = nullptr;
+    std::size_t bytes_ = 0;
+};
+
+/// What a lane keeps on the host about its pictures' memory.
+class LaneTables {
+public:
+    virtual ~LaneTables() = default;
+};
+
 /// Where one run happens: a stream, an arena on the device, a staging area on the host that the device reads and writes, a cuDNN handle. Used by one run at
 /// a time. The serial number changes when a buffer moves: graphs captured before then are stale.
 class Lane {
@@ -79,19 +117,25 @@ public:
 
     /// Grows to at least these bytes; a failure leaves the lane usable for smaller plans.
     void reserve(std::size_t arena, std::size_t staging);
+    /// The same for the steps before the network, apart from what captured graphs use. Whether memory moved; tables are dropped then.
+    bool reserve_pictures(std::size_t device_bytes, std::size_t host_bytes);
+    DevicePointer pictures() const { return pictures_.address(); }
+    std::byte* picture_staging() const { return picture_staging_.address(); }
+    LaneTables* tables() const { return tables_.get(); }
+    void keep_tables(std::unique_ptr<LaneTables> tables) { tables_ = std::move(tables); }
     Opaque stream() const { return stream_; }
     Opaque cudnn() const { return cudnn_; }
     DevicePointer arena() const { return arena_.address(); }
-    std::byte* staging() const { return staging_; }
+    std::byte* staging() const { return staging_.address(); }
     std::uint64_t serial() const { return serial_; }
     void synchronize() const { device_->check(device_->api().stream_synchronize(stream_), "running the network"); }
 
 private:
     std::shared_ptr<const Device> device_;
     Opaque stream_ = nullptr, cudnn_ = nullptr;
-    DeviceMemory arena_;
-    std::byte* staging_ = nullptr;
-    std::size_t staging_bytes_ = 0;
+    DeviceMemory arena_, pictures_;
+    HostMemory staging_, picture_staging_;
+    std::unique_ptr<LaneTables> tables_;
     std::uint64_t serial_ = 0;
 };
 
@@ -100,7 +144,7 @@ class LanePool {
 public:
     LanePool(std::shared_ptr<const Device> device, bool cudnn) : device_(std::move(device)), cudnn_(cudnn) {}
     std::unique_ptr<Lane> take();
-    void give_back(std::unique_ptr<Lane> lane);
+    void give_back(std::unique_ptr<Lane> lane) noexcept;
 
 private:
     std::shared_ptr<const Device> device_;

@@ -47,6 +47,7 @@ using Opaque = void*;                      // CUcontext, CUstream, CUmodule, CUf
     X(event_record, cuEventRecord, int (*)(Opaque, Opaque))                                                                                                       \
     X(event_elapsed, cuEventElapsedTime, int (*)(float*, Opaque, Opaque))                                                                                         \
     X(event_destroy, cuEventDestroy_v2, int (*)(Opaque))                                                                                                          \
+    X(stream_wait_event, cuStreamWaitEvent, int (*)(Opaque, Opaque, unsigned))                                                                                    \
     X(error_text, cuGetErrorString, int (*)(int, const char**))
 
 #define REGULUS_CUDNN_FUNCTIONS(X)                                                                                     \
@@ -93,6 +94,7 @@ inline constexpr int attribute_capability_major = 75;  // CU_DEVICE_ATTRIBUTE_CO
 inline constexpr int attribute_capability_minor = 76;
 inline constexpr int attribute_multiprocessors = 16;
 inline constexpr unsigned stream_non_blocking = 1;
+inline constexpr unsigned event_without_time = 2;      // CU_EVENT_DISABLE_TIMING
 inline constexpr int capture_thread_local = 1;
 
 // cuDNN's backend interface.

@@ -9,6 +9,7 @@
 
 #include <regulus/cuda.hpp>
 #include <regulus/cuda/cudnn.hpp>
+#include <regulus/cuda/pictures.hpp>
 #include <regulus/graph/memory_plan.hpp>
 
 namespace regulus::cuda {
@@ -42,6 +43,21 @@ struct Compiled {
     std::vector<Storage> storage;  // of each float32 value; lists of boxes and scores are float32 always
     std::unique_ptr<WeightStore> weights;
     std::unique_ptr<LanePool> lanes;
+};
+
+/// A lane for one run; with the results of the run when the caller keeps it.
+class LaneLease {
+public:
+    explicit LaneLease(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)), lane_(compiled_->lanes->take()) {}
+    LaneLease(const LaneLease&) = delete;
+    LaneLease& operator=(const LaneLease&) = delete;
+    ~LaneLease() { compiled_->lanes->give_back(std::move(lane_)); }
+    Lane& operator*() const { return *lane_; }
+    Lane* operator->() const { return lane_.get(); }
+
+private:
+    std::shared_ptr<const Compiled> compiled_;
+    std::unique_ptr<Lane> lane_;
 };
 
 /// Addresses of one run.
@@ -100,6 +116,13 @@ public:
     std::vector<Tensor> run(std::byte* arena, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const override;
     std::unique_ptr<PlanState> make_state() const override;
 
+    /// A run whose image input is made from pictures on the lane's stream; `info` is the other input. Results lie on the device too while the lease lives.
+    std::vector<Tensor> run_pictures(const LaneLease& lane, PlanState* state, const PictureBatch& batch, const Preprocessing& how, const Tensor& info) const;
+    /// Where output `i` of the graph lies after a run on this lane: rows and planes of float32, or int32.
+    DevicePointer output_address(const Lane& lane, std::size_t i) const;
+    /// Whether run_pictures can run this graph; else why not.
+    std::string pictures_refused() const;
+
 private:
     /// A copy between the staging area and the device.
     struct Transfer {
@@ -107,8 +130,11 @@ private:
         std::size_t staging, bytes;
         std::size_t planes = MemoryPlan::nowhere;  // an output map: where in the arena it is laid out as planes
     };
-    void enqueue_all(Lane& lane, Profile* profile) const;
-    void enqueue_node(std::size_t id, const Addresses& at, Queue& queue) const;
+    void enqueue_all(Lane& lane, Profile* profile, bool pictures) const;
+    void enqueue_node(std::size_t id, const Addresses& at, Queue& queue, bool pictures) const;
+    void put_input(Lane& lane, std::size_t input, const Tensor& tensor) const;
+    std::vector<Tensor> run_network(Lane& lane, PlanState* state, Profile* profile, bool pictures) const;
+    bool is_image(const Transfer& input) const;
     void enqueue_outputs(const Addresses& at, Queue& queue) const;
     Tensor output(const Lane& lane, const Transfer& transfer) const;
     const Transfer& transfer_of(ValueId value) const;

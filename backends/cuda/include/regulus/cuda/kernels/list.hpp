@@ -3,6 +3,7 @@
 #include <regulus/cuda/kernels/boxes3d.hpp>
 #include <regulus/cuda/kernels/convolution.hpp>
 #include <regulus/cuda/kernels/nms.hpp>
+#include <regulus/cuda/kernels/pictures.hpp>
 #include <regulus/cuda/kernels/pillars.hpp>
 
 #define REGULUS_CUDA_MAP_KERNELS_OF(X, T, S)           \
@@ -66,7 +67,15 @@
     X(GreedyRotatedNms, greedy_rotated_nms)          \
     X(WriteOriented, write_oriented)
 
-#define REGULUS_CUDA_KERNELS(X) REGULUS_CUDA_MAP_KERNELS(X) REGULUS_CUDA_DETECTION_KERNELS(X) REGULUS_CUDA_PILLAR_KERNELS(X)
+#define REGULUS_CUDA_PICTURE_KERNELS(X)                      \
+    X(ResizingOpencv, resize_opencv)                         \
+    X(ResizingPillow, resize_pillow)                         \
+    X(NormalisingPicture<float>, normalise_picture_f32)      \
+    X(NormalisingPicture<Half>, normalise_picture_f16)       \
+    X(NormalisingPicture<BFloat16>, normalise_picture_bf16)  \
+    X(PastingMasks, paste_masks)
+
+#define REGULUS_CUDA_KERNELS(X) REGULUS_CUDA_MAP_KERNELS(X) REGULUS_CUDA_DETECTION_KERNELS(X) REGULUS_CUDA_PICTURE_KERNELS(X) REGULUS_CUDA_PILLAR_KERNELS(X)
 
 namespace regulus::cuda {
 

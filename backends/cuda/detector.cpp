@@ -1,0 +1,160 @@
+#include <regulus/cuda/detector.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <list>
+#include <mutex>
+
+#include <regulus/converters/convert.hpp>
+#include <regulus/cuda/executable.hpp>
+#include <regulus/pipeline/context_pool.hpp>
+
+namespace regulus {
+
+struct CudaDetector::State {
+    ModelFacts facts;
+    bool in_original_pixels = false;
+    std::shared_ptr<const Executable> executable;
+    std::size_t max_plans = 8;
+    ContextPool contexts;
+
+    struct Kept {
+        InputSize size;
+        std::shared_ptr<const cuda::CudaPlan> plan;
+    };
+    std::mutex mutex;
+    std::list<Kept> plans;  // the last used first
+
+    const std::shared_ptr<const cuda::Compiled>& compiled() const { return static_cast<const cuda::CudaExecutable&>(*executable).compiled(); }
+
+    std::shared_ptr<const cuda::CudaPlan> plan_for(const InputSize& size) {
+        const std::lock_guard lock(mutex);
+        const auto found = std::find_if(plans.begin(), plans.end(), [&](const Kept& kept) { return kept.size == size; });
+        if (found != plans.end()) {
+            plans.splice(plans.begin(), plans, found);
+            return plans.front().plan;
+        }
+        auto plan = std::make_shared<const cuda::CudaPlan>(compiled(), size);
+        if (const std::string why = plan->pictures_refused(); !why.empty()) throw BackendError("cuda: " + executable->graph().name + " cannot be run from pictures: " + why);
+        plans.push_front({size, plan});
+        if (plans.size() > std::max<std::size_t>(max_plans, 1)) plans.pop_back();
+        return plan;
+    }
+
+    CudaDetections run(const std::vector<cuda::SourcePicture>& pictures, bool keeps) {
+        const Preprocessing& how = facts.preprocessing;
+        if (pictures.empty()) throw ShapeError("detector: needs one picture or more, got none");
+        cuda::PictureBatch batch;
+        batch.pictures = pictures;
+        PreparedBatch prepared;
+        const std::int64_t n = std::int64_t(pictures.size());
+        prepared.image_info = Tensor({n, 4}, DType::f32);
+        float* info = prepared.image_info.data<float>();
+        for (const cuda::SourcePicture& picture : pictures) {
+            const PictureSize size = picture.size;
+            if (size.height < 1 || size.width < 1 || picture.pixels == nullptr) throw ShapeError("detector: a picture has no pixels");
+            const PictureSize resized = resized_size(size, how);
+            batch.resized.push_back(resized);
+            batch.height = std::max(batch.height, resized.height);
+            batch.width = std::max(batch.width, resized.width);
+            prepared.original_sizes.push_back(size);
+            const float row[4] = {float(resized.height), float(resized.width), float(resized.height) / float(size.height), float(resized.width) / float(size.width)};
+            info = std::copy(row, row + 4, info);
+        }
+        const auto padded = [&](std::int64_t side) { return (side + how.pad_divisor - 1) / how.pad_divisor * how.pad_divisor; };
+        batch.height = padded(batch.height);
+        batch.width = padded(batch.width);
+        if (batch.height > INT32_MAX || batch.width > INT32_MAX || n > INT32_MAX) throw ShapeError("detector: the pictures are too large");
+        const std::shared_ptr<const cuda::CudaPlan> plan = plan_for({int(n), int(batch.height), int(batch.width)});
+
+        const ContextPool::Lease context(contexts);
+        compiled()->device->make_current();
+        const auto lane = std::make_shared<const cuda::LaneLease>(compiled());
+        const std::vector<Tensor> results = plan->run_pictures(*lane, (*context).state(plan), batch, how, prepared.image_info);
+        Outputs outputs;
+        CudaDetections found;
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            const std::string& name = executable->graph().outputs[i].first;
+            outputs.add(name, results[i]);
+            if (!keeps) continue;
+            const dlpack::DataType type = results[i].dtype() == DType::f32 ? dlpack::DataType{dlpack::floating, 32, 1} : dlpack::DataType{dlpack::signed_integer, 32, 1};
+            found.tensors.emplace_back(name, CudaTensor(lane, reinterpret_cast<const void*>(plan->output_address(**lane, i)), results[i].shape(), type, compiled()->device->ordinal()));
+        }
+        found.lists = collect_detections(outputs, prepared, facts, in_original_pixels);
+        return found;
+    }
+    CudaDetections run(std::span<const Image> images, bool keeps) {
+        std::vector<cuda::SourcePicture> pictures;
+        for (const Image& image : images) {
+            check_image(image, "detector");
+            pictures.push_back({image.pixels.data(), image.size(), image.width * 3, false, nullptr});
+        }
+        return run(pictures, keeps);
+    }
+    CudaDetections run(std::span<const CudaPicture> images, bool keeps) {
+        std::vector<cuda::SourcePicture> pictures;
+        for (const CudaPicture& image : images) {
+            const std::int64_t pitch = image.pitch == 0 ? image.size.width * 3 : image.pitch;
+            if (pitch < image.size.width * 3) throw ArgumentError("detector: rows of " + std::to_string(image.size.width) + " pixels cannot be " + std::to_string(pitch) + " bytes apart");
+            pictures.push_back({image.pixels, image.size, pitch, true, image.stream});
+        }
+        return run(pictures, keeps);
+    }
+};
+
+CudaDetector::CudaDetector(const CudaBackend& backend, const Graph& graph, const Weights& weights, const ModelFacts& facts, const CompileOptions& options) : state_(std::make_shared<State>()) {
+    state_->in_original_pixels = gives_original_pixels(graph);
+    state_->facts = facts_from_metadata(weights.metadata, facts, weights.source);
+    const Preprocessing& how = state_->facts.preprocessing;
+    for (const float deviation : how.std) {
+        if (!(deviation > 0)) throw ArgumentError("detector: each std must be > 0, got " + std::to_string(deviation));
+    }
+    if (how.pad_divisor < 1) throw ArgumentError("detector: pad_divisor must be >= 1, got " + std::to_string(how.pad_divisor));
+    state_->max_plans = options.max_plans;
+    try {
+        state_->executable = backend.compile(graph, to_regulus(weights, graph), options);
+    } catch (const WeightError& error) {
+        throw WeightError(with_foreign_names(error.what(), weights, graph));
+    }
+}
+
+DetectionList CudaDetector::operator()(const Image& image) const { return std::move(state_->run(std::span<const Image>(&image, 1), false).lists.front()); }
+std::vector<DetectionList> CudaDetector::operator()(std::span<const Image> images) const { return state_->run(images, false).lists; }
+std::vector<DetectionList> CudaDetector::operator()(std::span<const CudaPicture> pictures) const { return state_->run(pictures, false).lists; }
+CudaDetections CudaDetector::on_device(std::span<const Image> images) const { return state_->run(images, true); }
+CudaDetections CudaDetector::on_device(std::span<const CudaPicture> pictures) const { return state_->run(pictures, true); }
+const ModelFacts& CudaDetector::facts() const { return state_->facts; }
+
+CudaTensor CudaDetector::masks(const DetectionList& list) const {
+    const std::shared_ptr<const cuda::Compiled>& compiled = state_->compiled();
+    const cuda::Device& device = *compiled->device;
+    const std::size_t rows = list.size(), height = std::size_t(list.picture.height), width = std::size_t(list.picture.width), side = rows == 0 ? 0 : std::size_t(std::max(0, list[0].mask_side));
+    if (list.picture.height < 0 || list.picture.width < 0 || (rows != 0 && height != 0 && width >= (std::size_t(1) << 32) / height / rows)) {
+        throw BackendError("cuda: " + std::to_string(rows) + " masks of " + std::to_string(height) + " x " + std::to_string(width) + " pixels have 2^32 pixels or more; use fewer or smaller ones");
+    }
+    std::vector<float> numbers;
+    for (const Detection& one : list) {
+        if (!one.has_mask() || std::size_t(one.mask_side) != side || one.mask_probabilities.size() != side * side || one.mask_threshold != list[0].mask_threshold) {
+            throw ArgumentError("detector: every object needs a mask of the same side and threshold to be pasted");
+        }
+        numbers.insert(numbers.end(), one.mask_probabilities.begin(), one.mask_probabilities.end());
+    }
+    for (const Detection& one : list) numbers.insert(numbers.end(), one.box.begin(), one.box.end());
+    device.make_current();
+    const auto pasted = std::make_shared<const cuda::DeviceMemory>(compiled->device, rows * height * width);
+    const Shape shape{std::int64_t(rows), list.picture.height, list.picture.width};
+    const CudaTensor result(pasted, reinterpret_cast<const void*>(pasted->address()), shape, {dlpack::unsigned_integer, 8, 1}, device.ordinal());
+    if (rows * height * width == 0) return result;
+    const cuda::DeviceMemory given(compiled->device, numbers.size() * sizeof(float));
+    const cuda::LaneLease lane(compiled);
+    device.check(device.api().to_device(given.address(), numbers.data(), numbers.size() * sizeof(float)), "copying masks to the device");
+    device.wait_for(lane->stream(), nullptr);
+    cuda::Queue queue(device, lane->stream());
+    const auto* const maps = reinterpret_cast<const float*>(given.address());
+    queue.each(cuda::PastingMasks{maps, maps + rows * side * side, reinterpret_cast<std::uint8_t*>(pasted->address()), std::uint32_t(rows), std::uint32_t(height), std::uint32_t(width), std::int32_t(side),
+                                  list[0].mask_threshold});
+    lane->synchronize();
+    return result;
+}
+
+}  // namespace regulus

@@ -1,0 +1,136 @@
+#pragma once
+// From 8-bit pictures to the network's input map, and from the network's small masks to pictures: the steps of data/resize, data/preprocess and data/mask, byte for
+// byte. The tables of taps are made on the host by data/resize's own functions.
+#include <cmath>
+#include <cstdint>
+
+#include <regulus/cuda/kernels/storage.hpp>
+
+namespace regulus::cuda {
+
+/// Rows of three bytes a pixel; `pitch` bytes from a row to the next.
+struct Pixels {
+    const std::uint8_t* data;
+    std::int64_t pitch;
+    REGULUS_HOST_DEVICE const std::uint8_t* at(std::uint32_t y, std::uint32_t x) const { return data + std::int64_t(y) * pitch + 3 * std::int64_t(x); }
+};
+
+/// OpenCV's taps of one axis: for each output position two sources and their 11-bit weights.
+struct TapsOpencv {
+    const std::int32_t *first, *second, *first_weight, *second_weight;
+};
+
+/// cv2.resize(INTER_LINEAR); a thread a pixel. The two rows are blended after each lost four bits.
+struct ResizingOpencv {
+    Pixels src;
+    std::uint8_t* dst;  // [height, width, 3]
+    TapsOpencv rows, columns;
+    std::uint32_t height, width;
+    REGULUS_HOST_DEVICE std::uint32_t size() const { return height * width; }
+    REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const {
+        const std::uint32_t y = i / width, x = i % width;
+        const std::uint32_t upper = std::uint32_t(rows.first[y]), lower = std::uint32_t(rows.second[y]), left = std::uint32_t(columns.first[x]), right = std::uint32_t(columns.second[x]);
+        const std::int32_t a = columns.first_weight[x], b = columns.second_weight[x], above = rows.first_weight[y], below = rows.second_weight[y];
+        for (int c = 0; c < 3; ++c) {
+            const std::int32_t top = (src.at(upper, left)[c] * a + src.at(upper, right)[c] * b) >> 4, bottom = (src.at(lower, left)[c] * a + src.at(lower, right)[c] * b) >> 4;
+            dst[3 * std::int64_t(i) + c] = std::uint8_t((((above * top) >> 16) + ((below * bottom) >> 16) + 2) >> 2);
+        }
+    }
+};
+
+/// Pillow's taps of one axis: output d takes weights[offset[d] ...] of the sources first[d] ... first[d] + count[d] - 1; 22 fractional bits.
+struct TapsPillow {
+    const std::int32_t *first, *count, *offset, *weights;
+};
+
+/// One axis of Pillow's resize; a thread a pixel.
+struct ResizingPillow {
+    Pixels src;
+    std::uint8_t* dst;  // [height, width, 3]
+    TapsPillow taps;
+    std::uint32_t height, width;
+    bool along_columns;  // else along rows
+    REGULUS_HOST_DEVICE std::uint32_t size() const { return height * width; }
+    REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const {
+        const std::uint32_t y = i / width, x = i % width, d = along_columns ? x : y;
+        const std::int64_t step = along_columns ? 3 : src.pitch;
+        const std::int32_t* const weights = taps.weights + taps.offset[d];
+        const std::uint8_t* from = along_columns ? src.at(y, std::uint32_t(taps.first[d])) : src.at(std::uint32_t(taps.first[d]), x);
+        std::int32_t sums[3] = {1 << 21, 1 << 21, 1 << 21};
+        for (std::int32_t k = 0; k < taps.count[d]; ++k, from += step) {
+            for (int c = 0; c < 3; ++c) sums[c] += from[c] * weights[k];
+        }
+        for (int c = 0; c < 3; ++c) {
+            const std::int32_t value = sums[c] >> 22;
+            dst[3 * std::int64_t(i) + c] = std::uint8_t(value < 0 ? 0 : value > 255 ? 255 : value);
+        }
+    }
+};
+
+/// A picture into its place of the input map: channels in the network's order, values from a table of all that a byte can be, zeros beyond the picture.
+template <class T>
+struct NormalisingPicture {
+    Pixels src;
+    const float* table;  // [3, 256]
+    T* dst;              // [height, width, 3]
+    std::uint32_t picture_height, picture_width, height, width;
+    bool reversed;       // blue first
+    REGULUS_HOST_DEVICE std::uint32_t size() const { return height * width; }
+    REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const {
+        const std::uint32_t y = i / width, x = i % width;
+        const bool inside = y < picture_height && x < picture_width;
+        for (int c = 0; c < 3; ++c) store(dst + 3 * std::int64_t(i) + c, inside ? table[256 * c + src.at(y, x)[reversed ? 2 - c : c]] : 0.f);
+    }
+};
+
+/// Masks [rows, side, side] pasted into their boxes in pictures of one size: 1 or 0 a pixel; a thread a pixel. A box that is not finite gives an empty mask.
+struct PastingMasks {
+    const float* masks;
+    const float* boxes;  // [rows, 4]
+    std::uint8_t* dst;   // [rows, height, width]
+    std::uint32_t rows, height, width;
+    std::int32_t side;
+    float threshold;
+
+    /// Where a pixel of one axis falls: between map positions `cell` and `cell` + 1, with these weights.
+    struct Place {
+        std::int32_t cell;
+        float near, far;
+        bool looked_at;  // in the box or one pixel around it
+        bool inside;     // a neighbour is in the map
+    };
+    REGULUS_HOST_DEVICE static float clamped(float x, float limit) { return x < 0.f ? 0.f : x > limit ? limit : x; }
+    REGULUS_HOST_DEVICE Place place(float low, float high, std::uint32_t pixels, std::uint32_t p) const {
+        const float limit = float(std::int64_t(pixels));
+        const std::int64_t first = std::int64_t(clamped(std::floor(low) - 1.f, limit)), end = std::int64_t(clamped(std::ceil(high) + 1.f, limit));
+        if (std::int64_t(p) < first || std::int64_t(p) >= end) return {0, 0, 0, false, false};
+        float grid = (float(std::int64_t(p)) + 0.5f - low) / (high - low) * 2.f - 1.f;
+        if (std::isinf(grid)) grid = 0;  // a box without width
+        const float position = (grid + 1.f) * (float(side) / 2.f) - 0.5f, cell = std::floor(position);
+        const bool inside = cell >= -1.f && cell < float(side);  // false for NaN
+        return {inside ? std::int32_t(cell) : 0, 1.f - (position - cell), position - cell, true, inside};
+    }
+    REGULUS_HOST_DEVICE float value(const float* map, std::int32_t y, std::int32_t x) const { return y < 0 || x < 0 || y >= side || x >= side ? 0.f : map[y * side + x]; }
+    REGULUS_HOST_DEVICE std::uint32_t size() const { return rows * height * width; }
+    REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const {
+        const std::uint32_t row = i / (height * width), y = i / width % height, x = i % width;
+        const float* const box = boxes + 4 * std::int64_t(row);
+        dst[i] = 0;
+        for (int k = 0; k < 4; ++k) {
+            if (!std::isfinite(box[k])) return;
+        }
+        const Place across = place(box[0], box[2], width, x), down = place(box[1], box[3], height, y);
+        if (!across.looked_at || !down.looked_at) return;
+        if (!across.inside || !down.inside) {
+            dst[i] = threshold <= 0 ? 1 : 0;
+            return;
+        }
+        const float* const map = masks + std::int64_t(row) * side * side;
+        // In the order of PyTorch's grid_sample: north-west, north-east, south-west, south-east.
+        const float sum = value(map, down.cell, across.cell) * (down.near * across.near) + value(map, down.cell, across.cell + 1) * (down.near * across.far) +
+                          value(map, down.cell + 1, across.cell) * (down.far * across.near) + value(map, down.cell + 1, across.cell + 1) * (down.far * across.far);
+        dst[i] = sum >= threshold ? 1 : 0;
+    }
+};
+
+}  // namespace regulus::cuda

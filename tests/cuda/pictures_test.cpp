@@ -1,0 +1,211 @@
+// From decoded pictures to the network's input and from small masks to pictures on the (emulated) device, byte for byte what the CPU's functions give; whole
+// detectors from pictures; DLPack.
+#include "cuda/emulated_device.hpp"
+#include "graph/detector_graphs.hpp"
+#include "reference/graph_support.hpp"
+
+#include <regulus/cuda/detector.hpp>
+#include <regulus/cuda/pictures.hpp>
+
+using namespace regulus;
+using namespace regulus::testing;
+
+namespace {
+
+Image noise(std::int64_t height, std::int64_t width, std::uint64_t seed) {
+    Image image(height, width);
+    std::uint64_t state = seed * 2654435761u + 12345;
+    for (auto& byte : image.pixels) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        byte = std::uint8_t(state >> 56);
+    }
+    return image;
+}
+
+/// The map [n, h, w, 3] that the device makes, as planes [n, 3, h, w].
+Tensor prepared_on_device(const std::shared_ptr<const cuda::Device>& device, cuda::Lane& lane, const std::vector<Image>& images, const Preprocessing& how, const Shape& shape) {
+    cuda::PictureBatch batch;
+    for (const Image& image : images) {
+        batch.pictures.push_back({image.pixels.data(), image.size(), image.width * 3, false, nullptr});
+        batch.resized.push_back(resized_size(image.size(), how));
+    }
+    batch.height = shape[2];
+    batch.width = shape[3];
+    const cuda::DeviceMemory map(device, std::size_t(shape.numel()) * 4);
+    cuda::enqueue_pictures(*device, lane, batch, how, cuda::Storage::f32, map.address());
+    Tensor planes(shape, DType::f32);
+    const auto* from = reinterpret_cast<const float*>(map.address());
+    for (std::int64_t n = 0; n < shape[0]; ++n)
+        for (std::int64_t p = 0; p < shape[2] * shape[3]; ++p)
+            for (std::int64_t c = 0; c < 3; ++c) planes.data<float>()[(n * 3 + c) * shape[2] * shape[3] + p] = *from++;
+    return planes;
+}
+
+ModelFacts small_facts() {
+    ModelFacts facts;
+    facts.preprocessing.long_side = 96;
+    facts.preprocessing.short_side = 64;
+    return facts;
+}
+
+void check_equal(const DetectionList& a, const DetectionList& b) {
+    REQUIRE(a.size() == b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        CHECK(a[i].box == b[i].box);
+        CHECK(a[i].score == b[i].score);
+        CHECK(a[i].label == b[i].label);
+        CHECK(a[i].mask_probabilities == b[i].mask_probabilities);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("cuda emulated: pictures are resized, normalised and padded to the bytes of preprocess, by every rule, larger and smaller, again in kept memory") {
+    EmulatedDevice emulated;
+    const auto device = std::make_shared<const cuda::Device>(emulated.libraries(), 0);
+    for (const Interpolation interpolation : {Interpolation::opencv_bilinear, Interpolation::pillow_bilinear, Interpolation::pillow_bicubic}) {
+        for (const ResizeRule rule : {ResizeRule::mmdet_keep_ratio, ResizeRule::detectron2_short, ResizeRule::none}) {
+            Preprocessing how;
+            how.interpolation = interpolation;
+            how.resize_rule = rule;
+            how.long_side = 61, how.short_side = 37;
+            how.channel_order = rule == ResizeRule::detectron2_short ? ChannelOrder::rgb : ChannelOrder::bgr;
+            cuda::Lane lane(device, false);
+            for (const std::vector<PictureSize>& sizes : std::vector<std::vector<PictureSize>>{{{20, 31}}, {{90, 131}, {37, 50}}, {{90, 131}, {37, 50}}, {{1, 1}, {200, 3}, {37, 61}}, {{5, 7}}, {{37, 80}}}) {
+                std::vector<Image> images;
+                for (std::size_t i = 0; i < sizes.size(); ++i) images.push_back(noise(sizes[i].height, sizes[i].width, i + sizes.size()));
+                const PreparedBatch expected = preprocess(images, how);
+                CHECK(equal(prepared_on_device(device, lane, images, how, expected.input.shape()), expected.input));
+            }
+        }
+    }
+}
+
+TEST_CASE("cuda emulated: a detector from pictures of the host or of the device finds what it finds from a prepared input, bit for bit; results stay on the device") {
+    EmulatedDevice emulated;
+    const auto libraries = emulated.libraries();
+    const Graph graph = recorded<SmallMaskRcnn>();
+    const Weights weights = detector_weights(graph, 3);
+    const CudaBackend backend({.cudnn = false}, libraries);
+    const AnyDetector plain(backend, graph, weights, small_facts());
+    const CudaDetector detector(backend, graph, weights, small_facts());
+    const std::vector<Image> images{noise(50, 70, 1), noise(64, 96, 2)};
+    const std::vector<DetectionList> expected = plain(images);
+    REQUIRE(expected[0].size() + expected[1].size() > 0);
+    for (int run = 0; run < 3; ++run) {  // without a graph, captured, replayed
+        const std::vector<DetectionList> got = detector(images);
+        for (std::size_t i = 0; i < 2; ++i) check_equal(got[i], expected[i]);
+    }
+    // Rows with gaps, as a view of a larger tensor has.
+    std::vector<std::vector<std::uint8_t>> memory;
+    std::vector<CudaPicture> pictures;
+    for (const Image& image : images) {
+        const std::int64_t pitch = image.width * 3 + 11;
+        memory.emplace_back(std::size_t(pitch * image.height), std::uint8_t(7));
+        for (std::int64_t y = 0; y < image.height; ++y) std::memcpy(memory.back().data() + y * pitch, image.row(y), std::size_t(image.width * 3));
+        pictures.push_back({memory.back().data(), image.size(), pitch, nullptr});
+    }
+    const CudaDetections kept = detector.on_device(pictures);
+    CHECK(emulated.waits == 2);
+    const CudaDetections more = detector.on_device(pictures);  // in other memory, as the first results live
+    for (std::size_t i = 0; i < 2; ++i) check_equal(kept.lists[i], expected[i]);
+    CHECK(kept["scores"].data() != more["scores"].data());
+    const auto* const scores = static_cast<const float*>(kept["scores"].data());
+    std::int64_t row = 0;
+    for (const DetectionList& list : kept.lists) {
+        for (const Detection& one : list) CHECK(scores[row++] == one.score);
+    }
+    CHECK(kept["scores"].shape()[0] == row);
+    CHECK(kept["masks"].shape()[2] == 28);
+    CHECK_THROWS_WITH_AS(kept["faces"], "detections: there is no tensor \"faces\"", ArgumentError);
+}
+
+TEST_CASE("cuda emulated: masks are pasted to the pixels of Detection::mask, boxes beyond the picture, thin and empty ones included") {
+    EmulatedDevice emulated;
+    const Graph graph = recorded<SmallMaskRcnn>();
+    const CudaDetector detector(CudaBackend({.cudnn = false}, emulated.libraries()), graph, detector_weights(graph, 3), small_facts());
+    for (const float threshold : {0.5f, 0.3f, 0.f}) {
+        DetectionList list;
+        list.picture = {45, 67};
+        const std::array<float, 4> boxes[] = {{3.25f, 4.5f, 40.75f, 30.125f}, {-20, -10, 90, 60}, {10, 10, 10, 20}, {60, 40, 66.9f, 44.9f}, {100, 100, 120, 130}, {5, 5, 5.5f, 44}};
+        std::uint64_t seed = 5;
+        for (const auto& box : boxes) {
+            Detection one;
+            one.box = box;
+            one.picture = list.picture;
+            one.mask_side = 28;
+            one.mask_threshold = threshold;
+            const Tensor map = random_tensor(Shape{28, 28}, seed++, 0, 1);
+            one.mask_probabilities.assign(map.data<float>(), map.data<float>() + 28 * 28);
+            list.items.push_back(one);
+        }
+        const CudaTensor pasted = detector.masks(list);
+        const auto* pixel = static_cast<const std::uint8_t*>(pasted.data());
+        for (const Detection& one : list) {
+            const BitMask mask = one.mask();
+            std::int64_t different = 0;
+            for (std::int64_t y = 0; y < 45; ++y)
+                for (std::int64_t x = 0; x < 67; ++x) different += mask.at(y, x) != (*pixel++ != 0) ? 1 : 0;
+            CHECK(different == 0);
+        }
+    }
+    DetectionList none;
+    none.picture = {4, 4};
+    CHECK(detector.masks(none).shape()[0] == 0);
+    none.items.emplace_back();
+    CHECK_THROWS_WITH_AS(detector.masks(none), "detector: every object needs a mask of the same side and threshold to be pasted", ArgumentError);
+}
+
+TEST_CASE("dlpack: pictures of other programs are taken as they lie; device, type, shape, strides and version are checked") {
+    std::uint8_t pixels[64] = {};
+    std::int64_t shape[3] = {2, 4, 3}, strides[3] = {20, 3, 1};
+    dlpack::ManagedTensorVersioned managed{{1, 1}, nullptr, nullptr, 0, {pixels, {dlpack::cuda, 0}, 3, {dlpack::unsigned_integer, 8, 1}, shape, strides, 4}};
+    const CudaPicture picture = cuda_picture(managed);
+    CHECK(picture.pixels == pixels + 4);
+    CHECK(picture.size == PictureSize{2, 4});
+    CHECK(picture.pitch == 20);
+    managed.tensor.strides = nullptr;
+    CHECK(cuda_picture(managed).pitch == 12);
+    const std::string start = "cuda_picture: a uint8 tensor [height, width, 3] in the device's memory is expected, ";
+    const auto refused = [&](auto change, const std::string& why) {
+        dlpack::ManagedTensorVersioned other = managed;
+        std::int64_t own_shape[3] = {2, 4, 3}, own_strides[3] = {12, 3, 1};
+        other.tensor.shape = own_shape;
+        other.tensor.strides = own_strides;
+        change(other);
+        CHECK_THROWS_WITH_AS(cuda_picture(other), why.c_str(), ArgumentError);
+    };
+    using Managed = dlpack::ManagedTensorVersioned;
+    refused([](Managed& m) { m.version.major = 2; }, "cuda_picture: DLPack 1 is expected, got version 2.1");
+    refused([](Managed& m) { m.tensor.device.type = dlpack::cpu; }, start + "got device type 1 (2 is CUDA); move it to the device first");
+    refused([](Managed& m) { m.tensor.device.id = 3; }, start + "got one of device 3, the detector runs on device 0");
+    refused([](Managed& m) { m.tensor.dtype = {dlpack::floating, 32, 1}; }, start + "got type code 2 of 32 bits");
+    refused([](Managed& m) { m.tensor.ndim = 4; }, start + "got 4 axes");
+    refused([](Managed& m) { m.tensor.shape[2] = 4; }, start + "got [2, 4, 4]");
+    refused([](Managed& m) { m.tensor.shape[0] = -1; }, start + "got [-1, 4, 3]");
+    refused([](Managed& m) { m.tensor.data = nullptr; }, start + "got one without data");
+    refused([](Managed& m) { m.tensor.strides[1] = 1, m.tensor.strides[2] = 8; }, start + "got strides [12, 1, 8]; make it contiguous first");
+    refused([](Managed& m) { m.tensor.strides[0] = 6; }, start + "got strides [6, 3, 1]; make it contiguous first");
+}
+
+TEST_CASE("dlpack: tensors given out keep their memory until the deleter is called") {
+    const auto owner = std::make_shared<const int>(1);
+    float numbers[6] = {};
+    dlpack::ManagedTensor* given = nullptr;
+    dlpack::ManagedTensorVersioned* versioned = nullptr;
+    {
+        const CudaTensor tensor(owner, numbers, Shape{2, 3}, {dlpack::floating, 32, 1}, 1);
+        given = tensor.dlpack();
+        versioned = tensor.dlpack_versioned();
+    }
+    CHECK(owner.use_count() == 3);
+    CHECK(given->tensor.data == numbers);
+    CHECK(given->tensor.device.type == dlpack::cuda);
+    CHECK(given->tensor.device.id == 1);
+    CHECK(versioned->version.major == 1);
+    CHECK(versioned->tensor.shape[1] == 3);
+    CHECK(versioned->tensor.strides[0] == 3);
+    given->deleter(given);
+    versioned->deleter(versioned);
+    CHECK(owner.use_count() == 1);
+}
