@@ -81,6 +81,8 @@ std::shared_ptr<const Executable> CudaBackend::compile(const Graph& graph, const
         for (const ValueId out : node.outputs) compiled->storage[std::size_t(out)] = storage;
     }
     compiled->weights = std::make_unique<cuda::WeightStore>(device_);
+    const std::string cudnn = options_.cudnn ? std::to_string(device_->libraries().cudnn.version()) : "none";
+    compiled->engines = std::make_unique<cuda::EngineCache>(options_.cudnn ? options_.engine_cache : "", device_->name() + ", capability " + std::to_string(device_->capability()) + ", cuDNN " + cudnn);
     compiled->lanes = std::make_unique<cuda::LanePool>(device_, options_.cudnn);
     return std::make_shared<cuda::CudaExecutable>(std::move(compiled));
 }

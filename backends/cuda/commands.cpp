@@ -1,5 +1,5 @@
 // Commands of convolutions, maps and tables.
-#include <regulus/cuda/plan.hpp>
+#include <cstdio>
 
 #include <regulus/cuda/commands.hpp>
 #include <regulus/graph/bind.hpp>
@@ -62,27 +62,107 @@ struct Convolution {
 /// Widest group that our own kernel takes without asking cuDNN.
 constexpr int narrow_group = 64;
 
+/// Times engines on memory of their own, which holds zeros.
+class EngineTimer {
+public:
+    EngineTimer(const NodeContext& context, const ConvolutionProblem& p) : context_(context), device_(*context.compiled.device) {
+        const std::size_t element = size_of(p.storage);
+        const std::size_t sizes[5] = {std::size_t(p.n * p.h * p.w * p.in) * element, std::size_t(p.out * (p.in / p.groups) * p.kernel * p.kernel) * element, std::size_t(p.out) * sizeof(float),
+                                      p.residual ? std::size_t(p.n * p.out_h * p.out_w * p.out) * element : 0, std::size_t(p.n * p.out_h * p.out_w * p.out) * element};
+        for (std::size_t i = 0; i < 5; ++i) {
+            memory_[i] = DeviceMemory(context.compiled.device, sizes[i]);
+            Queue(device_, context.lane.stream()).fill(memory_[i].address(), 0, sizes[i]);
+        }
+    }
+    ~EngineTimer() { device_.api().stream_synchronize(context_.lane.stream()); }
+    EngineTimer(const EngineTimer&) = delete;
+    EngineTimer& operator=(const EngineTimer&) = delete;
+
+    /// Milliseconds of a run, the least of three; negative when it fails.
+    double operator()(const CudnnConvolution& convolution) {
+        const CudaApi& api = device_.api();
+        Opaque events[2] = {};
+        double best = -1;
+        try {
+            if (convolution.workspace_bytes() > workspace_.bytes()) {
+                workspace_ = DeviceMemory();
+                workspace_ = DeviceMemory(context_.compiled.device, convolution.workspace_bytes());
+            }
+            for (Opaque& event : events) device_.check(api.event_create(&event, 0), "making an event");
+            for (int run = 0; run < 4; ++run) {  // the first warms up
+                device_.check(api.event_record(events[0], context_.lane.stream()), "timing");
+                convolution.execute(context_.lane.cudnn(), {memory_[0].address(), memory_[1].address(), memory_[2].address(), memory_[3].address(), memory_[4].address(), workspace_.address()});
+                device_.check(api.event_record(events[1], context_.lane.stream()), "timing");
+                context_.lane.synchronize();
+                float milliseconds = 0;
+                device_.check(api.event_elapsed(&milliseconds, events[0], events[1]), "timing");
+                if (run > 0 && (best < 0 || double(milliseconds) < best)) best = double(milliseconds);
+            }
+        } catch (const BackendError&) {
+            best = -1;
+        }
+        for (const Opaque event : events) {
+            if (event != nullptr) api.event_destroy(event);
+        }
+        return best;
+    }
+
+private:
+    const NodeContext& context_;
+    const Device& device_;
+    DeviceMemory memory_[5], workspace_;
+};
+
+/// The engine of the cache, the fastest, or the first; `how` says which.
+std::shared_ptr<const CudnnConvolution> find_engine(const NodeContext& context, const ConvolutionProblem& problem, std::string& why_not, std::string& how) {
+    const Compiled& compiled = context.compiled;
+    const std::string key = problem.key();
+    CudnnConvolution::Selection selection;
+    selection.wanted = compiled.engines->find(key);
+    std::unique_ptr<EngineTimer> timer;
+    if (!selection.wanted && compiled.options.autotune) {
+        try {
+            timer = std::make_unique<EngineTimer>(context, problem);
+            selection.milliseconds = [&](const CudnnConvolution& convolution) { return (*timer)(convolution); };
+        } catch (const BackendError&) {
+            how = "; not timed for want of memory";
+        }
+    }
+    auto found = CudnnConvolution::find(compiled.device, context.lane.cudnn(), problem, compiled.options.cudnn_workspace, why_not, &selection);
+    if (!found) return nullptr;
+    if (selection.timed > 0 && selection.best > 0) {
+        char text[80];
+        std::snprintf(text, sizeof text, "; the fastest of %d, %.4f ms", selection.timed, selection.best);
+        how = text;
+        compiled.engines->keep(key, selection.taken);
+    } else if (selection.wanted) {
+        how = selection.taken == *selection.wanted ? "; as the engine cache says" : "; the engine cache's choice is not to be had";
+    }
+    if (const std::string note = compiled.engines->note(); !note.empty()) how += "; " + note;
+    return found;
+}
+
 Convolution make_convolution(const NodeContext& context, const ConvolutionProblem& problem, const WeightSource& source) {
     Convolution result;
     result.problem = problem;
     std::string why_not;
     const bool grouped = problem.groups > 1 && problem.in / problem.groups <= narrow_group;
     if (grouped) why_not = "groups of " + std::to_string(problem.in / problem.groups) + " channels";
-    else if (context.cudnn == nullptr) why_not = "cuDNN is not used";
+    else if (context.lane.cudnn() == nullptr) why_not = "cuDNN is not used";
     else if (problem.n * problem.out_h * problem.out_w == 0) why_not = "there is nothing to do";
     else {
-        const std::size_t limit = context.compiled.options.cudnn_workspace;
-        result.cudnn = CudnnConvolution::find(context.compiled.device, context.cudnn, problem, limit, why_not);
+        std::string how;
+        result.cudnn = find_engine(context, problem, why_not, how);
         if (result.cudnn) {
-            result.reason = "one fused graph";
+            result.reason = "one fused graph" + how;
         } else if (problem.bias || problem.residual || problem.activation != Activation::none) {
             ConvolutionProblem alone = problem;
             alone.bias = alone.residual = false;
             alone.activation = Activation::none;
             const std::string fused = why_not;
-            result.cudnn = CudnnConvolution::find(context.compiled.device, context.cudnn, alone, limit, why_not);
+            result.cudnn = find_engine(context, alone, why_not, how);
             result.separate_epilogue = bool(result.cudnn);
-            result.reason = "its end apart: of the fused graph " + fused;
+            result.reason = "its end apart: of the fused graph " + fused + how;
         }
     }
     if (result.cudnn) {

@@ -143,12 +143,26 @@ CudnnConvolution::~CudnnConvolution() {
 }
 
 std::shared_ptr<const CudnnConvolution> CudnnConvolution::find(std::shared_ptr<const Device> device, Opaque handle, const ConvolutionProblem& problem, std::size_t workspace_limit,
-                                                               std::string& why_not) {
+                                                               std::string& why_not, Selection* selection) {
     const CudnnApi& api = device->libraries().cudnn;
     std::shared_ptr<CudnnConvolution> found(new CudnnConvolution(std::move(device)));
     found->bias_ = problem.bias;
     found->residual_ = problem.residual;
     int refused = 0, failed = 0, large = 0;
+    const bool times = selection != nullptr && !selection->wanted && selection->milliseconds;
+    struct Candidate {
+        Opaque plan;
+        std::size_t workspace;
+        EngineChoice choice;
+    };
+    std::optional<Candidate> first, best;  // first: admissible, in the order of the heuristics
+    const auto take = [&](const Candidate& candidate) {
+        found->plan_ = candidate.plan;
+        found->workspace_ = candidate.workspace;
+        found->name_ = "cudnn engine " + std::to_string(candidate.choice.engine);
+    };
+    std::int64_t place = -1;
+    bool done = false;
     try {
         Builder builder(api, found->descriptors_);
         const Opaque graph = describe_graph(builder, handle, problem);
@@ -163,7 +177,8 @@ std::shared_ptr<const CudnnConvolution> CudnnConvolution::find(std::shared_ptr<c
             for (std::int64_t i = 0; i < count; ++i) configs.push_back(builder.make(engine_config));
             std::int64_t given = 0;
             builder.check(api.get_attribute(heuristics, heuristics_results, type_descriptor, count, &given, configs.data()), "reading the heuristics");
-            for (std::size_t i = 0; i < std::size_t(given); ++i) {
+            for (std::size_t i = 0; i < std::size_t(given) && !done; ++i) {
+                ++place;
                 Opaque chosen = builder.make(engine);
                 std::int64_t one = 0;
                 std::array<int, note_count> notes{};
@@ -188,11 +203,30 @@ std::shared_ptr<const CudnnConvolution> CudnnConvolution::find(std::shared_ptr<c
                     continue;
                 }
                 if (api.get_attribute(chosen, engine_index, type_int64, 1, &one, &index) != success) index = -1;
-                found->plan_ = plan;
-                found->workspace_ = std::size_t(bytes);
-                found->name_ = "cudnn engine " + std::to_string(index);
-                return found;
+                const Candidate candidate{plan, std::size_t(bytes), {place, index}};
+                if (!first) first = candidate;
+                if (times) {
+                    take(candidate);
+                    const double milliseconds = selection->milliseconds(*found);
+                    if (milliseconds >= 0 && (!best || milliseconds < selection->best)) {
+                        best = candidate;
+                        selection->best = milliseconds;
+                    }
+                    done = ++selection->timed >= most_timed;
+                } else if (selection == nullptr || !selection->wanted) {
+                    done = true;
+                } else if (candidate.choice == *selection->wanted) {
+                    best = candidate;
+                    done = true;
+                }
             }
+            if (done || (times && first)) break;  // what the fallback proposes is slower
+        }
+        if (first) {
+            const Candidate& taken = best ? *best : *first;
+            take(taken);
+            if (selection != nullptr) selection->taken = taken.choice;
+            return found;
         }
         why_not = "cuDNN has no engine (" + std::to_string(refused) + " break the rules of precision or repeatability, " + std::to_string(failed) + " do not fit, " + std::to_string(large) +
                   " need too much workspace)";
@@ -200,6 +234,15 @@ std::shared_ptr<const CudnnConvolution> CudnnConvolution::find(std::shared_ptr<c
         why_not = "cuDNN refuses, " + failure.what;
     }
     return nullptr;
+}
+
+std::string ConvolutionProblem::key() const {
+    std::string key = name_of(storage);
+    if (storage == Storage::f32 && tf32) key += " tf32";
+    for (const std::int64_t number : {n, h, w, in, out_h, out_w, out, std::int64_t(kernel), std::int64_t(stride), std::int64_t(padding), std::int64_t(dilation), std::int64_t(groups)}) {
+        key += ' ' + std::to_string(number);
+    }
+    return key + (bias ? " bias" : "") + (residual ? " residual" : "") + (activation == Activation::none ? "" : activation == Activation::relu ? " relu" : " sigmoid");
 }
 
 void CudnnConvolution::execute(Opaque handle, const Buffers& buffers) const {

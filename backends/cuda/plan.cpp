@@ -114,9 +114,10 @@ CudaPlan::CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& si
         request.value_bytes.push_back(rounded(std::max<std::size_t>(1, std::size_t(count) * element)));
     }
     for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
-        commands_.push_back(make_command(NodeContext{*compiled_, NodeId(id), shapes_, lane->cudnn()}));
+        commands_.push_back(make_command(NodeContext{*compiled_, NodeId(id), shapes_, *lane}));
         request.scratch_bytes.push_back(rounded(commands_.back().scratch));
     }
+    compiled_->engines->save();
     places_ = plan_memory(graph, request);
     arena_ = rounded(places_.peak);
 

@@ -59,6 +59,8 @@ struct EmulatedDevice {
     std::map<std::string, Launch> kernels;
     std::vector<std::string> launched;  // names, in order
     int captures = 0, graph_launches = 0, waits = 0;
+    double clock = 0;         // milliseconds, moved on by whoever has times; events of the same time are half a millisecond apart
+    int fail_allocation = 0;  // the how-manieth allocation from now on fails; 0: none
     bool fail_instantiation = false;
 
     using Work = std::vector<std::function<void()>>;
@@ -121,7 +123,7 @@ struct EmulatedDevice {
         };
         api.allocate = [](DevicePointer* address, std::size_t bytes) {
             EmulatedDevice& device = *current();
-            if (bytes > device.memory_limit - device.memory_used) return 2;
+            if (bytes > device.memory_limit - device.memory_used || (device.fail_allocation > 0 && --device.fail_allocation == 0)) return 2;
             void* const memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
             std::memset(memory, 0xFF, bytes);  // NaN, and indices that lead nowhere
             *address = reinterpret_cast<DevicePointer>(memory);
@@ -195,11 +197,14 @@ struct EmulatedDevice {
             device.enqueue([=, &kernel] { kernel.second(argument.data(), blocks, threads, shared, current()->order); });
             return 0;
         };
-        api.event_create = [](Opaque* event, unsigned) { return *event = current(), 0; };
-        api.event_record = [](Opaque, Opaque) { return 0; };
+        api.event_create = [](Opaque* event, unsigned) { return *event = new double(0), 0; };
+        api.event_record = [](Opaque event, Opaque) { return *static_cast<double*>(event) = current()->clock, 0; };
         api.stream_wait_event = [](Opaque, Opaque, unsigned) { return ++current()->waits, 0; };
-        api.event_elapsed = [](float* milliseconds, Opaque, Opaque) { return *milliseconds = 0.5f, 0; };
-        api.event_destroy = [](Opaque) { return 0; };
+        api.event_elapsed = [](float* milliseconds, Opaque from, Opaque to) {
+            const double time = *static_cast<double*>(to) - *static_cast<double*>(from);
+            return *milliseconds = time == 0 ? 0.5f : float(time), 0;
+        };
+        api.event_destroy = [](Opaque event) { return delete static_cast<double*>(event), 0; };
         api.error_text = [](int result, const char** text) { return *text = result == 1 ? "invalid argument" : "an emulated failure", 0; };
         return all;
     }

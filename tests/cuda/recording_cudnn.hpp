@@ -44,6 +44,7 @@ struct RecordingCudnn {
         std::vector<int> notes;
         std::int64_t workspace = 0;
         bool fits = true;
+        double milliseconds = 0;  // of a run, on the emulated device's clock
     };
 
     std::deque<Descriptor> descriptors;
@@ -108,6 +109,7 @@ struct RecordingCudnn {
             const auto pointers = names.all<void*>(cuda::constants::pack_pointers);
             std::map<std::int64_t, void*> buffers;
             for (std::size_t i = 0; i < ids.size(); ++i) buffers[ids[i]] = pointers[i];
+            EmulatedDevice::current()->clock += current()->proposals[std::size_t(own.part(cuda::constants::plan_config).proposal)].milliseconds;
             EmulatedDevice::current()->enqueue([&own, buffers] { current()->execute(own.part(cuda::constants::plan_config).part(301), buffers); });
             return 0;
         };

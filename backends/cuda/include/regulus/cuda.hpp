@@ -24,6 +24,8 @@ struct CudaOptions {
     bool tf32 = false;                                     // float32 products may round their factors to 10 bits
     bool cudnn = true;                                     // false: own kernels for every convolution; slow, and needs no cuDNN
     bool graphs = true;                                    // capture a plan's steps once and replay them
+    bool autotune = false;                                 // time what cuDNN proposes for each convolution when a plan is made, and take the fastest
+    std::string engine_cache{};                            // a file that keeps what was the fastest, by GPU, cuDNN and shape; empty: none. Used without autotune too
     std::size_t cudnn_workspace = std::size_t(512) << 20;  // bytes that one convolution may ask for
 };
 

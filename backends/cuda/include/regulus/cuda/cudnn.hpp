@@ -1,12 +1,14 @@
 #pragma once
 // Convolutions by cuDNN's graph interface: one fused graph convolution (+ residual) (+ bias) (+ activation), the engines that its heuristics propose, the first
 // that keeps our rules: same bits every run, and no rounding of factors or sums that was not asked for.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <regulus/cuda/device.hpp>
+#include <regulus/cuda/engine_cache.hpp>
 #include <regulus/graph/operations.hpp>
 
 namespace regulus::cuda {
@@ -19,6 +21,9 @@ struct ConvolutionProblem {
     Activation activation = Activation::none;
     Storage storage = Storage::f32;
     bool tf32 = false;
+
+    /// All of it in a line, for the engine cache.
+    std::string key() const;
 };
 
 /// An execution plan of cuDNN. execute() may be called by several threads, each with its own handle and workspace.
@@ -28,8 +33,19 @@ public:
         DevicePointer src, weight, bias, residual, dst, workspace;
     };
 
+    /// Which engine to take, and what was found out about it.
+    struct Selection {
+        std::optional<EngineChoice> wanted;                        // taken when it is proposed again and keeps the rules
+        std::function<double(const CudnnConvolution&)> milliseconds;  // when given, and nothing is wanted: the time of one run; the fastest is taken
+        EngineChoice taken{};
+        int timed = 0;
+        double best = 0;  // milliseconds of the taken one
+    };
+    static constexpr int most_timed = 8;
+
     /// The first admissible engine whose workspace stays within the limit; none, with the reason in `why_not`, when there is none.
-    static std::shared_ptr<const CudnnConvolution> find(std::shared_ptr<const Device> device, Opaque handle, const ConvolutionProblem& problem, std::size_t workspace_limit, std::string& why_not);
+    static std::shared_ptr<const CudnnConvolution> find(std::shared_ptr<const Device> device, Opaque handle, const ConvolutionProblem& problem, std::size_t workspace_limit, std::string& why_not,
+                                                        Selection* selection = nullptr);
 
     CudnnConvolution(const CudnnConvolution&) = delete;
     CudnnConvolution& operator=(const CudnnConvolution&) = delete;

@@ -43,6 +43,7 @@ struct Compiled {
     std::vector<Storage> storage;  // of each float32 value; lists of boxes and scores are float32 always
     std::unique_ptr<WeightStore> weights;
     std::unique_ptr<LanePool> lanes;
+    std::unique_ptr<EngineCache> engines;
 };
 
 /// A lane for one run; with the results of the run when the caller keeps it.
@@ -86,7 +87,7 @@ struct NodeContext {
     const Compiled& compiled;
     NodeId id;
     const std::vector<Shape>& shapes;
-    Opaque cudnn;  // a handle for asking heuristics, or null
+    const Lane& lane;  // its cuDNN handle is for asking heuristics, and for timing; or null
 
     const Node& node() const { return compiled.graph.nodes[std::size_t(id)]; }
     const std::vector<Tensor>& bound() const { return compiled.bound[std::size_t(id)]; }
