@@ -59,6 +59,7 @@ struct EmulatedDevice {
     std::map<std::string, Launch> kernels;
     std::vector<std::string> launched;  // names, in order
     int captures = 0, graph_launches = 0, waits = 0;
+    int allocated = 0, synchronised = 0, copied = 0;  // calls of the driver
     double clock = 0;         // milliseconds, moved on by whoever has times; events of the same time are half a millisecond apart
     int fail_allocation = 0;  // the how-manieth allocation from now on fails; 0: none
     bool fail_instantiation = false;
@@ -123,6 +124,7 @@ struct EmulatedDevice {
         };
         api.allocate = [](DevicePointer* address, std::size_t bytes) {
             EmulatedDevice& device = *current();
+            ++device.allocated;
             if (bytes > device.memory_limit - device.memory_used || (device.fail_allocation > 0 && --device.fail_allocation == 0)) return 2;
             void* const memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
             std::memset(memory, 0xFF, bytes);  // NaN, and indices that lead nowhere
@@ -138,14 +140,16 @@ struct EmulatedDevice {
             std::free(reinterpret_cast<void*>(address));
             return 0;
         };
-        api.host_allocate = [](void** memory, std::size_t bytes, unsigned) { return *memory = std::malloc(bytes), 0; };
+        api.host_allocate = [](void** memory, std::size_t bytes, unsigned) { return ++current()->allocated, *memory = std::malloc(bytes), 0; };
         api.host_free = [](void* memory) { return std::free(memory), 0; };
         api.to_device = [](DevicePointer to, const void* from, std::size_t bytes) { return std::memcpy(reinterpret_cast<void*>(to), from, bytes), 0; };
         api.to_device_async = [](DevicePointer to, const void* from, std::size_t bytes, Opaque) {
+            ++current()->copied;
             current()->enqueue([=] { std::memcpy(reinterpret_cast<void*>(to), from, bytes); });
             return 0;
         };
         api.to_host_async = [](void* to, DevicePointer from, std::size_t bytes, Opaque) {
+            ++current()->copied;
             current()->enqueue([=] { std::memcpy(to, reinterpret_cast<const void*>(from), bytes); });
             return 0;
         };
@@ -155,7 +159,7 @@ struct EmulatedDevice {
         };
         api.stream_create = [](Opaque* stream, unsigned) { return *stream = current(), 0; };
         api.stream_destroy = [](Opaque) { return 0; };
-        api.stream_synchronize = [](Opaque) { return current()->capturing != nullptr ? 900 : 0; };  // not permitted while a stream is captured
+        api.stream_synchronize = [](Opaque) { return ++current()->synchronised, current()->capturing != nullptr ? 900 : 0; };  // not permitted while a stream is captured
         api.begin_capture = [](Opaque, int) {
             current()->capturing = new Work;
             ++current()->captures;

@@ -120,6 +120,28 @@ TEST_CASE("cuda emulated: a detector from pictures of the host or of the device 
     CHECK_THROWS_WITH_AS(kept["faces"], "detections: there is no tensor \"faces\"", ArgumentError);
 }
 
+TEST_CASE("cuda emulated: from the third call of a size on, a call is one copy, two kernels and one graph: one synchronisation, no allocation, no capture") {
+    EmulatedDevice emulated;
+    const Graph graph = recorded<SmallMaskRcnn>();
+    const CudaDetector detector(CudaBackend({.cudnn = false}, emulated.libraries()), graph, detector_weights(graph, 3), small_facts());
+    const Image image = noise(50, 70, 1);
+    detector(image);
+    detector(image);
+    const int captures = emulated.captures;
+    CHECK(captures == 1);
+    for (int run = 0; run < 3; ++run) {
+        emulated.allocated = emulated.synchronised = emulated.copied = emulated.graph_launches = 0;
+        emulated.launched.clear();
+        detector(image);
+        CHECK(emulated.allocated == 0);
+        CHECK(emulated.synchronised == 1);
+        CHECK(emulated.copied == 1);  // the pixels; what the graph copies is inside it
+        CHECK(emulated.graph_launches == 1);
+        CHECK(emulated.launched == std::vector<std::string>{"regulus_resize_opencv", "regulus_normalise_picture_f32"});
+        CHECK(emulated.captures == captures);
+    }
+}
+
 TEST_CASE("cuda emulated: masks are pasted to the pixels of Detection::mask, boxes beyond the picture, thin and empty ones included") {
     EmulatedDevice emulated;
     const Graph graph = recorded<SmallMaskRcnn>();

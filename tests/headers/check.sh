@@ -5,7 +5,7 @@
 set -uo pipefail
 tree=$1 jobs=${2:-2}
 cd "$(dirname "$0")/../.." || exit 1
-roots=(include backends/reference/include backends/cpu/include converters/include)
+roots=(include backends/reference/include backends/cpu/include backends/cuda/include converters/include)
 passed=0 failed=0
 
 if cmake --build "$tree" --target test_headers -j "$jobs" && "$tree/tests/headers/test_headers"; then :; else failed=$((failed + 1)); fi

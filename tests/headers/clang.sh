@@ -7,11 +7,11 @@ jobs=${2:-2}
 cd "$(dirname "$0")/../.." || exit 1
 mkdir -p "$1/clang"
 all=$1/clang/all_headers.cpp
-roots=(include backends/reference/include backends/cpu/include converters/include)
+roots=(include backends/reference/include backends/cpu/include backends/cuda/include converters/include)
 for root in "${roots[@]}"; do [ -d "$root" ] && (cd "$root" && find . -name '*.hpp' -printf '#include <%P>\n'); done | sort >"$all"
 
 # omp.h comes from g++'s folder, asked last
-flags="-std=c++20 -Wall -Wextra -Werror -fopenmp $(printf -- '-I%s ' "${roots[@]}") -Ibackends/cuda/include -Itests -Ibench -Iexamples -Iexamples/tool"
+flags="-std=c++20 -Wall -Wextra -Werror -fopenmp $(printf -- '-I%s ' "${roots[@]}") -Itests -Ibench -Iexamples -Iexamples/tool"
 flags+=" -idirafter $(g++ -print-file-name=include)"
 flags+=' -DREGULUS_SHARED_DIR="" -DREGULUS_SOURCE_DIR="" -DREGULUS_TEST_DATA="" -DREGULUS_TOOL="" -DREGULUS_MODEL_FOLDER=""'  # as the build defines them
 check() {  # check KIND FILE; says everything in one write, as several run side by side

@@ -7,7 +7,7 @@ tree=$(realpath "$1") jobs=${3:-2}
 mkdir -p "$2" && work=$(realpath "$2")
 cd "$(dirname "$0")/../.." || exit 1
 root=$PWD
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 
 check() {  # check NAME COMMAND...
     local name=$1
@@ -43,10 +43,17 @@ check "the package's files name no place of this machine" knows_no_place
 check "find_package builds against the moved prefix" package
 check "find_package, header-only: runs" "$work/package/header_only"
 check "find_package, compiled: runs" "$work/package/compiled"
+if [ -n "$(find "$work/moved" -name regulus-cuda.cmake)" ]; then
+    check "find_package, cuda: runs, with or without a GPU" "$work/package/cuda"
+    check "find_package, cuda and compiled: runs, with or without a GPU" "$work/package/cuda_compiled"
+else
+    echo "the build tree has no CUDA backend (no nvcc): its two checks are skipped"
+    skipped=$((skipped + 2))
+fi
 check "find_package refuses a version that does not fit" refuses_other_version
 check "add_subdirectory builds" subdirectory
 check "add_subdirectory: runs" "$work/subdirectory/compiled"
 check "headers alone build without a warning" headers_alone
 check "headers alone: runs" "$work/headers_alone"
-echo "$passed passed, $failed failed, 0 skipped"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
