@@ -73,6 +73,7 @@ bool is_classifier(const Options& options) {
     std::map<const regulus::NameTable*, std::size_t> backbone_names;
     const std::vector<regulus::TensorRecord>& tensors = group->tensors;
     std::size_t counters = 0, ours = 0;
+    if (tensors.size() > regulus::names_looked_at) return false;
     for (const regulus::TensorRecord& tensor : tensors) {
         const std::string name = tensor.name.rfind("module.", 0) == 0 ? tensor.name.substr(7) : tensor.name;
         if (name == "classifier.weight") return true;

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <set>
+#include <string_view>
 
 #include <regulus/converters/convert.hpp>
 #include <regulus/converters/seeded_weights.hpp>
@@ -49,6 +50,7 @@ std::string program_folder() {
 /// Whether every tensor of the weights has its parameter and the other way round, shapes included.
 bool fits(const regulus::ModelSpec& model, const regulus::Weights& weights) {
     const regulus::Graph graph = regulus::recorded(model);
+    if (has_too_many(weights, graph)) return false;
     const regulus::Weights ours = regulus::to_regulus(weights, graph);
     std::set<std::string> known;
     for (const regulus::Node& node : graph.nodes) {
@@ -84,6 +86,17 @@ const regulus::ModelSpec& recognise(const regulus::Weights& weights) {
 }
 
 }  // namespace
+
+bool has_too_many(const regulus::Weights& weights, const regulus::Graph& graph) {
+    constexpr std::string_view counter = "num_batches_tracked";
+    constexpr std::size_t beside = 64;  // means, anchors and the like that some programs keep beside the weights
+    std::size_t parameters = 0;
+    for (const regulus::Node& node : graph.nodes) parameters += node.parameters.size();
+    if (weights.size() <= parameters + beside) return false;
+    std::size_t tensors = 0;
+    for (const regulus::Weights::Entry& entry : weights.entries()) tensors += std::string_view(entry.name).ends_with(counter) ? 0 : 1;
+    return tensors > parameters + beside;
+}
 
 const std::vector<regulus::ModelSpec>& models() {
     static const std::vector<regulus::ModelSpec> all = [] {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include <regulus/converters/name_table.hpp>
+#include <regulus/converters/convert.hpp>
 #include <regulus/converters/value_rule.hpp>
 #include <regulus/zoo/classifiers.hpp>
 
@@ -160,7 +160,7 @@ Recognised recognise(const regulus::TensorGroup& weights, const std::string& fil
     }
     for (const regulus::NameTable& table : regulus::name_tables()) {
         std::size_t hits = 0;
-        for (const regulus::TensorRecord& tensor : weights.tensors) hits += table.to_ours(without_module(tensor.name)) ? 1 : 0;
+        for (std::size_t i = 0; i < std::min(weights.tensors.size(), regulus::names_looked_at); ++i) hits += table.to_ours(without_module(weights.tensors[i].name)) ? 1 : 0;
         if (hits > best_hits) best = &table, best_hits = hits;
     }
     if (ours > best_hits) best = nullptr;

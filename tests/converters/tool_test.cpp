@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +23,7 @@
 #include <regulus/data/file.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/weights/read_weights.hpp>
+#include <regulus/weights/write_safetensors.hpp>
 #include <regulus/weights/write_torch.hpp>
 #include <regulus/zoo/classifiers.hpp>
 
@@ -260,6 +262,27 @@ TEST_CASE("convert --ema, --group: trained weights or their average, as asked") 
     const Answer none = run("convert " + (folder / "out.pth") + " " + (folder / "again.pth") + " --to timm --model timm/regnetx_002 --ema always");
     CHECK(none.code == 2);
     CHECK(none.out.find("holds no moving average") != std::string::npos);
+}
+
+TEST_CASE("classify, detect, convert, inspect: a file of a hundred thousand tensors is refused at once, not compared with every model") {
+    REQUIRE_TOOL();
+    const Folder folder;
+    Weights many;
+    const Tensor one = Tensor::zeros({1}, DType::f32);
+    for (int i = 0; i < 100'000; ++i) many.add("layer3." + std::to_string(i) + ".conv1.weight", one);
+    write_safetensors(folder / "many.safetensors", many);
+    Image grey(40, 50);
+    write_image(folder / "grey.png", grey);
+    for (const std::string& command : {"classify --weights FILE " + (folder / "grey.png"), "detect --weights FILE " + (folder / "grey.png"), "convert FILE " + (folder / "out.pth") + " --to timm", std::string("inspect FILE")}) {
+        CAPTURE(command);
+        std::string with_file = command;
+        with_file.replace(with_file.find("FILE"), 4, folder / "many.safetensors");
+        const auto begin = std::chrono::steady_clock::now();
+        const Answer answer = run(with_file);
+        CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < 30);  // a second here; minutes when every model is compared
+        CHECK(answer.code == (command == "inspect FILE" ? 0 : 2));
+        if (answer.code == 2) CHECK(answer.out.find("fits none of the known") != std::string::npos);
+    }
 }
 
 TEST_CASE("inspect: says whose names, which network and which entry of the zoo, and whether the sum in the file's name is right") {

@@ -113,8 +113,8 @@ REGULUS_INLINE const NameTable* recognise_names(const Weights& weights, const Gr
     const NameTable* best = nullptr;
     for (const NameTable& table : name_tables()) {
         std::size_t hits = 0;
-        for (const auto& entry : weights.entries()) {
-            if (const auto name = table.to_ours(entry.name)) hits += wanted.count(*name);
+        for (std::size_t i = 0; i < std::min(weights.size(), names_looked_at); ++i) {
+            if (const auto name = table.to_ours(weights.entries()[i].name)) hits += wanted.count(*name);
         }
         if (hits > best_hits) best = &table, best_hits = hits;
     }

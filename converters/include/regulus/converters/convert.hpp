@@ -8,6 +8,9 @@
 
 namespace regulus {
 
+/// How many tensors of a file are asked for their names before a table is chosen. No network has as many; a file may.
+inline constexpr std::size_t names_looked_at = 10'000;
+
 /// The table whose rewriting hits the most parameters of the graph, or nullptr when none beats the names as they are
 /// (the weights are our own already, or nobody's).
 const NameTable* recognise_names(const Weights& weights, const Graph& graph);
