@@ -8,7 +8,9 @@
 #include <memory>
 #include <string_view>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <regulus/core/atomic_file.hpp>
 
@@ -50,21 +52,20 @@ EngineCache::EngineCache(std::string path, std::string machine) : path_(std::mov
 
 bool EngineCache::read(Entries& entries, std::string& why) const {
     if (path_.empty()) return true;
-    struct stat facts {};
-    if (::stat(path_.c_str(), &facts) != 0) {
-        if (errno == ENOENT) return true;
+    // Opened before it is looked at: another program may put a new file in its place at any time. Opening a pipe must not wait.
+    const int descriptor = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(descriptor < 0 ? nullptr : ::fdopen(descriptor, "rb"), std::fclose);
+    if (!file) {
+        if (errno == ENOENT && descriptor < 0) return true;
         why = std::strerror(errno);
+        if (descriptor >= 0) ::close(descriptor);
         return false;
     }
+    struct stat facts {};
     why = "it is not a file of engines";
-    if (!S_ISREG(facts.st_mode)) return false;  // a pipe would wait for ever
+    if (::fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode)) return false;
     if (std::size_t(facts.st_size) > most_bytes) {
         why = "it is larger than 16 MiB";
-        return false;
-    }
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path_.c_str(), "rb"), std::fclose);
-    if (!file) {
-        why = std::strerror(errno);
         return false;
     }
     std::string text(std::size_t(facts.st_size) + 1, '\0');
