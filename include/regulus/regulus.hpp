@@ -84,6 +84,7 @@
 #include <regulus/pipeline/detection3d.hpp>
 #include <regulus/pipeline/detector.hpp>
 #include <regulus/pipeline/detector3d.hpp>
+#include <regulus/train/anchor3d_loss.hpp>
 
 #include <regulus/zoo/class_names.hpp>
 #include <regulus/zoo/classifier_facts.hpp>
