@@ -1,14 +1,13 @@
 // Memory that ends at any moment: the n-th allocation fails, for growing n, and what was at work throws, leaks nothing and still works.
-// The global operator new of this test program is replaced; unless a test counts, it allocates as ever.
 #include <dnnl.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <new>
 
 #include "compare.hpp"
+#include "support/counted_memory.hpp"
 
 #include <regulus/data/image_file.hpp>
 #include <regulus/data/resize.hpp>
@@ -24,43 +23,6 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:libdnnl\n"; 
 
 using namespace regulus;
 using namespace regulus::testing;
-
-namespace {
-
-std::atomic<long> allocations_left{-1};  // negative: no end
-std::atomic<long> allocations{0}, alive{0};
-
-/// Memory as malloc gives it, or null when it is this allocation's turn to fail.
-void* allocate(std::size_t bytes, std::size_t alignment) {
-    if (allocations_left.load(std::memory_order_relaxed) >= 0 && allocations_left.fetch_sub(1) == 0) return nullptr;
-    ++allocations;
-    ++alive;
-    return alignment <= alignof(std::max_align_t) ? std::malloc(bytes == 0 ? 1 : bytes) : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-void* allocate_or_throw(std::size_t bytes, std::size_t alignment) {
-    if (void* memory = allocate(bytes, alignment)) return memory;
-    throw std::bad_alloc();
-}
-
-void release(void* memory) noexcept {
-    if (memory == nullptr) return;
-    --alive;
-    std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return allocate_or_throw(bytes, 0); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) { return allocate_or_throw(bytes, std::size_t(alignment)); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return allocate(bytes, 0); }
-void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept { return allocate(bytes, std::size_t(alignment)); }
-void operator delete(void* memory) noexcept { release(memory); }
-void operator delete(void* memory, std::size_t) noexcept { release(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
-void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept { release(memory); }
 
 namespace {
 
@@ -86,13 +48,13 @@ template <class Job, class After>
 Failures fail_each(long stride, const Job& job, const After& after) {
     Failures result;
     job();  // what is made once per process is made
-    const long open_before = descriptors(), before = allocations;
+    const long open_before = descriptors(), before = counted_memory.allocations;
     job();
-    result.needed = allocations - before;
+    result.needed = counted_memory.allocations - before;
     for (long n = 0; n < result.needed; n += n < 100 ? 1 : stride * sanitized_stride) {
-        const long alive_before = alive;
+        const long blocks_before = counted_memory.blocks;
         bool threw = false;
-        allocations_left = n;
+        counted_memory.allocations_left = n;
         try {
             job();
         } catch (const std::bad_alloc&) {
@@ -100,12 +62,12 @@ Failures fail_each(long stride, const Job& job, const After& after) {
         } catch (const Error&) {
             threw = true;
         } catch (...) {
-            allocations_left = -1;
+            counted_memory.allocations_left = -1;
             throw;
         }
-        const bool reached = allocations_left.exchange(-1) < 0;
+        const bool reached = counted_memory.allocations_left.exchange(-1) < 0;
         result.failed += threw ? 1 : 0;
-        result.leaked += alive - alive_before;
+        result.leaked += counted_memory.blocks - blocks_before;
         if (threw) CHECK(reached);
         after();
     }

@@ -12,11 +12,7 @@ constexpr int height = 15, width = 21;
 struct Head : Scene {
     explicit Head(int limit, bool residual = true) {
         const std::vector<ValueId> rois = this->rois(limit);
-        ops::RoiAlign align;
-        align.strides = {1, 2, 4};
-        align.size = 3;
-        align.finest_scale = 4.f;
-        const ValueId pooled = record::roi_align(scope() / "align", align, pyramid(3, 10), rois[0], rois[3]);
+        const ValueId pooled = aligned(rois, 3);
         ops::Conv2d conv;
         conv.in_channels = conv.out_channels = 10;
         conv.kernel = 3;
@@ -43,11 +39,7 @@ struct Head : Scene {
 struct MaskEnd : Scene {
     MaskEnd(int channels, Activation activation, bool whole) {
         const std::vector<ValueId> rois = this->rois(30);
-        ops::RoiAlign align;
-        align.strides = {1, 2, 4};
-        align.size = 5;
-        align.finest_scale = 4.f;
-        const ValueId pooled = record::roi_align(scope() / "align", align, pyramid(3, 10), rois[0], rois[3]);
+        const ValueId pooled = aligned(rois, 5);
         ops::ConvTranspose2d up;
         up.in_channels = 10;
         up.out_channels = channels;

@@ -43,6 +43,15 @@ struct Scene {
         return maps;
     }
 
+    /// The scene's `rois` out of a pyramid of three levels and ten channels, size x size each.
+    ValueId aligned(const std::vector<ValueId>& rois, int size) {
+        ops::RoiAlign align;
+        align.strides = {1, 2, 4};
+        align.size = size;
+        align.finest_scale = 4.f;
+        return record::roi_align(scope() / "align", align, pyramid(3, 10), rois[0], rois[3]);
+    }
+
     /// Boxes of all cells whose logit is positive, at most `limit` an image; suppression takes what overlaps by more than `iou`.
     std::vector<ValueId> rois(int limit, float iou = 1.f, ops::DecodeAnchors decode = one_anchor()) {
         const Candidates candidates = record::anchor_candidates(scope() / "rois", ops::TopK{limit, 0.5f}, std::move(decode), logits, deltas, info);

@@ -159,13 +159,28 @@ TEST_CASE("assignment: thresholds, forced anchors, later truths first, nothing t
     CHECK(assign_anchors3d(boxes_of({0, 0, 0, 4, 1, 1, 1.57f}), boxes_of({0, 0, 0, 1, 4, 1, 0.3f}))[0] == 0);
 }
 
-TEST_CASE("anchor loss: clouds without objects count as one object, and only their anchors' scores are wrong") {
+namespace {
+
+/// Unit cubes, in four rows of four.
+ops::AnchorGrid3d unit_grid() {
     ops::AnchorGrid3d grid;
     grid.ranges = {{0, 0, 0, 4, 4, 0}};
     grid.sizes = {{1, 1, 1}};
+    return grid;
+}
+
+Anchor3dTraining two_classes() {
     Anchor3dTraining training;
     training.classes = 2;
     training.code = 7;
+    return training;
+}
+
+}  // namespace
+
+TEST_CASE("anchor loss: clouds without objects count as one object, and only their anchors' scores are wrong") {
+    const ops::AnchorGrid3d grid = unit_grid();
+    const Anchor3dTraining training = two_classes();
     const Anchor3dMaps maps{Tensor::zeros(Shape{2, 4, 4, 4}), random_tensor(Shape{2, 14, 4, 4}, 1), random_tensor(Shape{2, 4, 4, 4}, 2)};
     const Truth3d nothing{Tensor(Shape{0, 7}, DType::f32), Tensor(Shape{0}, DType::i32)};
     const Anchor3dLoss loss = anchor3d_loss({grid}, {maps}, {nothing, nothing}, training)[0];
@@ -177,12 +192,8 @@ TEST_CASE("anchor loss: clouds without objects count as one object, and only the
 }
 
 TEST_CASE("anchor loss: what does not fit is refused") {
-    ops::AnchorGrid3d grid;
-    grid.ranges = {{0, 0, 0, 4, 4, 0}};
-    grid.sizes = {{1, 1, 1}};
-    Anchor3dTraining training;
-    training.classes = 2;
-    training.code = 7;
+    const ops::AnchorGrid3d grid = unit_grid();
+    Anchor3dTraining training = two_classes();
     const Anchor3dMaps maps{Tensor::zeros(Shape{1, 4, 4, 4}), Tensor::zeros(Shape{1, 14, 4, 4}), Tensor::zeros(Shape{1, 4, 4, 4})};
     Truth3d truth{boxes_of({1, 1, 0, 1, 1, 1, 0}), Tensor::zeros(Shape{1}, DType::i32)};
     CHECK_NOTHROW(anchor3d_loss({grid}, {maps}, {truth}, training));

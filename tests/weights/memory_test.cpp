@@ -1,10 +1,5 @@
-// What opening a file costs in memory. The global operator new of this test program is replaced by one that counts; memory mapped is counted as the file's size.
-#include <malloc.h>
-
+// What opening a file costs in memory. Memory mapped is counted as the file's size.
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -16,41 +11,13 @@
 #include <regulus/weights/write_torch.hpp>
 
 #include "pickle_assembler.hpp"
+#include "support/counted_memory.hpp"
 #include "support/shared.hpp"
 
 using namespace regulus;
 using namespace regulus::testing;
 
 namespace {
-
-std::atomic<std::size_t> alive{0}, peak{0};
-
-void* allocate(std::size_t bytes, std::size_t alignment) {
-    void* const memory = alignment <= alignof(std::max_align_t) ? std::malloc(bytes == 0 ? 1 : bytes) : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-    if (memory == nullptr) return nullptr;
-    const std::size_t now = alive += ::malloc_usable_size(memory);
-    for (std::size_t before = peak; now > before && !peak.compare_exchange_weak(before, now);) {}
-    return memory;
-}
-
-void* allocate_or_throw(std::size_t bytes, std::size_t alignment) {
-    if (void* const memory = allocate(bytes, alignment)) return memory;
-    throw std::bad_alloc();
-}
-
-void release(void* memory) noexcept {
-    if (memory != nullptr) alive -= ::malloc_usable_size(memory);
-    std::free(memory);
-}
-
-/// How far the heap rises above where it stands now while `work` runs.
-template <class Work>
-std::size_t heap_of(Work&& work) {
-    const std::size_t before = alive;
-    peak = before;
-    work();
-    return peak - before;
-}
 
 /// 40 tensors of 64 x 256 float32: 2.6 MB.
 Weights sample() {
@@ -93,15 +60,6 @@ std::string as_npz(const Weights& weights) {
 }
 
 }  // namespace
-
-void* operator new(std::size_t bytes) { return allocate_or_throw(bytes, 0); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) { return allocate_or_throw(bytes, std::size_t(alignment)); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return allocate(bytes, 0); }
-void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept { return allocate(bytes, std::size_t(alignment)); }
-void operator delete(void* memory) noexcept { release(memory); }
-void operator delete(void* memory, std::size_t) noexcept { release(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
 
 TEST_CASE("memory: opening a file costs its mapping and at most a tenth of its size, in every layout that holds elements as they are") {
     const Weights weights = sample();

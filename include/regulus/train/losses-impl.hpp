@@ -24,18 +24,22 @@ inline void need_positive(const char* who, const char* what, double value) {
     if (!(value > 0)) throw ArgumentError(std::string(who) + ": " + what + " must be positive, got " + std::to_string(value));
 }
 
+/// What a loss of classes takes: logits [rows, classes], a label and a weight of each row.
+inline void need_classes(const char* who, const Tensor& logits, const Tensor& labels, const Tensor& weights, double normaliser) {
+    need_rows(who, logits);
+    need_shape(who, "labels", labels, Shape{logits.shape()[0]}, DType::i32);
+    need_shape(who, "weights", weights, Shape{logits.shape()[0]}, DType::f32);
+    need_positive(who, "the normaliser", normaliser);
+}
+
 /// log(1 + exp(x)) without overflow.
 inline double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
 
 }  // namespace detail
 
 REGULUS_INLINE Loss focal_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double normaliser, const Focal& focal) {
-    constexpr const char* who = "focal_loss";
-    detail::need_rows(who, logits);
+    detail::need_classes("focal_loss", logits, labels, weights, normaliser);
     const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
-    detail::need_shape(who, "labels", labels, Shape{rows}, DType::i32);
-    detail::need_shape(who, "weights", weights, Shape{rows}, DType::f32);
-    detail::need_positive(who, "the normaliser", normaliser);
     Loss loss{0, Tensor::zeros(logits.shape())};
     for (std::int64_t row = 0; row < rows; ++row) {
         const double weight = double(weights.data<float>()[row]) / normaliser;
@@ -74,11 +78,8 @@ REGULUS_INLINE Loss smooth_l1_loss(const Tensor& predicted, const Tensor& target
 
 REGULUS_INLINE Loss cross_entropy_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double normaliser) {
     constexpr const char* who = "cross_entropy_loss";
-    detail::need_rows(who, logits);
+    detail::need_classes(who, logits, labels, weights, normaliser);
     const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
-    detail::need_shape(who, "labels", labels, Shape{rows}, DType::i32);
-    detail::need_shape(who, "weights", weights, Shape{rows}, DType::f32);
-    detail::need_positive(who, "the normaliser", normaliser);
     Loss loss{0, Tensor::zeros(logits.shape())};
     for (std::int64_t row = 0; row < rows; ++row) {
         const double weight = double(weights.data<float>()[row]) / normaliser;

@@ -27,7 +27,7 @@ struct ClassColumns {
 class ChosenLogitsKernel final : public ConvTransposeKernel {
 public:
     /// What may stand behind the transposed convolution.
-    static bool applies(const ops::Conv2d& op) { return op.kernel == 1 && op.stride == 1 && op.groups == 1 && op.padding == 0 && !op.residual && op.activation == Activation::none; }
+    static bool applies(const ops::Conv2d& op) { return is_matrix_product(op) && op.stride == 1 && !op.residual && op.activation == Activation::none; }
 
     /// `context` is that of the transposed convolution; `chosen` has one channel.
     ChosenLogitsKernel(const NodeContext& context, std::shared_ptr<const TransposedWeights> weights, std::shared_ptr<const ClassColumns> columns, Activation activation, Place labels, Place chosen, int threads)
@@ -41,13 +41,7 @@ public:
 
     void run(const Run& run) const override {
         const std::int64_t blocks = (height_ + block_ - 1) / block_, tasks = rows_(run) * blocks;
-        const auto task = [&](int thread, std::int64_t i) { choose(run, run.floats(scratch) + thread * block_floats(), i / blocks, i % blocks * block_); };
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(dynamic) num_threads(threads_) if (tasks > 1)
-        for (std::int64_t i = 0; i < tasks; ++i) task(omp_get_thread_num(), i);
-#else
-        for (std::int64_t i = 0; i < tasks; ++i) task(0, i);
-#endif
+        parallel_tasks(threads_, tasks, [&](int thread, std::int64_t i) { choose(run, run.floats(scratch) + thread * block_floats(), i / blocks, i % blocks * block_); });
     }
 
 private:

@@ -92,17 +92,7 @@ public:
     void run(const Run& run) const override {
         std::byte* const memory = static_cast<std::byte*>(run.at(scratch));
         const std::int64_t an_image = (out_height_ * out_width_ + pixels_ - 1) / pixels_;
-        const std::int64_t tasks = rows_(run) * an_image;
-#if defined(_OPENMP)
-#pragma omp parallel num_threads(threads_) if (tasks > 1)
-        {
-            std::byte* const own = memory + std::size_t(omp_get_thread_num()) * task_bytes();
-#pragma omp for schedule(dynamic)
-            for (std::int64_t i = 0; i < tasks; ++i) task(run, own, i / an_image, i % an_image * pixels_);
-        }
-#else
-        for (std::int64_t i = 0; i < tasks; ++i) task(run, memory, i / an_image, i % an_image * pixels_);
-#endif
+        parallel_tasks(threads_, rows_(run) * an_image, [&](int thread, std::int64_t i) { task(run, memory + std::size_t(thread) * task_bytes(), i / an_image, i % an_image * pixels_); });
     }
 
 private:

@@ -222,15 +222,49 @@ inline std::unique_ptr<Kernel> make_decode_anchors(const NodeContext& context) {
     });
 }
 
-class NmsKernel final : public Kernel {
-public:
-    explicit NmsKernel(const NodeContext& context) : op_(std::get<ops::Nms>(context.node.operation)), images_(context.shape(context.in(0))[0]) {
-        for (std::size_t list = 0; list < std::size_t(op_.lists); ++list) {
-            lists_.push_back({context.place(context.in(4 * list)), context.place(context.in(4 * list + 1)), context.place(context.in(4 * list + 2)), context.place(context.in(4 * list + 3)),
-                              context.shape(context.in(4 * list))[1]});
+/// What suppressions have in common: lists of candidates of several pictures or clouds come in; the rows that stay go out, packed, with their numbers.
+class SuppressionKernel : public Kernel {
+protected:
+    struct List {
+        Place boxes, scores, labels, directions, count;
+        std::int64_t bound;
+    };
+    struct Kept {
+        float* boxes;
+        float* scores;
+        std::int32_t* labels;
+    };
+
+    /// A list is boxes [images, bound, code], scores, labels, directions where there are any, and counts.
+    SuppressionKernel(const NodeContext& context, std::int64_t code, bool with_directions) : images_(context.shape(context.in(0))[0]), code_(code) {
+        const std::size_t parts = with_directions ? 5 : 4;
+        for (std::size_t i = 0; i < context.node.inputs.size(); i += parts) {
+            const auto part = [&](std::size_t which) { return context.place(context.in(i + which)); };
+            lists_.push_back({part(0), part(1), part(2), with_directions ? part(3) : Place{}, part(parts - 1), context.shape(context.in(i))[1]});
             candidates_ += lists_.back().bound;
         }
         for (std::size_t i = 0; i < 4; ++i) out_[i] = context.place(context.out(i));
+    }
+
+    /// keep(image, where the next rows go), which returns their number, image after image: they are packed.
+    template <class Keep>
+    void keep_of_each(const Run& run, const Keep& keep) const {
+        std::int64_t first = 0;
+        for (std::int64_t image = 0; image < images_; ++image) {
+            const std::int32_t count = keep(image, Kept{run.floats(out_[0]) + first * code_, run.floats(out_[1]) + first, run.integers(out_[2]) + first});
+            run.integers(out_[3])[image] = count;
+            first += count;
+        }
+    }
+
+    std::vector<List> lists_;
+    std::array<Place, 4> out_;
+    std::int64_t images_ = 0, candidates_ = 0, code_ = 4;
+};
+
+class NmsKernel final : public SuppressionKernel {
+public:
+    explicit NmsKernel(const NodeContext& context) : SuppressionKernel(context, 4, false), op_(std::get<ops::Nms>(context.node.operation)) {
         name = "nms";
         reason = "greedy, per label";
     }
@@ -239,30 +273,20 @@ public:
     }
 
     void run(const Run& run) const override {
-        // Rows are packed, so an image starts where the one before ended; images are few and their boxes cheap.
-        auto* lists = static_cast<kernels::CandidateList<float>*>(run.at(scratch));
+        auto* const lists = static_cast<kernels::CandidateList<float>*>(run.at(scratch));
         const kernels::NmsScratch<float> memory(lists + lists_.size(), candidates_);
-        std::int64_t first = 0;
-        for (std::int64_t image = 0; image < images_; ++image) {
+        keep_of_each(run, [&](std::int64_t image, const Kept& kept) {
             for (std::size_t i = 0; i < lists_.size(); ++i) {
                 const List& list = lists_[i];
-                lists[i] = {run.floats(list.boxes) + image * list.bound * 4, run.floats(list.scores) + image * list.bound, run.integers(list.labels) + image * list.bound, run.integers(list.count)[image]};
+                const std::int64_t at = image * list.bound;
+                lists[i] = {run.floats(list.boxes) + at * code_, run.floats(list.scores) + at, run.integers(list.labels) + at, run.integers(list.count)[image]};
             }
-            const std::int32_t count = kernels::nms(op_, lists, lists_.size(), memory, run.floats(out_[0]) + 4 * first, run.floats(out_[1]) + first, run.integers(out_[2]) + first);
-            run.integers(out_[3])[image] = count;
-            first += count;
-        }
+            return kernels::nms(op_, lists, lists_.size(), memory, kept.boxes, kept.scores, kept.labels);
+        });
     }
 
 private:
-    struct List {
-        Place boxes, scores, labels, count;
-        std::int64_t bound;
-    };
     ops::Nms op_;
-    std::vector<List> lists_;
-    std::array<Place, 4> out_;
-    std::int64_t images_ = 0, candidates_ = 0;
 };
 
 inline std::unique_ptr<Kernel> make_class_candidates(const NodeContext& context) {

@@ -70,16 +70,10 @@ public:
 
     void run(const Run& run) const override {
         const std::int64_t blocks = (out_height_ + block_lines - 1) / block_lines, tasks = rows_(run) * blocks;
-        const auto task = [&](int thread, std::int64_t i) {
+        parallel_tasks(threads_, tasks, [&](int thread, std::int64_t i) {
             float* const memory = run.floats(scratch) + std::size_t(thread) * 4 * std::size_t(line_);
             lines(run, memory, i / blocks, i % blocks * block_lines, std::min(out_height_, (i % blocks + 1) * block_lines));
-        };
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(dynamic) num_threads(threads_) if (tasks > 1)
-        for (std::int64_t i = 0; i < tasks; ++i) task(omp_get_thread_num(), i);
-#else
-        for (std::int64_t i = 0; i < tasks; ++i) task(0, i);
-#endif
+        });
     }
 
 private:

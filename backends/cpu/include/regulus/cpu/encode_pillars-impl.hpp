@@ -308,7 +308,9 @@ inline void encode_group(const PillarNetWeights& net, const PillarRows& pillars,
 inline void encode_pillars(const PillarNetWeights& net, const PillarRows& pillars, std::int64_t count, float* dst, void* scratch, int threads) {
     const ops::EncodePillars& op = net.op;
     const std::int64_t step = net.row_inputs(), most_rows = PillarScratch::row_bound(op);
-    const auto task = [&](float* memory, std::int64_t number) {
+    const std::size_t of_thread = PillarScratch::bytes(op, 1) / sizeof(float);
+    parallel_tasks(threads, (count + PillarScratch::task_pillars - 1) / PillarScratch::task_pillars, [&](int thread, std::int64_t number) {
+        float* const memory = static_cast<float*>(scratch) + std::size_t(thread) * of_thread;
         const PillarScratch own(op, memory);
         std::int64_t row_end[PillarScratch::group_pillars];
         const std::int64_t last = std::min(count, (number + 1) * PillarScratch::task_pillars);
@@ -332,22 +334,7 @@ inline void encode_pillars(const PillarNetWeights& net, const PillarRows& pillar
             begin = pillar + 1;
         }
         flush(last);
-    };
-    const std::int64_t tasks = (count + PillarScratch::task_pillars - 1) / PillarScratch::task_pillars;
-    const std::size_t of_thread = PillarScratch::bytes(op, 1) / sizeof(float);
-    float* const memory = static_cast<float*>(scratch);
-#if defined(_OPENMP)
-#pragma omp parallel num_threads(threads) if (tasks > 1)
-    {
-        float* const own = memory + std::size_t(omp_get_thread_num()) * of_thread;
-#pragma omp for schedule(dynamic)
-        for (std::int64_t i = 0; i < tasks; ++i) task(own, i);
-    }
-#else
-    (void)threads;
-    (void)of_thread;
-    for (std::int64_t i = 0; i < tasks; ++i) task(memory, i);
-#endif
+    });
 }
 
 }  // namespace regulus::cpu

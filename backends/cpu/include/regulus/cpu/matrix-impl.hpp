@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <regulus/cpu/simd_targets.hpp>
+#include <regulus/graph/operations.hpp>
 
 namespace regulus::cpu {
 
@@ -31,6 +32,9 @@ struct MatrixProduct {
     const std::int64_t* a_offsets = &nowhere;
     const std::int64_t* b_slices = &nowhere;
 };
+
+/// Whether a convolution is a product of pixels with a matrix.
+inline bool is_matrix_product(const ops::Conv2d& op) { return op.kernel == 1 && op.groups == 1 && op.padding == 0; }
 
 /// Vectors of the next panel when `left` vectors of columns are left: pairs, and first three where their number is odd.
 constexpr int panel_vectors(std::int64_t left) { return left == 1 ? 1 : left % 2 == 0 ? 2 : 3; }

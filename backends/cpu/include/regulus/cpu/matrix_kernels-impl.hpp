@@ -47,6 +47,20 @@ struct PackedMatrix {
     }
 };
 
+/// Rows of a block: their `depth` inputs fill half of the second-level cache, and each of the threads gets the same number of blocks.
+inline std::int64_t product_block(std::int64_t rows, std::int64_t depth, int threads) {
+    constexpr std::int64_t cached_floats = 128 * 1024;
+    const std::int64_t most = std::max<std::int64_t>(28, cached_floats / depth);
+    const std::int64_t rounds = (rows + most * threads - 1) / (most * threads);
+    return std::max<std::int64_t>(1, (rows + rounds * threads - 1) / (rounds * threads));
+}
+
+/// Whether rows so many floats apart had better be copied before they are read: a few of them fill a set of the first-level cache.
+inline bool crowds_cache_sets(std::int64_t pitch) { return pitch % 512 == 0; }
+
+/// How far apart copies of `depth` floats lie.
+inline std::int64_t packed_pitch(std::int64_t depth) { return depth + 16; }
+
 /// dst = activation(src . weight^T + bias [+ residual]) over rows, or over pixels `stride` apart.
 class MatrixKernel final : public Kernel {
 public:
@@ -54,7 +68,7 @@ public:
 
     static bool applies(const ops::Conv2d& op, const Shape& out) {
         constexpr std::int64_t cached = 1 << 20;  // elements of a map that the caches hold
-        return op.kernel == 1 && op.groups == 1 && op.padding == 0 && op.residual && op.activation != Activation::sigmoid && out.numel() >= cached;
+        return is_matrix_product(op) && op.residual && op.activation != Activation::sigmoid && out.numel() >= cached;
     }
 
     MatrixKernel(const NodeContext& context, const ops::Linear& op, std::shared_ptr<const PackedMatrix> weights, int threads)
@@ -82,13 +96,7 @@ public:
 
     void run(const Run& run) const override {
         const std::int64_t total = rows_(run) * lines_ * line_;
-        const std::int64_t tasks = (total + block_ - 1) / block_;
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(dynamic) num_threads(threads_) if (tasks > 1)
-        for (std::int64_t i = 0; i < tasks; ++i) task(run, omp_get_thread_num(), i * block_, std::min(total, (i + 1) * block_));
-#else
-        for (std::int64_t i = 0; i < tasks; ++i) task(run, 0, i * block_, std::min(total, (i + 1) * block_));
-#endif
+        parallel_tasks(threads_, (total + block_ - 1) / block_, [&](int thread, std::int64_t i) { task(run, thread, i * block_, std::min(total, (i + 1) * block_)); });
     }
 
 private:
@@ -98,19 +106,14 @@ private:
         name = "matrix product";
     }
 
-    /// Blocks of rows whose inputs fill half of the second-level cache, in equal shares for the threads.
     void share_out(std::int64_t total, int threads) {
         threads_ = threads;
-        const std::int64_t most = std::max<std::int64_t>(28, cached_floats / weights_->depth);
-        const std::int64_t rounds = (total + most * threads - 1) / (most * threads);
-        block_ = std::max<std::int64_t>(1, (total + rounds * threads - 1) / (rounds * threads));
+        block_ = product_block(total, weights_->depth, threads);
     }
 
-    /// Whether rows are copied before they are read: where only slices of them are, or where they lie so that a few of them fill a set of the
-    /// first-level cache.
-    bool packs() const { return weights_->depth != in_ || in_ * stride_ % 512 == 0; }
-    std::int64_t packed_pitch() const { return weights_->depth + 16; }
-    std::int64_t task_floats() const { return block_ * packed_pitch(); }
+    /// Whether rows are copied before they are read: where only slices of them are, too.
+    bool packs() const { return weights_->depth != in_ || crowds_cache_sets(in_ * stride_); }
+    std::int64_t task_floats() const { return block_ * packed_pitch(weights_->depth); }
 
     /// Rows (output pixels) [first, last).
     void task(const Run& run, int thread, std::int64_t first, std::int64_t last) const {
@@ -137,8 +140,9 @@ private:
                 multiply_(product);
             };
             if (packed != nullptr) {
-                for (std::int64_t row = first; row < last; ++row) std::memcpy(packed + (row - first) * packed_pitch(), source(run, row) + start, std::size_t(product.depth) * sizeof(float));
-                multiply(packed, packed_pitch(), first, last - first);
+                const std::int64_t pitch = packed_pitch(weights_->depth);
+                for (std::int64_t row = first; row < last; ++row) std::memcpy(packed + (row - first) * pitch, source(run, row) + start, std::size_t(product.depth) * sizeof(float));
+                multiply(packed, pitch, first, last - first);
             } else if (stride_ == 1) {
                 multiply(source(run, first), in_, first, last - first);
             } else {
@@ -155,8 +159,6 @@ private:
         const std::int64_t line = row / line_, image = line / lines_;
         return run.floats(src_) + ((image * in_lines_ + line % lines_ * stride_) * in_line_ + row % line_ * stride_) * in_;
     }
-
-    static constexpr std::int64_t cached_floats = 128 * 1024;
 
     std::shared_ptr<const PackedMatrix> weights_;
     void (*multiply_)(const MatrixProduct&);

@@ -50,7 +50,19 @@ void parallel_for(std::int64_t count, const Body& body) {
     for (std::int64_t i = 0; i < count; ++i) body(i);
 }
 
-/// The same with parts handed out as threads become free, for work of uneven size.
+/// body(thread, i) for i in [0, count), handed out as the team's threads become free; thread < threads says whose own memory to use. body must not throw.
+template <class Body>
+void parallel_tasks(int threads, std::int64_t count, const Body& body) {
+#if defined(_OPENMP)
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (count > 1)
+    for (std::int64_t i = 0; i < count; ++i) body(omp_get_thread_num(), i);
+#else
+    (void)threads;
+    for (std::int64_t i = 0; i < count; ++i) body(0, i);
+#endif
+}
+
+/// parallel_for with parts handed out as threads become free, for work of uneven size.
 template <class Body>
 void parallel_for_dynamic(std::int64_t count, const Body& body) {
 #if defined(_OPENMP)

@@ -94,85 +94,64 @@ inline std::unique_ptr<Kernel> make_decode_boxes3d(const NodeContext& context) {
     });
 }
 
-class RotatedNmsKernel final : public Kernel {
-public:
-    explicit RotatedNmsKernel(const NodeContext& context) : op_(std::get<ops::RotatedNms>(context.node.operation)), clouds_(context.shape(context.in(0))[0]) {
-        for (std::size_t list = 0; list < std::size_t(op_.lists); ++list) {
-            lists_.push_back({context.place(context.in(5 * list)), context.place(context.in(5 * list + 1)), context.place(context.in(5 * list + 2)), context.place(context.in(5 * list + 3)),
-                              context.place(context.in(5 * list + 4)), context.shape(context.in(5 * list))[1]});
-            candidates_ += lists_.back().bound;
+/// A suppression of 3D boxes.
+class Suppression3dKernel : public SuppressionKernel {
+protected:
+    using SuppressionKernel::SuppressionKernel;
+    using Candidates = kernels::CandidateList3d<float>;
+
+    /// The lists of a cloud, in this kernel's scratch memory.
+    Candidates* candidates(const Run& run, std::int64_t cloud) const {
+        auto* const lists = static_cast<Candidates*>(run.at(scratch));
+        for (std::size_t i = 0; i < lists_.size(); ++i) {
+            const List& list = lists_[i];
+            const std::int64_t at = cloud * list.bound;
+            lists[i] = {run.floats(list.boxes) + at * code_, run.floats(list.scores) + at, run.integers(list.labels) + at, nullptr, run.integers(list.count)[cloud]};
         }
-        for (std::size_t i = 0; i < 4; ++i) out_[i] = context.place(context.out(i));
+        return lists;
+    }
+    std::size_t candidates_bytes() const { return lists_.size() * sizeof(Candidates); }
+    void* behind_candidates(const Run& run) const { return static_cast<Candidates*>(run.at(scratch)) + lists_.size(); }
+};
+
+class RotatedNmsKernel final : public Suppression3dKernel {
+public:
+    explicit RotatedNmsKernel(const NodeContext& context) : RotatedNmsKernel(context, std::get<ops::RotatedNms>(context.node.operation)) {}
+    std::size_t scratch_bytes() const override { return RotatedNmsScratch::bytes(candidates_) + candidates_bytes(); }
+
+    void run(const Run& run) const override {
+        const RotatedNmsScratch memory(behind_candidates(run), candidates_);
+        keep_of_each(run, [&](std::int64_t cloud, const Kept& kept) {
+            Candidates* const lists = candidates(run, cloud);
+            for (std::size_t i = 0; i < lists_.size(); ++i) lists[i].directions = run.integers(lists_[i].directions) + cloud * lists_[i].bound;
+            return rotated_nms(op_, lists, lists_.size(), memory, kept.boxes, kept.scores, kept.labels);
+        });
+    }
+
+private:
+    RotatedNmsKernel(const NodeContext& context, const ops::RotatedNms& op) : Suppression3dKernel(context, op.code, true), op_(op) {
         name = "rotated nms";
         reason = "greedy, labels in parallel";
     }
-    std::size_t scratch_bytes() const override { return RotatedNmsScratch::bytes(candidates_) + lists_.size() * sizeof(kernels::CandidateList3d<float>); }
+    ops::RotatedNms op_;
+};
+
+class CircleNmsKernel final : public Suppression3dKernel {
+public:
+    explicit CircleNmsKernel(const NodeContext& context) : CircleNmsKernel(context, std::get<ops::CircleNms>(context.node.operation)) {}
+    std::size_t scratch_bytes() const override { return std::size_t(candidates_) * sizeof(kernels::Ranked3d<float>) + candidates_bytes(); }
 
     void run(const Run& run) const override {
-        auto* lists = static_cast<kernels::CandidateList3d<float>*>(run.at(scratch));
-        const RotatedNmsScratch memory(lists + lists_.size(), candidates_);
-        std::int64_t first = 0;
-        for (std::int64_t cloud = 0; cloud < clouds_; ++cloud) {
-            for (std::size_t i = 0; i < lists_.size(); ++i) {
-                const List& list = lists_[i];
-                const std::int64_t at = cloud * list.bound;
-                lists[i] = {run.floats(list.boxes) + at * op_.code, run.floats(list.scores) + at, run.integers(list.labels) + at, run.integers(list.directions) + at, run.integers(list.count)[cloud]};
-            }
-            const std::int32_t count = rotated_nms(op_, lists, lists_.size(), memory, run.floats(out_[0]) + first * op_.code, run.floats(out_[1]) + first, run.integers(out_[2]) + first);
-            run.integers(out_[3])[cloud] = count;
-            first += count;
-        }
+        auto* const ranked = static_cast<kernels::Ranked3d<float>*>(behind_candidates(run));
+        keep_of_each(run, [&](std::int64_t cloud, const Kept& kept) { return kernels::circle_nms(op_, candidates(run, cloud), lists_.size(), ranked, kept.boxes, kept.scores, kept.labels); });
     }
 
 private:
-    struct List {
-        Place boxes, scores, labels, directions, count;
-        std::int64_t bound;
-    };
-    ops::RotatedNms op_;
-    std::vector<List> lists_;
-    std::int64_t clouds_ = 0, candidates_ = 0;
-    Place out_[4];
-};
-
-class CircleNmsKernel final : public Kernel {
-public:
-    explicit CircleNmsKernel(const NodeContext& context) : op_(std::get<ops::CircleNms>(context.node.operation)), clouds_(context.shape(context.in(0))[0]) {
-        for (std::size_t i = 0; i < context.node.inputs.size(); i += 4) {
-            lists_.push_back({context.place(context.in(i)), context.place(context.in(i + 1)), context.place(context.in(i + 2)), context.place(context.in(i + 3)), context.shape(context.in(i))[1]});
-            candidates_ += lists_.back().bound;
-        }
-        for (std::size_t i = 0; i < 4; ++i) out_[i] = context.place(context.out(i));
+    CircleNmsKernel(const NodeContext& context, const ops::CircleNms& op) : Suppression3dKernel(context, op.code, false), op_(op) {
         name = "circle nms";
         reason = "greedy";
     }
-    std::size_t scratch_bytes() const override { return std::size_t(candidates_) * sizeof(kernels::Ranked3d<float>) + lists_.size() * sizeof(kernels::CandidateList3d<float>); }
-
-    void run(const Run& run) const override {
-        auto* const lists = static_cast<kernels::CandidateList3d<float>*>(run.at(scratch));
-        auto* const ranked = reinterpret_cast<kernels::Ranked3d<float>*>(lists + lists_.size());
-        std::int64_t first = 0;
-        for (std::int64_t cloud = 0; cloud < clouds_; ++cloud) {
-            for (std::size_t i = 0; i < lists_.size(); ++i) {
-                const List& list = lists_[i];
-                const std::int64_t at = cloud * list.bound;
-                lists[i] = {run.floats(list.boxes) + at * op_.code, run.floats(list.scores) + at, run.integers(list.labels) + at, nullptr, run.integers(list.count)[cloud]};
-            }
-            const std::int32_t count = kernels::circle_nms(op_, lists, lists_.size(), ranked, run.floats(out_[0]) + first * op_.code, run.floats(out_[1]) + first, run.integers(out_[2]) + first);
-            run.integers(out_[3])[cloud] = count;
-            first += count;
-        }
-    }
-
-private:
-    struct List {
-        Place boxes, scores, labels, count;
-        std::int64_t bound;
-    };
     ops::CircleNms op_;
-    std::vector<List> lists_;
-    std::int64_t clouds_ = 0, candidates_ = 0;
-    Place out_[4];
 };
 
 }  // namespace regulus::cpu

@@ -32,11 +32,18 @@ struct Compiled {
 
 inline bool is_map(const Graph& graph, ValueId id, const Shape& shape) { return shape.rank() == 4 && graph.values[std::size_t(id)].dtype == DType::f32; }
 
-/// The weights of a convolution or linear layer for the matrix product.
-inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compiled, const Node& node, const std::vector<Tensor>& bound) {
+/// The weights of a pointwise convolution for the matrix product.
+inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compiled, const Node& node, const ops::Conv2d& conv, const std::vector<Tensor>& bound) {
     return compiled.store.get<PackedMatrix>(parameter_key(node) + "matrix", [&] {
-        const ConvParameters folded = folded_parameters(std::get<ops::Conv2d>(node.operation), bound);
+        const ConvParameters folded = folded_parameters(conv, bound);
         return PackedMatrix::make(folded.weight, folded.bias, matrix_functions().lanes);
+    });
+}
+
+/// The same of a linear layer, whose columns follow the map of shape `in` as it lies in memory.
+inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compiled, const Node& node, const ops::Linear& linear, const std::vector<Tensor>& bound, const Shape& in) {
+    return compiled.store.get<PackedMatrix>(parameter_key(node) + "matrix", [&] {
+        return PackedMatrix::make(LinearKernel::channels_last_columns(bound[0], in), linear.bias ? bound[1] : Tensor::zeros(Shape{linear.out_features}), matrix_functions().lanes);
     });
 }
 
@@ -46,7 +53,7 @@ inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const Nod
     for (const NodeId id : nodes) {
         const Node& node = compiled.graph.nodes[std::size_t(id)];
         const auto& conv = std::get<ops::Conv2d>(node.operation);
-        siblings.push_back({packed_matrix(compiled, node, compiled.bound[std::size_t(id)]), context.place(node.outputs[0]), conv.out_channels, conv.activation == Activation::relu});
+        siblings.push_back({packed_matrix(compiled, node, conv, compiled.bound[std::size_t(id)]), context.place(node.outputs[0]), conv.out_channels, conv.activation == Activation::relu});
     }
     return std::make_unique<SiblingKernel>(context, std::move(siblings), compiled.threads);
 }
@@ -84,7 +91,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
                 return std::make_unique<WinogradKernel>(context, std::move(weights), compiled.threads);
             }
             if (MatrixKernel::applies(*conv, context.shape(context.out(0)))) {
-                return std::make_unique<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, context.bound), compiled.threads, residual_in_place);
+                return std::make_unique<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, *conv, context.bound), compiled.threads, residual_in_place);
             }
             if (DirectConvolutionKernel::applies(*conv, context.shape(context.in(0)), context.shape(context.out(0)))) {
                 auto weights = compiled.store.get<DirectWeights>(parameter_key(context.node) + "direct",
@@ -96,11 +103,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
         if (std::holds_alternative<ops::ConvTranspose2d>(operation)) return std::make_unique<ConvTransposeKernel>(context, transposed_weights(compiled, context), slice);
         if (const auto* linear = std::get_if<ops::Linear>(&operation)) {
             if (!MatrixKernel::applies(*linear, context.rows_of(context.out(0)))) return std::make_unique<LinearKernel>(context, compiled.store);
-            auto weights = compiled.store.get<PackedMatrix>(parameter_key(context.node) + "matrix", [&] {
-                return PackedMatrix::make(LinearKernel::channels_last_columns(context.bound[0], context.shape(context.in(0))), linear->bias ? context.bound[1] : Tensor::zeros(Shape{linear->out_features}),
-                                          matrix_functions().lanes);
-            });
-            return std::make_unique<MatrixKernel>(context, *linear, std::move(weights), compiled.threads);
+            return std::make_unique<MatrixKernel>(context, *linear, packed_matrix(compiled, context.node, *linear, context.bound, context.shape(context.in(0))), compiled.threads);
         }
     } catch (const dnnl::error& error) {
         throw BackendError("cpu: oneDNN has no kernel for \"" + context.node.name + "\" (" + describe(operation) + "): " + error.what());

@@ -175,23 +175,14 @@ public:
         const std::int64_t rows = rows_(run);
         std::int64_t tasks = 0;
         for (const Kind& kind : kinds_) tasks += kind.tasks(rows) * chunks_;
-        const auto run_task = [&](float* memory, std::int64_t i) {
+        parallel_tasks(threads_, tasks, [&](int thread, std::int64_t i) {
+            float* const memory = run.floats(scratch) + std::size_t(thread) * task_floats_;
             for (const Kind& kind : kinds_) {
                 const std::int64_t own = kind.tasks(rows) * chunks_;
                 if (i < own) return task(run, kind, memory, i / chunks_ * kind.tiles, std::min(rows * kind.per_image(), (i / chunks_ + 1) * kind.tiles), i % chunks_);
                 i -= own;
             }
-        };
-#if defined(_OPENMP)
-#pragma omp parallel num_threads(threads_) if (tasks > 1)
-        {
-            float* const own = run.floats(scratch) + std::size_t(omp_get_thread_num()) * task_floats_;
-#pragma omp for schedule(dynamic)
-            for (std::int64_t i = 0; i < tasks; ++i) run_task(own, i);
-        }
-#else
-        for (std::int64_t i = 0; i < tasks; ++i) run_task(run.floats(scratch), i);
-#endif
+        });
     }
 
 private:
