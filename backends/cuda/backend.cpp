@@ -33,6 +33,7 @@ struct ResultStorage {
     Storage operator()(const ops::ScaleBoxes&) const { return Storage::f32; }
     Storage operator()(const ops::DecodeBoxes3d&) const { return Storage::f32; }
     Storage operator()(const ops::RotatedNms&) const { return Storage::f32; }
+    Storage operator()(const ops::CircleNms&) const { return Storage::f32; }
 };
 
 void check_libraries(const Libraries& libraries, const CudaOptions& options) {

@@ -69,10 +69,8 @@ public:
         const std::size_t element = size_of(p.storage);
         const std::size_t sizes[5] = {std::size_t(p.n * p.h * p.w * p.in) * element, std::size_t(p.out * (p.in / p.groups) * p.kernel * p.kernel) * element, std::size_t(p.out) * sizeof(float),
                                       p.residual ? std::size_t(p.n * p.out_h * p.out_w * p.out) * element : 0, std::size_t(p.n * p.out_h * p.out_w * p.out) * element};
-        for (std::size_t i = 0; i < 5; ++i) {
-            memory_[i] = DeviceMemory(context.compiled.device, sizes[i]);
-            Queue(device_, context.lane.stream()).fill(memory_[i].address(), 0, sizes[i]);
-        }
+        for (std::size_t i = 0; i < 5; ++i) memory_[i] = DeviceMemory(context.compiled.device, sizes[i]);
+        for (std::size_t i = 0; i < 5; ++i) Queue(device_, context.lane.stream()).fill(memory_[i].address(), 0, sizes[i]);
     }
     ~EngineTimer() { device_.api().stream_synchronize(context_.lane.stream()); }
     EngineTimer(const EngineTimer&) = delete;
@@ -100,6 +98,7 @@ public:
             }
         } catch (const BackendError&) {
             best = -1;
+            api.stream_synchronize(context_.lane.stream());  // nothing may be under way when the workspace grows
         }
         for (const Opaque event : events) {
             if (event != nullptr) api.event_destroy(event);
@@ -438,7 +437,7 @@ struct Commands {
                     with_storage(storage, [&](auto tag) {
                         using T = decltype(tag);
                         const GlobalAverage<T> kernel{at.value<const T>(src), at.value<T>(dst), map};
-                        queue.blocks(kernel, std::int64_t(map.n) * kernel.strips(), 512, 512 * sizeof(double));
+                        queue.blocks(kernel, std::int64_t(map.n) * kernel.strips());
                     });
                 }};
     }
@@ -459,8 +458,7 @@ struct Commands {
         const std::int64_t width = shape.rank() == 0 ? 1 : shape[shape.rank() - 1], rows = width == 0 ? 0 : shape.numel() / width;
         if (shape.rank() > 2) context.refuse("only tables [rows, classes] are supported");
         return {"softmax", "own kernel", 0, [=, storage = context.storage(context.in(0)), src = context.in(0), dst = context.out()](const Addresses& at, Queue& queue) {
-                    constexpr unsigned threads = 128;
-                    queue.blocks(SoftmaxRows{{at.value<const void>(src), storage}, at.value<float>(dst), std::int32_t(rows), std::int32_t(width)}, rows, threads, (threads + 2) * sizeof(float));
+                    queue.blocks(SoftmaxRows{{at.value<const void>(src), storage}, at.value<float>(dst), std::int32_t(rows), std::int32_t(width)}, rows);
                 }};
     }
 

@@ -1,6 +1,8 @@
 #include <regulus/cuda/cudnn.hpp>
 
+#include <algorithm>
 #include <array>
+#include <span>
 
 namespace regulus::cuda {
 
@@ -127,10 +129,11 @@ Opaque describe_graph(Builder& builder, Opaque handle, const ConvolutionProblem&
 }
 
 /// Whether an engine with these notes keeps the rules.
-bool admissible(const std::vector<int>& notes, const ConvolutionProblem& p) {
+bool admissible(std::span<const int> notes, const ConvolutionProblem& p) {
     for (const int note : notes) {
-        if (note == note_nondeterministic || note == note_reduced_reduction || note == note_fft) return false;
-        if (p.storage == Storage::f32 && note == note_winograd) return false;
+        if (note == note_nondeterministic || note == note_reduced_reduction || note == note_fft || note < 0 || note >= note_count) return false;
+        if (note == note_winograd_6x6 || note == note_winograd_13x13) return false;  // their transforms lose digits
+        if (p.storage == Storage::f32 && (note == note_winograd || note == note_winograd_4x4)) return false;
         if (p.storage == Storage::f32 && !p.tf32 && (note == note_tensor_core || note == note_down_convert)) return false;
     }
     return true;
@@ -177,7 +180,7 @@ std::shared_ptr<const CudnnConvolution> CudnnConvolution::find(std::shared_ptr<c
             for (std::int64_t i = 0; i < count; ++i) configs.push_back(builder.make(engine_config));
             std::int64_t given = 0;
             builder.check(api.get_attribute(heuristics, heuristics_results, type_descriptor, count, &given, configs.data()), "reading the heuristics");
-            for (std::size_t i = 0; i < std::size_t(given) && !done; ++i) {
+            for (std::size_t i = 0; i < std::size_t(std::min(given, count)) && !done; ++i) {
                 ++place;
                 Opaque chosen = builder.make(engine);
                 std::int64_t one = 0;
@@ -185,7 +188,7 @@ std::shared_ptr<const CudnnConvolution> CudnnConvolution::find(std::shared_ptr<c
                 std::int64_t note_total = 0, index = -1;
                 builder.check(api.get_attribute(configs[i], config_engine, type_descriptor, 1, &one, &chosen), "reading an engine");
                 builder.check(api.get_attribute(chosen, engine_notes, type_numerical_note, note_count, &note_total, notes.data()), "reading an engine's notes");
-                if (!admissible(std::vector<int>(notes.begin(), notes.begin() + note_total), problem)) {
+                if (note_total > note_count || !admissible({notes.data(), std::size_t(std::max<std::int64_t>(note_total, 0))}, problem)) {  // more notes than we know: a newer cuDNN
                     ++refused;
                     continue;
                 }
@@ -266,6 +269,7 @@ void CudnnConvolution::execute(Opaque handle, const Buffers& buffers) const {
         builder.set(pack, pack_pointers, type_void_pointer, std::int64_t(pointers.size()), pointers.data());
         builder.set(pack, pack_workspace, type_void_pointer, 1, &buffers.workspace);
         builder.finalize(pack, "naming the buffers");
+        const std::lock_guard lock(mutex_);
         builder.check(api.execute(handle, plan_, pack), "executing");
     } catch (const Failure& failure) {
         trouble = failure.what;

@@ -7,8 +7,6 @@ namespace regulus::cuda {
 
 namespace {
 
-constexpr unsigned scan_threads = 256;
-
 struct DetectionCommands {
     const NodeContext& context;
 
@@ -29,8 +27,7 @@ struct DetectionCommands {
                 return;
             }
             queue.each(ScoreKeys{src, at.scratch_at<std::uint32_t>(keys), images * total, op.classes, op.threshold});
-            queue.blocks(SelectTop{at.scratch_at<std::uint32_t>(keys), at.scratch_at<std::uint64_t>(picked), at.scratch_at<std::int32_t>(found), total, limit, op.classes > 1}, images, 1024,
-                         SelectTop::shared_bytes);
+            queue.blocks(SelectTop{at.scratch_at<std::uint32_t>(keys), at.scratch_at<std::uint64_t>(picked), at.scratch_at<std::int32_t>(found), total, limit, op.classes > 1}, images);
             queue.each(OrderKeys{at.scratch_at<std::uint64_t>(picked), at.scratch_at<std::int32_t>(found), at.scratch_at<std::uint64_t>(ordered), images, limit});
             if (op.classes == 1) {
                 queue.each(WriteTop{at.scratch_at<std::uint64_t>(ordered), at.scratch_at<std::int32_t>(found), at.value<float>(scores), at.value<std::int32_t>(index), at.value<std::int32_t>(count),
@@ -38,7 +35,7 @@ struct DetectionCommands {
             } else {
                 queue.blocks(ExpandAnchors{src, at.scratch_at<std::uint64_t>(ordered), at.scratch_at<std::int32_t>(found), at.value<float>(scores), at.value<std::int32_t>(index),
                                            at.value<std::int32_t>(count), std::int64_t(total) * op.classes, limit, op.classes, op.threshold},
-                             images, scan_threads, scan_threads * 4);
+                             images);
             }
         };
         return command;
@@ -93,6 +90,8 @@ struct DetectionCommands {
                 set.counts[list] = at.value<const std::int32_t>(in[4 * list + 3]);
             }
             if (op.limit <= 0 || bound == 0) {
+                const std::size_t rows = std::size_t(images) * std::size_t(std::max(op.limit, 0));
+                for (std::size_t i = 0; i < 3; ++i) queue.fill(at.address(out[i]), 0, rows * (i == 0 ? 16 : 4));
                 queue.fill(at.address(out[3]), 0, std::size_t(images) * 4);
                 return;
             }
@@ -100,7 +99,7 @@ struct DetectionCommands {
             queue.each(OrderCandidates{set, at.scratch_at<const std::uint64_t>(keys), at.scratch_at<std::int32_t>(order), images});
             queue.blocks(GreedyNms{set, at.scratch_at<const std::int32_t>(order), at.scratch_at<float>(boxes), at.scratch_at<float>(scores), at.scratch_at<std::int32_t>(labels),
                                    at.scratch_at<std::int32_t>(found), op.limit, op.iou_threshold},
-                         images, 512, GreedyNms::shared_bytes);
+                         images);
             queue.each(PackRows{at.scratch_at<const float>(boxes), at.scratch_at<const float>(scores), at.scratch_at<const std::int32_t>(labels), at.scratch_at<const std::int32_t>(found),
                                 at.value<float>(out[0]), at.value<float>(out[1]), at.value<std::int32_t>(out[2]), at.value<std::int32_t>(out[3]), images, op.limit, 4});
         };
@@ -149,7 +148,7 @@ struct DetectionCommands {
                     queue.blocks(FindingCandidates{{at.value<const void>(probabilities), probability_storage}, {at.value<const void>(deltas), delta_storage}, at.value<const float>(boxes),
                                                    at.value<const std::int32_t>(counts), at.value<const float>(info), at.value<float>(out[0]), at.value<float>(out[1]), at.value<std::int32_t>(out[2]),
                                                    at.value<std::int32_t>(out[3]), list[1], op.classes, op.threshold, op.class_agnostic, op.coder, op.rescale},
-                                 list[0], scan_threads, scan_threads * 4);
+                                 list[0]);
                 }};
     }
 

@@ -11,6 +11,29 @@
 
 namespace regulus {
 
+namespace {
+
+/// A lane whose results were given to others. Their last work on them, on the default stream, may still be under way when the lane is used again: it waits.
+struct GivenLane {
+    explicit GivenLane(std::shared_ptr<const cuda::Compiled> own) : compiled(std::move(own)), lease(compiled) {}
+    GivenLane(const GivenLane&) = delete;
+    GivenLane& operator=(const GivenLane&) = delete;
+    ~GivenLane() {
+        if (!given) return;
+        try {
+            compiled->device->make_current();
+            compiled->device->wait_for(lease->stream(), nullptr);
+        } catch (const BackendError&) {  // the device is lost, and its results with it
+        }
+    }
+
+    std::shared_ptr<const cuda::Compiled> compiled;
+    cuda::LaneLease lease;
+    bool given = false;
+};
+
+}  // namespace
+
 struct CudaDetector::State {
     ModelFacts facts;
     bool in_original_pixels = false;
@@ -69,16 +92,17 @@ struct CudaDetector::State {
 
         const ContextPool::Lease context(contexts);
         compiled()->device->make_current();
-        const auto lane = std::make_shared<const cuda::LaneLease>(compiled());
-        const std::vector<Tensor> results = plan->run_pictures(*lane, (*context).state(plan), batch, how, prepared.image_info);
+        const auto lane = std::make_shared<GivenLane>(compiled());
+        const std::vector<Tensor> results = plan->run_pictures(lane->lease, (*context).state(plan), batch, how, prepared.image_info);
         Outputs outputs;
         CudaDetections found;
         for (std::size_t i = 0; i < results.size(); ++i) {
             const std::string& name = executable->graph().outputs[i].first;
             outputs.add(name, results[i]);
             if (!keeps) continue;
+            lane->given = true;
             const dlpack::DataType type = results[i].dtype() == DType::f32 ? dlpack::DataType{dlpack::floating, 32, 1} : dlpack::DataType{dlpack::signed_integer, 32, 1};
-            found.tensors.emplace_back(name, CudaTensor(lane, reinterpret_cast<const void*>(plan->output_address(**lane, i)), results[i].shape(), type, compiled()->device->ordinal()));
+            found.tensors.emplace_back(name, CudaTensor(lane, reinterpret_cast<const void*>(plan->output_address(*lane->lease, i)), results[i].shape(), type, compiled()->device->ordinal()));
         }
         found.lists = collect_detections(outputs, prepared, facts, in_original_pixels);
         return found;
@@ -147,8 +171,7 @@ CudaTensor CudaDetector::masks(const DetectionList& list) const {
     if (rows * height * width == 0) return result;
     const cuda::DeviceMemory given(compiled->device, numbers.size() * sizeof(float));
     const cuda::LaneLease lane(compiled);
-    device.check(device.api().to_device(given.address(), numbers.data(), numbers.size() * sizeof(float)), "copying masks to the device");
-    device.wait_for(lane->stream(), nullptr);
+    device.upload(given.address(), numbers.data(), numbers.size() * sizeof(float));
     cuda::Queue queue(device, lane->stream());
     const auto* const maps = reinterpret_cast<const float*>(given.address());
     queue.each(cuda::PastingMasks{maps, maps + rows * side * side, reinterpret_cast<std::uint8_t*>(pasted->address()), std::uint32_t(rows), std::uint32_t(height), std::uint32_t(width), std::int32_t(side),

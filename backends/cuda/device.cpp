@@ -29,6 +29,9 @@ Device::Device(std::shared_ptr<const Libraries> libraries, int ordinal) : librar
     }
     capability_ = 10 * major + minor;
     check(api().device_attribute(&multiprocessors_, attribute_multiprocessors, device_), "asking the device's size");
+    int shared = 0;
+    check(api().device_attribute(&shared, attribute_shared_bytes, device_), "asking the device's size");
+    shared_bytes_ = shared > 0 ? std::size_t(shared) : default_shared_bytes;
     check(api().context_retain(&context_, device_), "opening the device");
     try {
         make_current();
@@ -51,14 +54,25 @@ Device::~Device() {
     api().context_release(device_);
 }
 
-Opaque Device::function(const char* name) const {
+Opaque Device::function(const char* name, std::size_t shared) const {
     const std::lock_guard lock(mutex_);
-    Opaque& found = functions_[name];
-    for (std::size_t i = 0; found == nullptr && i < modules_.size(); ++i) {
-        if (api().module_function(&found, modules_[i], name) != success) found = nullptr;
+    Function& found = functions_[name];
+    for (std::size_t i = 0; found.handle == nullptr && i < modules_.size(); ++i) {
+        if (api().module_function(&found.handle, modules_[i], name) != success) found.handle = nullptr;
     }
-    if (found == nullptr) throw BackendError(std::string("cuda: the embedded kernels have no ") + name);
-    return found;
+    if (found.handle == nullptr) throw BackendError(std::string("cuda: the embedded kernels have no ") + name);
+    if (shared > found.shared) {
+        check(api().function_set(found.handle, function_shared_bytes, int(shared)), "asking for shared memory");
+        found.shared = shared;
+    }
+    return found.handle;
+}
+
+void Device::upload(DevicePointer to, const void* from, std::size_t bytes) const {
+    if (bytes == 0) return;
+    check(api().to_device(to, from, bytes), "copying to the device");
+    // The driver returns when it has taken the bytes; streams like ours, which do not wait for the default one, must not read what is not there yet.
+    check(api().stream_synchronize(nullptr), "copying to the device");
 }
 
 void Device::check(int result, const char* what) const {
@@ -179,7 +193,7 @@ void LanePool::give_back(std::unique_ptr<Lane> lane) noexcept {
 
 void Queue::launch(const char* name, const void* kernel, unsigned blocks, unsigned threads, unsigned shared) {
     void* arguments[] = {const_cast<void*>(kernel)};
-    device_.check(device_.api().launch(device_.function(name), blocks, 1, 1, threads, 1, 1, shared, stream_, arguments, nullptr), name);
+    device_.check(device_.api().launch(device_.function(name, shared), blocks, 1, 1, threads, 1, 1, shared, stream_, arguments, nullptr), name);
 }
 
 }  // namespace regulus::cuda

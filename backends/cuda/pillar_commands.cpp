@@ -22,7 +22,6 @@ struct PillarCommands {
                           points_of = pieces.take(rows, 4), segment = pieces.take(rows, 4), cursor = pieces.take(rows, 4), members = pieces.take(bound, 4);
         Command command{"voxelize", "own kernels", pieces.total(), {}};
         command.enqueue = [=, in = context.node().inputs, out = context.node().outputs](const Addresses& at, Queue& queue) {
-            constexpr unsigned threads = 1024;
             const VoxelWork work{at.value<const float>(in[0]), at.value<const std::int32_t>(in[1]), at.scratch_at<std::int32_t>(cell_of), at.scratch_at<std::int32_t>(first_at),
                                  at.scratch_at<std::int32_t>(voxel_at), at.scratch_at<std::int32_t>(rank), at.scratch_at<std::uint32_t>(points_of), at.scratch_at<std::int32_t>(segment),
                                  at.scratch_at<std::uint32_t>(cursor), at.scratch_at<std::int32_t>(members), at.value<std::int32_t>(out[0]), at.value<std::int32_t>(out[1]),
@@ -33,19 +32,25 @@ struct PillarCommands {
             queue.fill(at.address(out[0]), 0xFF, std::size_t(bound) * 4);
             queue.fill(at.address(out[3]), 0xFF, std::size_t(rows) * 12);
             queue.each(FindCells{work});
-            if (clouds > 0) queue.blocks(NumberVoxels{work}, 1, threads, (threads + 1) * 4);
+            if (clouds > 0) queue.blocks(NumberVoxels{work}, 1);
             queue.each(CountPoints{work});
-            queue.blocks(PlaceVoxels{work}, 1, threads, 2 * threads * 4);
+            queue.blocks(PlaceVoxels{work}, 1);
             queue.each(GatherPoints{work});
             queue.each(StorePoints{work});
         };
         return command;
     }
 
+    Command operator()(const ops::DynamicVoxelize& op) const {
+        const std::int64_t bound = context.shape(context.in(0))[0], clouds = context.shape(context.in(1))[0];
+        return {"find_every_cell", "own kernel", 0, [=, grid = op.grid, in = context.node().inputs, out = context.out()](const Addresses& at, Queue& queue) {
+                    queue.each(FindEveryCell{at.value<const float>(in[0]), at.value<const std::int32_t>(in[1]), at.value<std::int32_t>(out), std::int32_t(clouds), std::int32_t(bound), grid});
+                }};
+    }
+
     Command operator()(const ops::EncodePillars& op) const {
         const std::size_t layers = op.units.size();
         if (layers > std::size_t(EncodingPillars<float>::most_layers)) context.refuse("it has more than 4 layers");
-        if (op.average) context.refuse("it averages over its points; the kernel knows the maximum only");
         struct Layer {
             DevicePointer weight, scale, shift;
         };
@@ -67,9 +72,15 @@ struct PillarCommands {
                                 context.compiled.weights->floats(key + "shift", Storage::f32, [&] { return folded(false); })});
         }
         std::int64_t width = op.decorated();
-        for (std::size_t layer = 0; layer < layers; ++layer) width = std::max<std::int64_t>(width, (layer + 1 < layers ? 2 : 1) * std::int64_t(op.units[layer]));
+        for (const int unit : op.units) width = std::max<std::int64_t>(width, unit);
         const std::int64_t rows = context.shape(context.out())[0], clouds = context.shape(context.in(5))[0];
-        if (2 * width * op.voxels.max_points * 4 + 24 > 48 * 1024) context.refuse("a voxel's rows do not fit the 48 KiB of a block's shared memory");
+        EncodingPillars<float> sizes{};
+        sizes.width = std::int32_t(width);
+        sizes.voxels = op.voxels;
+        const std::size_t most = context.compiled.device->shared_bytes();
+        if (sizes.shared_bytes() > most) {
+            context.refuse("a voxel's rows take " + std::to_string(sizes.shared_bytes()) + " bytes of shared memory, a block has " + std::to_string(most) + " on this device");
+        }
         return {"encode_pillars", "own kernel", 0, [=, in = context.node().inputs, out = context.out(), storage = context.storage(context.out())](const Addresses& at, Queue& queue) {
                     with_storage(storage, [&](auto tag) {
                         using T = decltype(tag);
@@ -96,7 +107,8 @@ struct PillarCommands {
                         kernel.voxel_center = op.voxel_center;
                         kernel.distance = op.distance;
                         kernel.legacy = op.legacy;
-                        queue.blocks(kernel, rows, 64, kernel.shared_bytes());
+                        kernel.average = op.average;
+                        queue.blocks(kernel, rows, kernel.shared_bytes());
                     });
                 }};
     }
@@ -143,43 +155,82 @@ struct PillarCommands {
                 }};
     }
 
-    Command operator()(const ops::RotatedNms& op) const {
-        if (op.lists > ListSet::most) context.refuse("it has more than 16 lists");
-        const std::int32_t images = std::int32_t(context.shape(context.in(0))[0]);
+    /// The lists of a suppression: how many there are, and where their ranks begin.
+    ListSet lists_of(int lists, int code, std::size_t inputs) const {
+        if (lists > ListSet::most) context.refuse("it has more than 16 lists");
+        const std::int64_t images = context.shape(context.in(0))[0];
         std::int64_t bound = 0;
-        ListSet shape{};
-        shape.lists = op.lists;
-        shape.code = op.code;
-        for (std::size_t list = 0; list < std::size_t(op.lists); ++list) {
-            bound += context.shape(context.in(5 * list))[1];
-            shape.first[list + 1] = std::uint32_t(bound);
+        ListSet set{};
+        set.lists = lists;
+        set.code = code;
+        for (std::size_t list = 0; list < std::size_t(lists); ++list) {
+            bound += context.shape(context.in(inputs * list))[1];
+            set.first[list + 1] = std::uint32_t(bound);
         }
-        if (bound * images >= std::int64_t(1) << 31) context.refuse("it would order 2^31 candidates or more");
+        if (bound * std::max<std::int64_t>(images, 1) >= std::int64_t(1) << 31) context.refuse("it would order 2^31 candidates or more");
+        return set;
+    }
+    /// The same with the addresses of a run; inputs of a list: boxes, scores, labels, directions (with five), count.
+    static void place_lists(ListSet& set, const Addresses& at, const std::vector<ValueId>& in, std::size_t inputs) {
+        for (std::size_t list = 0; list < std::size_t(set.lists); ++list) {
+            set.boxes[list] = at.value<const float>(in[inputs * list]);
+            set.scores[list] = at.value<const float>(in[inputs * list + 1]);
+            set.labels[list] = at.value<const std::int32_t>(in[inputs * list + 2]);
+            if (inputs == 5) set.directions[list] = at.value<const std::int32_t>(in[inputs * list + 3]);
+            set.counts[list] = at.value<const std::int32_t>(in[inputs * list + inputs - 1]);
+        }
+    }
+    /// Nothing is found.
+    static void none_found(const Addresses& at, Queue& queue, const std::vector<ValueId>& out, std::int32_t images, int limit, int code) {
+        const std::size_t rows = std::size_t(images) * std::size_t(std::max(limit, 0));
+        queue.fill(at.address(out[0]), 0, rows * std::size_t(code) * 4);
+        queue.fill(at.address(out[1]), 0, rows * 4);
+        queue.fill(at.address(out[2]), 0, rows * 4);
+        queue.fill(at.address(out[3]), 0, std::size_t(images) * 4);
+    }
+
+    Command operator()(const ops::RotatedNms& op) const {
+        const std::int32_t images = std::int32_t(context.shape(context.in(0))[0]);
+        const ListSet shape = lists_of(op.lists, op.code, 5);
+        const std::int64_t bound = shape.bound(), rows = std::int64_t(images) * op.limit;
         Pieces pieces;
-        const std::int64_t rows = std::int64_t(images) * op.limit;
         const std::size_t keys = pieces.take(bound * images, 8), order = pieces.take(bound * images, 4), kept = pieces.take(bound * images, 4), kept_count = pieces.take(images, 4),
                           boxes = pieces.take(rows * op.code, 4), scores = pieces.take(rows, 4), labels = pieces.take(rows, 4), found = pieces.take(images, 4);
         Command command{"rotated nms, 32 candidates at a time", "own kernels", pieces.total(), {}};
         command.enqueue = [=, in = context.node().inputs, out = context.node().outputs](const Addresses& at, Queue& queue) {
+            if (op.limit <= 0 || bound == 0) return none_found(at, queue, out, images, op.limit, op.code);
             ListSet set = shape;
-            for (std::size_t list = 0; list < std::size_t(op.lists); ++list) {
-                set.boxes[list] = at.value<const float>(in[5 * list]);
-                set.scores[list] = at.value<const float>(in[5 * list + 1]);
-                set.labels[list] = at.value<const std::int32_t>(in[5 * list + 2]);
-                set.directions[list] = at.value<const std::int32_t>(in[5 * list + 3]);
-                set.counts[list] = at.value<const std::int32_t>(in[5 * list + 4]);
-            }
-            if (op.limit <= 0 || bound == 0) {
-                queue.fill(at.address(out[3]), 0, std::size_t(images) * 4);
-                return;
-            }
+            place_lists(set, at, in, 5);
             queue.each(CandidateKeys{set, at.scratch_at<std::uint64_t>(keys), at.scratch_at<std::int32_t>(order), images, -1.f});
             queue.each(OrderByLabel{set, at.scratch_at<const std::uint64_t>(keys), at.scratch_at<std::int32_t>(order), images});
             queue.blocks(GreedyRotatedNms{set, at.scratch_at<const std::int32_t>(order), at.scratch_at<std::int32_t>(kept), at.scratch_at<std::int32_t>(kept_count), op.iou_threshold, op.limit, op.rotated,
                                           op.suppress_equal},
-                         images, 256, GreedyRotatedNms::shared_bytes);
+                         images);
             queue.each(WriteOriented{set, at.scratch_at<const std::int32_t>(kept), at.scratch_at<const std::int32_t>(kept_count), at.scratch_at<float>(boxes), at.scratch_at<float>(scores),
                                      at.scratch_at<std::int32_t>(labels), at.scratch_at<std::int32_t>(found), images, op.limit, op.direction_offset, op.direction_limit_offset});
+            queue.each(PackRows{at.scratch_at<const float>(boxes), at.scratch_at<const float>(scores), at.scratch_at<const std::int32_t>(labels), at.scratch_at<const std::int32_t>(found),
+                                at.value<float>(out[0]), at.value<float>(out[1]), at.value<std::int32_t>(out[2]), at.value<std::int32_t>(out[3]), images, op.limit, op.code});
+        };
+        return command;
+    }
+
+    Command operator()(const ops::CircleNms& op) const {
+        const std::int32_t images = std::int32_t(context.shape(context.in(0))[0]);
+        const ListSet shape = lists_of(op.lists, op.code, 4);
+        const std::int64_t bound = shape.bound(), rows = std::int64_t(images) * op.limit;
+        Pieces pieces;
+        const std::size_t keys = pieces.take(bound * images, 8), order = pieces.take(bound * images, 4), boxes = pieces.take(rows * op.code, 4), scores = pieces.take(rows, 4),
+                          labels = pieces.take(rows, 4), found = pieces.take(images, 4);
+        Command command{"circle nms, 64 candidates at a time", "own kernels", pieces.total(), {}};
+        command.enqueue = [=, in = context.node().inputs, out = context.node().outputs](const Addresses& at, Queue& queue) {
+            if (op.limit <= 0 || bound == 0) return none_found(at, queue, out, images, op.limit, op.code);
+            ListSet set = shape;
+            place_lists(set, at, in, 4);
+            queue.each(CandidateKeys{set, at.scratch_at<std::uint64_t>(keys), at.scratch_at<std::int32_t>(order), images, -1.f});
+            queue.each(OrderCandidates{set, at.scratch_at<const std::uint64_t>(keys), at.scratch_at<std::int32_t>(order), images});
+            queue.blocks(GreedyCircleNms{set, at.scratch_at<const std::int32_t>(order), at.scratch_at<float>(boxes), at.scratch_at<float>(scores), at.scratch_at<std::int32_t>(labels),
+                                         at.scratch_at<std::int32_t>(found), op.limit, op.squared_radius},
+                         images);
             queue.each(PackRows{at.scratch_at<const float>(boxes), at.scratch_at<const float>(scores), at.scratch_at<const std::int32_t>(labels), at.scratch_at<const std::int32_t>(found),
                                 at.value<float>(out[0]), at.value<float>(out[1]), at.value<std::int32_t>(out[2]), at.value<std::int32_t>(out[3]), images, op.limit, op.code});
         };

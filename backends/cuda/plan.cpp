@@ -72,7 +72,7 @@ DevicePointer WeightStore::floats(const std::string& key, Storage storage, const
         from = halves.data();
     }
     DeviceMemory memory(device_, bytes);
-    if (bytes != 0) device_->check(device_->api().to_device(memory.address(), from, bytes), "copying weights to the device");
+    device_->upload(memory.address(), from, bytes);
     bytes_ += bytes;
     return arrays_.emplace(full, std::move(memory)).first->second.address();
 }

@@ -36,6 +36,7 @@ static_assert(std::is_same_v<CUdeviceptr, DevicePointer>);
 static_assert(c::no_device == CUDA_ERROR_NO_DEVICE && c::out_of_memory == CUDA_ERROR_OUT_OF_MEMORY && c::success == CUDA_SUCCESS && c::success == CUDNN_STATUS_SUCCESS);
 static_assert(c::attribute_capability_major == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR && c::attribute_capability_minor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
 static_assert(c::attribute_multiprocessors == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT && c::stream_non_blocking == CU_STREAM_NON_BLOCKING);
+static_assert(c::attribute_shared_bytes == CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN && c::function_shared_bytes == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
 static_assert(c::capture_thread_local == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
 
 #define REGULUS_SAME(ours, theirs) static_assert(int(c::ours) == int(theirs), #theirs);
@@ -113,6 +114,9 @@ REGULUS_SAME(note_reduced_reduction, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDU
 REGULUS_SAME(note_fft, CUDNN_NUMERICAL_NOTE_FFT)
 REGULUS_SAME(note_nondeterministic, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)
 REGULUS_SAME(note_winograd, CUDNN_NUMERICAL_NOTE_WINOGRAD)
+REGULUS_SAME(note_winograd_4x4, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4)
+REGULUS_SAME(note_winograd_6x6, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6)
+REGULUS_SAME(note_winograd_13x13, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13)
 static_assert(int(c::note_count) >= int(CUDNN_NUMERICAL_NOTE_TYPE_COUNT));
 // Deprecated names, which may not be written with warnings as errors: CUDNN_ATTR_EXECUTION_PLAN_HANDLE is 400, CUDNN_ATTR_OPERATIONGRAPH_HANDLE is 800.
 static_assert(c::plan_handle == 400 && c::graph_handle == 800);

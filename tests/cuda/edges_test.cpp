@@ -1,35 +1,10 @@
 // Ties, limits and empty lists of the CUDA backend's selection and suppression, deformable and transposed convolutions, against the reference.
-#include "cuda/emulated_device.hpp"
-#include "reference/graph_support.hpp"
-
-#include <regulus/cuda.hpp>
+#include "cuda/all_orders.hpp"
 
 using namespace regulus;
 using namespace regulus::testing;
 
 namespace {
-
-void check_all_orders(const Graph& graph, const std::vector<Tensor>& inputs, double limit) {
-    EmulatedDevice device;
-    const auto libraries = device.libraries();
-    const Weights weights = random_weights(graph, 6);
-    const Outputs expected = run<float>(graph, weights, inputs);
-    for (const ThreadOrder order : {ThreadOrder::forwards, ThreadOrder::backwards, ThreadOrder::interleaved}) {
-        device.order = order;
-        const Program program(CudaBackend({.cudnn = false}, libraries), graph, weights);
-        Context context;
-        const Outputs got = program.run(context, inputs);
-        for (std::size_t i = 0; i < got.entries().size(); ++i) {
-            const std::string& name = got.entries()[i].first;
-            const Tensor& tensor = got.entries()[i].second;
-            const Tensor& wanted = expected.entries()[i].second;
-            INFO("output " << name);
-            REQUIRE(to_string(tensor.shape()) == to_string(wanted.shape()));
-            if (wanted.dtype() == DType::f32) CHECK(relative_error(tensor, wanted) <= limit);
-            else CHECK(equal(tensor, wanted));
-        }
-    }
-}
 
 /// Scores of which many are equal (relu), boxes of which many overlap.
 Graph list_graph(const ops::TopK& top_k, int limit, float min_size) {

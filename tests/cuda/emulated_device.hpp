@@ -1,11 +1,17 @@
 #pragma once
 // A CUDA driver on the host: device memory is host memory, kernels are their bodies run thread by thread, phases of a block in order. Threads of a phase (and
 // the indices of an index kernel) run forwards, backwards or interleaved: results that depend on it show a race. Captured work runs when its graph is launched.
-// Allocations are counted, filled with a pattern, and can be limited. One emulated device at a time.
+// Everything asynchronous happens at the next synchronisation and not before, copies from memory that is not locked at one of the default stream: who reads too
+// early, or changes or frees memory too early, gets what is wrong, or ends the program. Launches keep a device's limits. Allocations are counted, filled with a
+// pattern, and can be limited. One emulated device at a time.
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +35,12 @@ void in_order(ThreadOrder order, std::uint32_t count, const Body& body) {
     }
 }
 
+/// A rule of the device was broken that a real one would not tell.
+[[noreturn]] inline void broken(const char* rule) {
+    std::fprintf(stderr, "emulated device: %s\n", rule);
+    std::abort();
+}
+
 /// A launch on the host. Block kernels get `shared_bytes` of shared memory, filled with 0xA5, and no more: a guard behind it is checked.
 template <class K>
 void emulate(const K& kernel, unsigned blocks, unsigned threads, std::size_t shared_bytes, ThreadOrder order) {
@@ -43,7 +55,7 @@ void emulate(const K& kernel, unsigned blocks, unsigned threads, std::size_t sha
             const std::int32_t phases = kernel.phases(thread(0));
             for (std::int32_t phase = 0; phase < phases; ++phase) in_order(order, threads, [&](std::uint32_t index) { kernel.run(phase, thread(index)); });
             for (std::size_t i = shared_bytes; i < shared.size() * 8; ++i) {
-                if (bytes[i] != std::byte(0xA5)) std::abort();  // a kernel wrote beyond its shared memory
+                if (bytes[i] != std::byte(0xA5)) broken("a kernel wrote beyond its shared memory");
             }
         });
     }
@@ -58,18 +70,34 @@ struct EmulatedDevice {
     std::map<cuda::DevicePointer, std::size_t> allocations;
     std::map<std::string, Launch> kernels;
     std::vector<std::string> launched;  // names, in order
+    std::size_t shared_limit = 99 * 1024;             // of a block that asks; the least of what devices of capability 8.0 and newer have
+    std::map<std::string, std::size_t> shared_asked;  // by kernel
+    std::set<cuda::DevicePointer> uploaded;           // allocations that hold what was copied from memory that is not locked: weights
     int captures = 0, graph_launches = 0, waits = 0;
     int allocated = 0, synchronised = 0, copied = 0;  // calls of the driver
     double clock = 0;         // milliseconds, moved on by whoever has times; events of the same time are half a millisecond apart
-    int fail_allocation = 0;  // the how-manieth allocation from now on fails; 0: none
+    int fail_allocation = 0, fail_host_allocation = 0;  // the how-manieth allocation from now on fails; 0: none
     bool fail_instantiation = false;
 
     using Work = std::vector<std::function<void()>>;
     Work* capturing = nullptr;
 
-    void enqueue(std::function<void()> work) {
-        if (capturing != nullptr) capturing->push_back(std::move(work));
-        else work();
+    Work pending, uploads;  // of all our streams, in order; of the default stream
+
+    void enqueue(std::function<void()> work) { (capturing != nullptr ? *capturing : pending).push_back(std::move(work)); }
+    static void finish(Work& list) {
+        const Work now = std::move(list);
+        list.clear();
+        for (const auto& work : now) work();
+    }
+    /// Overwrites all memory of at least this size but weights: what a run leaves behind must not matter to the next.
+    void scribble(unsigned char pattern, std::size_t least = 0) const {
+        for (const auto& [address, bytes] : allocations) {
+            if (uploaded.count(address) == 0 && bytes >= least) std::memset(reinterpret_cast<void*>(address), pattern, bytes);
+        }
+    }
+    void check_freed() const {
+        if (!pending.empty()) broken("memory is freed while work is under way");
     }
 
     EmulatedDevice() {
@@ -81,7 +109,9 @@ struct EmulatedDevice {
     };                                                                                                                                          \
     {                                                                                                                                           \
         using namespace cuda;                                                                                                                   \
+        static_assert(sizeof(K) <= 4096);                                                                                                       \
         argument_bytes["regulus_" #name] = sizeof(K);                                                                                           \
+        block_threads["regulus_" #name] = threads_of<K>();                                                                                      \
     }
         REGULUS_CUDA_KERNELS(REGULUS_TEST_KERNEL)
 #undef REGULUS_TEST_KERNEL
@@ -91,6 +121,7 @@ struct EmulatedDevice {
     ~EmulatedDevice() { current() = nullptr; }
 
     std::map<std::string, std::size_t> argument_bytes;
+    std::map<std::string, unsigned> block_threads;  // that the kernels are compiled for
 
     static EmulatedDevice*& current() {
         static EmulatedDevice* device = nullptr;
@@ -111,7 +142,7 @@ struct EmulatedDevice {
         api.device_get = [](int* device, int ordinal) { return *device = ordinal, 0; };
         api.device_name = [](char* text, int size, int) { return std::strncpy(text, "Emulated GPU", std::size_t(size)), 0; };
         api.device_attribute = [](int* value, int attribute, int) {
-            *value = attribute == 75 ? current()->capability_major : attribute == 16 ? 4 : 0;
+            *value = attribute == 75 ? current()->capability_major : attribute == 16 ? 4 : attribute == 97 ? int(current()->shared_limit) : 0;
             return 0;
         };
         api.context_retain = [](Opaque* context, int) { return *context = current(), 0; };
@@ -135,14 +166,28 @@ struct EmulatedDevice {
         };
         api.free = [](DevicePointer address) {
             EmulatedDevice& device = *current();
+            device.check_freed();
             device.memory_used -= device.allocations.at(address);
             device.allocations.erase(address);
+            device.uploaded.erase(address);
             std::free(reinterpret_cast<void*>(address));
             return 0;
         };
-        api.host_allocate = [](void** memory, std::size_t bytes, unsigned) { return ++current()->allocated, *memory = std::malloc(bytes), 0; };
-        api.host_free = [](void* memory) { return std::free(memory), 0; };
-        api.to_device = [](DevicePointer to, const void* from, std::size_t bytes) { return std::memcpy(reinterpret_cast<void*>(to), from, bytes), 0; };
+        api.host_allocate = [](void** memory, std::size_t bytes, unsigned) {
+            EmulatedDevice& device = *current();
+            ++device.allocated;
+            if (device.fail_host_allocation > 0 && --device.fail_host_allocation == 0) return 2;
+            *memory = std::malloc(bytes);
+            std::memset(*memory, 0xFF, bytes);
+            return 0;
+        };
+        api.host_free = [](void* memory) { return current()->check_freed(), std::free(memory), 0; };
+        api.to_device = [](DevicePointer to, const void* from, std::size_t bytes) {
+            const auto* const first = static_cast<const std::byte*>(from);
+            current()->uploads.push_back([to, copy = std::vector<std::byte>(first, first + bytes)] { std::memcpy(reinterpret_cast<void*>(to), copy.data(), copy.size()); });
+            current()->uploaded.insert(to);
+            return 0;
+        };
         api.to_device_async = [](DevicePointer to, const void* from, std::size_t bytes, Opaque) {
             ++current()->copied;
             current()->enqueue([=] { std::memcpy(reinterpret_cast<void*>(to), from, bytes); });
@@ -159,7 +204,12 @@ struct EmulatedDevice {
         };
         api.stream_create = [](Opaque* stream, unsigned) { return *stream = current(), 0; };
         api.stream_destroy = [](Opaque) { return 0; };
-        api.stream_synchronize = [](Opaque) { return ++current()->synchronised, current()->capturing != nullptr ? 900 : 0; };  // not permitted while a stream is captured
+        api.stream_synchronize = [](Opaque stream) {
+            if (stream == nullptr) return finish(current()->uploads), 0;
+            ++current()->synchronised;
+            if (current()->capturing != nullptr) return 900;  // not permitted while a stream is captured
+            return finish(current()->pending), 0;
+        };
         api.begin_capture = [](Opaque, int) {
             current()->capturing = new Work;
             ++current()->captures;
@@ -177,7 +227,7 @@ struct EmulatedDevice {
         };
         api.graph_launch = [](Opaque exec, Opaque) {
             ++current()->graph_launches;
-            for (const auto& work : *static_cast<Work*>(exec)) work();
+            for (const auto& work : *static_cast<Work*>(exec)) current()->enqueue(work);
             return 0;
         };
         api.graph_exec_destroy = [](Opaque exec) { return delete static_cast<Work*>(exec), 0; };
@@ -191,9 +241,12 @@ struct EmulatedDevice {
             return 0;
         };
         api.launch = [](Opaque function, unsigned blocks, unsigned, unsigned, unsigned threads, unsigned, unsigned, unsigned shared, Opaque, void** arguments, void**) {
-            if (blocks == 0 || threads == 0 || threads > 1024 || shared > 48 * 1024) return 1;  // what a device refuses
             EmulatedDevice& device = *current();
             const auto& kernel = *static_cast<const std::pair<const std::string, Launch>*>(function);
+            const auto asked = device.shared_asked.find(kernel.first);
+            const std::size_t most_shared = asked == device.shared_asked.end() ? 48 * 1024 : asked->second;
+            // What a device refuses.
+            if (blocks == 0 || blocks > 0x7FFFFFFF || threads == 0 || threads > 1024 || threads > device.block_threads.at(kernel.first) || shared > most_shared) return 1;
             device.launched.push_back(kernel.first);
             const std::size_t bytes = device.argument_bytes.at(kernel.first);
             const auto* const first = static_cast<const std::byte*>(arguments[0]);
@@ -201,14 +254,29 @@ struct EmulatedDevice {
             device.enqueue([=, &kernel] { kernel.second(argument.data(), blocks, threads, shared, current()->order); });
             return 0;
         };
-        api.event_create = [](Opaque* event, unsigned) { return *event = new double(0), 0; };
-        api.event_record = [](Opaque event, Opaque) { return *static_cast<double*>(event) = current()->clock, 0; };
-        api.stream_wait_event = [](Opaque, Opaque, unsigned) { return ++current()->waits, 0; };
+        api.function_set = [](Opaque function, int attribute, int value) {
+            if (attribute != 8 || value < 0 || std::size_t(value) > current()->shared_limit) return 1;
+            current()->shared_asked[static_cast<const std::pair<const std::string, Launch>*>(function)->first] = std::size_t(value);
+            return 0;
+        };
+        // An event is the time at which it happened, once it did; work under way keeps it.
+        using Event = std::shared_ptr<double>;
+        api.event_create = [](Opaque* event, unsigned) { return *event = new Event(std::make_shared<double>(std::numeric_limits<double>::quiet_NaN())), 0; };
+        api.event_record = [](Opaque event, Opaque stream) {
+            (stream == nullptr ? current()->uploads : current()->pending).push_back([own = *static_cast<Event*>(event)] { *own = current()->clock; });
+            return 0;
+        };
+        api.stream_wait_event = [](Opaque, Opaque, unsigned) {
+            ++current()->waits;
+            current()->enqueue([] { finish(current()->uploads); });
+            return 0;
+        };
         api.event_elapsed = [](float* milliseconds, Opaque from, Opaque to) {
-            const double time = *static_cast<double*>(to) - *static_cast<double*>(from);
+            const double time = **static_cast<Event*>(to) - **static_cast<Event*>(from);
+            if (time != time) return 600;  // not yet
             return *milliseconds = time == 0 ? 0.5f : float(time), 0;
         };
-        api.event_destroy = [](Opaque event) { return delete static_cast<double*>(event), 0; };
+        api.event_destroy = [](Opaque event) { return delete static_cast<Event*>(event), 0; };
         api.error_text = [](int result, const char** text) { return *text = result == 1 ? "invalid argument" : "an emulated failure", 0; };
         return all;
     }

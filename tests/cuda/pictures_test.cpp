@@ -33,6 +33,7 @@ Tensor prepared_on_device(const std::shared_ptr<const cuda::Device>& device, cud
     batch.width = shape[3];
     const cuda::DeviceMemory map(device, std::size_t(shape.numel()) * 4);
     cuda::enqueue_pictures(*device, lane, batch, how, cuda::Storage::f32, map.address());
+    lane.synchronize();
     Tensor planes(shape, DType::f32);
     const auto* from = reinterpret_cast<const float*>(map.address());
     for (std::int64_t n = 0; n < shape[0]; ++n)

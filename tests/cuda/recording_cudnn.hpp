@@ -108,9 +108,22 @@ struct RecordingCudnn {
             const auto ids = names.all<std::int64_t>(cuda::constants::pack_ids);
             const auto pointers = names.all<void*>(cuda::constants::pack_pointers);
             std::map<std::int64_t, void*> buffers;
-            for (std::size_t i = 0; i < ids.size(); ++i) buffers[ids[i]] = pointers[i];
-            EmulatedDevice::current()->clock += current()->proposals[std::size_t(own.part(cuda::constants::plan_config).proposal)].milliseconds;
-            EmulatedDevice::current()->enqueue([&own, buffers] { current()->execute(own.part(cuda::constants::plan_config).part(301), buffers); });
+            for (std::size_t i = 0; i < ids.size(); ++i) {
+                if (reinterpret_cast<std::uintptr_t>(pointers[i]) % 16 != 0) broken("a tensor is not aligned as its descriptor says");
+                buffers[ids[i]] = pointers[i];
+            }
+            const Proposal proposal = current()->proposals[std::size_t(own.part(cuda::constants::plan_config).proposal)];
+            void* const workspace = names.one<void*>(cuda::constants::pack_workspace);
+            if (proposal.workspace > 0 && workspace == nullptr) broken("an engine gets no workspace");
+            EmulatedDevice::current()->enqueue([&own, buffers, proposal, workspace] {
+                EmulatedDevice::current()->clock += proposal.milliseconds;
+                const auto scribble = [&] {
+                    if (proposal.workspace > 0) std::memset(workspace, 0x7F, std::size_t(proposal.workspace));
+                };
+                scribble();  // it may write there at any time
+                current()->execute(own.part(cuda::constants::plan_config).part(301), buffers);
+                scribble();
+            });
             return 0;
         };
     }
@@ -151,8 +164,8 @@ private:
             *count = 1;
         } else if (own.kind == engine && name == engine_notes) {
             const std::vector<int>& notes = proposals[std::size_t(own.proposal)].notes;
-            std::copy(notes.begin(), notes.end(), static_cast<int*>(values));
-            *count = std::int64_t(notes.size());
+            std::copy_n(notes.begin(), std::min<std::int64_t>(room, std::int64_t(notes.size())), static_cast<int*>(values));
+            *count = std::int64_t(notes.size());  // also when there is no room for them
         } else if (own.kind == engine && name == engine_index) {
             const std::int64_t index = own.proposal;
             std::memcpy(values, &index, 8);

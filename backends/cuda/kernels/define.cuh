@@ -9,8 +9,7 @@ extern __shared__ __align__(16) unsigned char shared_memory[];
 template <class K>
 __device__ __forceinline__ void execute(const K& kernel) {
     if constexpr (IndexKernel<K>) {
-        const std::uint32_t size = kernel.size(), step = gridDim.x * blockDim.x;
-        for (std::uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < size; i += step) kernel(i);
+        strided(blockIdx.x * blockDim.x + threadIdx.x, gridDim.x * blockDim.x, kernel.size(), [&](std::uint32_t i) { kernel(i); });
     } else {
         const Thread thread{std::int32_t(blockIdx.x), std::int32_t(threadIdx.x), std::int32_t(blockDim.x), reinterpret_cast<std::byte*>(shared_memory)};
         const std::int32_t phases = kernel.phases(thread);
@@ -24,4 +23,4 @@ __device__ __forceinline__ void execute(const K& kernel) {
 }  // namespace regulus::cuda
 
 #define REGULUS_CUDA_GLOBAL(K, name) \
-    extern "C" __global__ void regulus_##name(const __grid_constant__ K kernel) { regulus::cuda::execute(kernel); }
+    extern "C" __global__ void __launch_bounds__(regulus::cuda::threads_of<K>()) regulus_##name(const __grid_constant__ K kernel) { regulus::cuda::execute(kernel); }

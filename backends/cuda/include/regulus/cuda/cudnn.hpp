@@ -3,6 +3,7 @@
 // that keeps our rules: same bits every run, and no rounding of factors or sums that was not asked for.
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +27,8 @@ struct ConvolutionProblem {
     std::string key() const;
 };
 
-/// An execution plan of cuDNN. execute() may be called by several threads, each with its own handle and workspace.
+/// An execution plan of cuDNN. execute() may be called by several threads, each with its own handle and workspace; they take turns, as cuDNN does not promise
+/// that one plan can be executed twice at once.
 class CudnnConvolution {
 public:
     struct Buffers {
@@ -61,6 +63,7 @@ private:
     std::shared_ptr<const Device> device_;
     std::vector<Opaque> descriptors_;  // the plan's, which it may refer to
     Opaque plan_ = nullptr;
+    mutable std::mutex mutex_;
     std::size_t workspace_ = 0;
     bool bias_ = false, residual_ = false;
     std::string name_;

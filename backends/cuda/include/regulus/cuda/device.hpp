@@ -13,6 +13,9 @@ namespace regulus::cuda {
 
 class Device {
 public:
+    /// Bytes of shared memory that a block may have without being asked for.
+    static constexpr std::size_t default_shared_bytes = 48 * 1024;
+
     /// Throws BackendError when `ordinal` is none, or too old.
     Device(std::shared_ptr<const Libraries> libraries, int ordinal);
     ~Device();
@@ -24,11 +27,15 @@ public:
     const std::string& name() const { return name_; }
     Opaque context() const { return context_; }
     int multiprocessors() const { return multiprocessors_; }
+    /// Bytes of shared memory that a block may have.
+    std::size_t shared_bytes() const { return shared_bytes_; }
 
     /// Every thread that calls the driver says first on which device.
     void make_current() const { check(api().context_set_current(context_), "selecting the device"); }
-    /// The kernel of an embedded image; throws when there is none.
-    Opaque function(const char* name) const;
+    /// The kernel of an embedded image, ready for blocks with `shared` bytes of shared memory; throws when there is none.
+    Opaque function(const char* name, std::size_t shared) const;
+    /// A copy from any memory of the host that is over, for every stream, when this returns.
+    void upload(DevicePointer to, const void* from, std::size_t bytes) const;
     /// Throws BackendError when `result` is not success: what failed, and why.
     void check(int result, const char* what) const;
     /// What `stream` does from now on begins after all that `other` has been given (null: the default stream).
@@ -41,11 +48,16 @@ public:
 private:
     std::shared_ptr<const Libraries> libraries_;
     int ordinal_ = 0, capability_ = 0, device_ = 0, multiprocessors_ = 1;
+    std::size_t shared_bytes_ = 0;
     Opaque context_ = nullptr;
     std::string name_;
     std::vector<Opaque> modules_;
     mutable std::mutex mutex_;
-    mutable std::map<std::string, Opaque> functions_;
+    struct Function {
+        Opaque handle = nullptr;
+        std::size_t shared = default_shared_bytes;  // that its blocks may have
+    };
+    mutable std::map<std::string, Function> functions_;
 };
 
 /// Bytes on the device.
@@ -160,15 +172,16 @@ public:
 
     template <IndexKernel K>
     void each(const K& kernel) {
-        constexpr std::uint32_t threads = 256;
+        constexpr std::uint32_t threads = threads_of<K>();
         const std::uint32_t size = kernel.size();
         if (size == 0) return;
         const std::uint32_t blocks = (size - 1) / threads + 1, most = std::uint32_t(device_.multiprocessors()) * 64;
         launch(kernel_name<K>, &kernel, blocks < most ? blocks : most, threads, 0);
     }
     template <class K>
-    void blocks(const K& kernel, std::int64_t blocks, unsigned threads, std::size_t shared) {
-        if (blocks > 0) launch(kernel_name<K>, &kernel, unsigned(blocks), threads, unsigned(shared));
+    void blocks(const K& kernel, std::int64_t blocks, std::size_t shared = K::shared_bytes) {
+        if (blocks >= std::int64_t(1) << 31) throw BackendError(std::string("cuda: ") + kernel_name<K> + " would need " + std::to_string(blocks) + " blocks, 2^31 or more; use smaller inputs");
+        if (blocks > 0) launch(kernel_name<K>, &kernel, unsigned(blocks), threads_of<K>(), unsigned(shared));
     }
     void to_device(DevicePointer to, const void* from, std::size_t bytes) {
         if (bytes != 0) device_.check(device_.api().to_device_async(to, from, bytes, stream_), "copying inputs to the device");

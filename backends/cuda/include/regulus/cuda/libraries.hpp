@@ -42,6 +42,7 @@ using Opaque = void*;                      // CUcontext, CUstream, CUmodule, CUf
     X(module_load, cuModuleLoadData, int (*)(Opaque*, const void*))                                                                                               \
     X(module_unload, cuModuleUnload, int (*)(Opaque))                                                                                                             \
     X(module_function, cuModuleGetFunction, int (*)(Opaque*, Opaque, const char*))                                                                                \
+    X(function_set, cuFuncSetAttribute, int (*)(Opaque, int, int))                                                                                                \
     X(launch, cuLaunchKernel, int (*)(Opaque, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Opaque, void**, void**))                       \
     X(event_create, cuEventCreate, int (*)(Opaque*, unsigned))                                                                                                    \
     X(event_record, cuEventRecord, int (*)(Opaque, Opaque))                                                                                                       \
@@ -93,6 +94,8 @@ inline constexpr int out_of_memory = 2;               // CUDA_ERROR_OUT_OF_MEMOR
 inline constexpr int attribute_capability_major = 75;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
 inline constexpr int attribute_capability_minor = 76;
 inline constexpr int attribute_multiprocessors = 16;
+inline constexpr int attribute_shared_bytes = 97;      // CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+inline constexpr int function_shared_bytes = 8;        // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 inline constexpr unsigned stream_non_blocking = 1;
 inline constexpr unsigned event_without_time = 2;      // CU_EVENT_DISABLE_TIMING
 inline constexpr int capture_thread_local = 1;
@@ -117,7 +120,7 @@ enum DataType { data_float = 0, data_half = 2, data_bfloat16 = 9 };
 inline constexpr int cross_correlation = 1;
 enum PointwiseMode { mode_add = 0, mode_relu = 100, mode_sigmoid = 102 };
 enum HeuristicsMode { heuristics_instant = 0, heuristics_fallback = 2 };
-enum Note { note_tensor_core = 0, note_down_convert = 1, note_reduced_reduction = 2, note_fft = 3, note_nondeterministic = 4, note_winograd = 5, note_count = 10 };
+enum Note { note_tensor_core = 0, note_down_convert = 1, note_reduced_reduction = 2, note_fft = 3, note_nondeterministic = 4, note_winograd = 5, note_winograd_4x4 = 6, note_winograd_6x6 = 7, note_winograd_13x13 = 8, note_count = 10 };
 }  // namespace constants
 
 }  // namespace regulus::cuda

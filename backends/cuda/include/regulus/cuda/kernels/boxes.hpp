@@ -53,6 +53,8 @@ struct DecodingAnchors {
 
 /// The (box, class) pairs above a score, in order of row, then class. One block an image; each thread takes neighbouring rows. Shared memory: an integer a thread.
 struct FindingCandidates {
+    static constexpr unsigned threads = 256;
+    static constexpr std::size_t shared_bytes = threads * 4;
     Elements probabilities;  // [rows, classes + 1]
     Elements deltas;         // [rows, 4 * classes] or [rows, 4]
     const float* boxes;

@@ -1,5 +1,6 @@
 #pragma once
-// Oriented boxes: decoding, and greedy suppression by label. The arithmetic of graph/kernels/boxes3d.hpp and rotated_iou.hpp, overlaps in double precision.
+// Oriented boxes: decoding, and greedy suppression by label or by centre. The arithmetic of graph/kernels/boxes3d.hpp and rotated_iou.hpp, overlaps in double
+// precision.
 #include <regulus/cuda/kernels/nms.hpp>
 #include <regulus/graph/kernels/rotated_nms.hpp>
 
@@ -74,6 +75,7 @@ struct OrderByLabel {
 
 /// The greedy choice label by label, one block a cloud, 32 candidates at a time as in GreedyNms. Of a label at most limit + 1 are kept. `kept` takes ranks.
 struct GreedyRotatedNms {
+    static constexpr unsigned threads = 256;
     static constexpr std::int32_t chunk = 32;
     ListSet set;
     const std::int32_t* order;
@@ -192,6 +194,107 @@ struct WriteOriented {
         boxes[to * set.code + 6] = kernels::directed_yaw(box[6], direction_offset, direction_limit_offset, int(set.directions[entry.list][entry.at]));
         scores[to] = score;
         labels[to] = set.label(entry);
+    }
+};
+
+/// The greedy choice among centres, whatever the labels: one block a cloud, 64 candidates at a time as in GreedyNms. The arithmetic of
+/// graph/kernels/circle_nms.hpp. Kept centres are read back from `boxes` [n, limit, code]. Shared memory: `shared_bytes`.
+struct GreedyCircleNms {
+    static constexpr unsigned threads = 512;
+    static constexpr std::int32_t chunk = 64;
+    ListSet set;
+    const std::int32_t* order;
+    float* boxes;
+    float* scores;
+    std::int32_t* labels;
+    std::int32_t* found;
+    std::int32_t limit;
+    float squared_radius;
+
+    struct Shared {
+        float x[chunk], y[chunk];
+        std::uint32_t earlier[chunk][2];  // of the chunk's candidates before this one, those that lie close
+        std::int32_t rank[chunk];         // -1: no candidate
+        std::int32_t place[chunk];        // among the kept; -1: goes
+        std::uint32_t gone[2];            // close to a box kept before
+        std::int32_t kept;
+    };
+    static constexpr std::size_t shared_bytes = sizeof(Shared);
+
+    REGULUS_HOST_DEVICE std::int32_t phases(const Thread& thread) const {
+        std::int32_t candidates = 0;
+        for (std::int32_t list = 0; list < set.lists; ++list) candidates += set.counts[list][thread.block];
+        return 4 * ((candidates + chunk - 1) / chunk) + 1;
+    }
+    REGULUS_HOST_DEVICE void run(std::int32_t phase, const Thread& thread) const {
+        Shared& shared = *thread.shared_as<Shared>();
+        const std::int64_t base = std::int64_t(thread.block) * limit;
+        if (phase == 0 && thread.index == 0) shared.kept = 0;
+        if (phase == phases(thread) - 1) {
+            if (thread.index == 0) found[thread.block] = shared.kept;
+            return;
+        }
+        const std::int32_t part = phase % 4;
+        if (part == 0) {
+            for (std::int32_t c = thread.index; c < chunk; c += thread.count) load(phase / 4 * chunk + c, c, thread.block, shared);
+            if (thread.index < 2) shared.gone[thread.index] = 0;
+        } else if (part == 1) {
+            if (shared.kept < limit) compare(thread, shared, base);
+        } else if (part == 2) {
+            if (thread.index == 0) decide(shared);
+        } else {
+            for (std::int32_t c = thread.index; c < chunk; c += thread.count) {
+                if (shared.place[c] < 0) continue;
+                const std::int64_t to = base + shared.place[c];
+                const ListSet::Entry entry = set.entry(thread.block, std::uint32_t(shared.rank[c]));
+                const float* const box = set.box(entry);
+                for (std::int32_t k = 0; k < set.code; ++k) boxes[to * set.code + k] = box[k];
+                scores[to] = set.score(entry);
+                labels[to] = set.label(entry);
+            }
+        }
+    }
+
+private:
+    REGULUS_HOST_DEVICE void load(std::int32_t position, std::int32_t c, std::int32_t image, Shared& shared) const {
+        const std::int32_t rank = std::uint32_t(position) < set.bound() ? order[std::int64_t(image) * set.bound() + position] : -1;
+        shared.rank[c] = rank;
+        shared.place[c] = -1;
+        shared.earlier[c][0] = shared.earlier[c][1] = 0;
+        if (rank < 0) return;
+        const float* const box = set.box(set.entry(image, std::uint32_t(rank)));
+        shared.x[c] = box[0];
+        shared.y[c] = box[1];
+    }
+    REGULUS_HOST_DEVICE bool close(float x, float y, float other_x, float other_y) const {
+        const float dx = x - other_x, dy = y - other_y;
+        return dx * dx + dy * dy <= squared_radius;
+    }
+    REGULUS_HOST_DEVICE void compare(const Thread& thread, Shared& shared, std::int64_t base) const {
+        const std::int32_t parts = thread.count / chunk > 0 ? thread.count / chunk : 1;
+        for (std::int32_t t = thread.index; t < chunk * parts; t += thread.count) {
+            const std::int32_t c = t % chunk, part = t / chunk;
+            if (shared.rank[c] < 0) continue;
+            const float x = shared.x[c], y = shared.y[c];
+            bool gone = false;
+            for (std::int32_t k = part; k < shared.kept && !gone; k += parts) gone = close(x, y, boxes[(base + k) * set.code], boxes[(base + k) * set.code + 1]);
+            if (gone) atomic_or(&shared.gone[c / 32], 1u << (c % 32));
+            std::uint32_t earlier[2] = {0, 0};
+            for (std::int32_t k = part; k < c; k += parts) {
+                if (close(x, y, shared.x[k], shared.y[k])) earlier[k / 32] |= 1u << (k % 32);
+            }
+            for (int half = 0; half < 2; ++half) {
+                if (earlier[half] != 0) atomic_or(&shared.earlier[c][half], earlier[half]);
+            }
+        }
+    }
+    REGULUS_HOST_DEVICE void decide(Shared& shared) const {
+        std::uint32_t stays[2] = {0, 0};
+        for (std::int32_t c = 0; c < chunk && shared.rank[c] >= 0 && shared.kept < limit; ++c) {
+            if ((shared.gone[c / 32] >> (c % 32) & 1) != 0 || (shared.earlier[c][0] & stays[0]) != 0 || (shared.earlier[c][1] & stays[1]) != 0) continue;
+            stays[c / 32] |= 1u << (c % 32);
+            shared.place[c] = shared.kept++;
+        }
     }
 };
 

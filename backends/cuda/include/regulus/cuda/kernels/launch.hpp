@@ -2,7 +2,7 @@
 // cuda/kernels/: the bodies of the CUDA backend's own kernels, as plain C++ that the host compiles too. A kernel is a struct whose fields are its arguments:
 //
 //   size(), operator()(i)                 one call per index, in any order (an "index kernel")
-//   phases(thread), run(phase, thread)    blocks whose threads meet between phases (a "block kernel"); the same number of phases for all threads of a block
+//   phases(thread), run(phase, thread)    blocks of `threads` threads that meet between phases (a "block kernel"); the same number of phases for all of a block
 //
 // The .cu files launch them; tests run them on the host, the threads of a phase in several orders: a result that depends on the order fails there.
 // Atomics are used only where the order cannot show (sums, minima and bits of integers).
@@ -26,6 +26,22 @@ struct Thread {
 
 template <class K>
 concept IndexKernel = requires(const K& kernel) { kernel(kernel.size()); };
+
+/// Threads of a block; the compiler keeps registers few enough for them.
+template <class K>
+constexpr unsigned threads_of() {
+    if constexpr (IndexKernel<K>) return 256;
+    else return K::threads;
+}
+
+/// body(i) for first, first + step, ... below size. Never steps over the end of 32 bits: a size may be next to it.
+template <class Body>
+REGULUS_HOST_DEVICE inline void strided(std::uint32_t first, std::uint32_t step, std::uint32_t size, const Body& body) {
+    for (std::uint32_t i = first; i < size; i += step) {
+        body(i);
+        if (size - i <= step) break;
+    }
+}
 
 REGULUS_HOST_DEVICE inline std::uint32_t atomic_add(std::uint32_t* at, std::uint32_t value) {
 #if defined(__CUDA_ARCH__)

@@ -55,6 +55,7 @@
     X(PlaceVoxels, place_voxels)                     \
     X(GatherPoints, gather_points)                   \
     X(StorePoints, store_points)                     \
+    X(FindEveryCell, find_every_cell)                \
     X(EncodingPillars<float>, encode_pillars_f32)    \
     X(EncodingPillars<Half>, encode_pillars_f16)     \
     X(EncodingPillars<BFloat16>, encode_pillars_bf16) \
@@ -65,7 +66,8 @@
     X(DecodingBoxes3d, decode_boxes3d)               \
     X(OrderByLabel, order_by_label)                  \
     X(GreedyRotatedNms, greedy_rotated_nms)          \
-    X(WriteOriented, write_oriented)
+    X(WriteOriented, write_oriented)                 \
+    X(GreedyCircleNms, greedy_circle_nms)
 
 #define REGULUS_CUDA_PICTURE_KERNELS(X)                      \
     X(ResizingOpencv, resize_opencv)                         \

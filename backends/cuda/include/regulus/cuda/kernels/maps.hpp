@@ -141,6 +141,8 @@ struct Pooling {
 template <class T>
 struct GlobalAverage {
     static constexpr std::int32_t channels = 32;
+    static constexpr unsigned threads = 512;
+    static constexpr std::size_t shared_bytes = threads * sizeof(double);
     const T* src;
     T* dst;
     MapSize map;
@@ -183,13 +185,16 @@ struct Resizing {
     REGULUS_HOST_DEVICE std::uint32_t size() const { return to.elements(); }
     REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const {
         const std::uint32_t c = i % to.c, x = i / to.c % to.w, y = i / to.c / to.w % to.h, image = i / to.c / to.w / to.h;
-        const float value = widened(src[((image * from.h + y * from.h / to.h) * from.w + x * from.w / to.w) * from.c + c]);
+        const std::uint32_t source_y = std::uint32_t(std::uint64_t(y) * from.h / to.h), source_x = std::uint32_t(std::uint64_t(x) * from.w / to.w);
+        const float value = widened(src[((image * from.h + source_y) * from.w + source_x) * from.c + c]);
         store(dst + i, like != nullptr ? value + widened(like[i]) : value);
     }
 };
 
-/// Softmax over rows of `width` logits, one block a row. Shared memory: a float a thread.
+/// Softmax over rows of `width` logits, one block a row. Shared memory: a float a thread and two.
 struct SoftmaxRows {
+    static constexpr unsigned threads = 128;
+    static constexpr std::size_t shared_bytes = (threads + 2) * sizeof(float);
     Elements src;
     float* dst;
     std::int32_t rows, width;

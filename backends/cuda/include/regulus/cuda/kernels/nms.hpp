@@ -85,6 +85,7 @@ struct OrderCandidates {
 /// The greedy choice, one block an image, 64 candidates at a time: all threads compare them with the boxes kept so far and with each other, one thread then
 /// decides in order. Kept boxes are read back from `boxes` [n, limit, 4]; IoU as in graph/kernels/nms.hpp. Shared memory: `shared_bytes`.
 struct GreedyNms {
+    static constexpr unsigned threads = 512;
     static constexpr std::int32_t chunk = 64;
     static constexpr std::size_t shared_bytes = chunk * (4 * 4 + 4 + 4 + 8 + 4) + 32;
     ListSet set;
@@ -123,7 +124,7 @@ struct GreedyNms {
             return;
         }
         const std::int32_t part = phase % 4;
-        if (shared.done != 0 && (part == 1 || part == 2)) return;  // then no box of a later chunk has a place
+        if ((part == 1 || part == 2) && shared.done != 0) return;  // then no box of a later chunk has a place
         if (part == 0) {
             for (std::int32_t c = thread.index; c < chunk; c += thread.count) load(phase / 4 * chunk + c, c, thread.block, shared);
             if (thread.index < 2) shared.gone[thread.index] = 0;

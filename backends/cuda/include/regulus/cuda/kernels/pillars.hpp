@@ -44,8 +44,10 @@ struct FindCells {
     }
 };
 
-/// Numbers the cells by their first points, one block for all clouds. Shared memory: an integer a thread.
+/// Numbers the cells by their first points, one block for all clouds. Shared memory: an integer a thread and one.
 struct NumberVoxels {
+    static constexpr unsigned threads = 1024;
+    static constexpr std::size_t shared_bytes = (threads + 1) * 4;
     VoxelWork work;
     REGULUS_HOST_DEVICE std::int32_t phases(const Thread&) const { return 5; }
     REGULUS_HOST_DEVICE void run(std::int32_t phase, const Thread& thread) const {
@@ -121,6 +123,8 @@ struct CountPoints {
 
 /// Where each voxel's points begin, all of them and the stored ones; one block. Shared memory: two integers a thread.
 struct PlaceVoxels {
+    static constexpr unsigned threads = 1024;
+    static constexpr std::size_t shared_bytes = 2 * threads * 4;
     VoxelWork work;
     REGULUS_HOST_DEVICE std::int32_t stored(std::int64_t voxel) const {
         const std::int32_t all = std::int32_t(work.points_of[voxel]);
@@ -185,10 +189,29 @@ struct StorePoints {
     }
 };
 
+/// The cell of every point; -1 three times for points outside and for rows beyond the clouds.
+struct FindEveryCell {
+    const float* points;
+    const std::int32_t* counts;
+    std::int32_t* cells;  // [bound, 3]: z, y, x
+    std::int32_t clouds, bound;
+    ops::Voxelize op;
+    REGULUS_HOST_DEVICE std::uint32_t size() const { return std::uint32_t(bound); }
+    REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const {
+        kernels::VoxelCell cell{-1, -1, -1};
+        if (image_of_row(counts, clouds, i) < clouds) cell = kernels::voxel_cell(op, points + std::int64_t(i) * op.features);
+        std::int32_t* const to = cells + 3 * std::int64_t(i);
+        to[0] = cell.z;
+        to[1] = cell.y;
+        to[2] = cell.x;
+    }
+};
+
 /// The pillar net, one block a voxel; rows beyond the counts become zero. The arithmetic of graph/kernels/encode_pillars.hpp, norms folded to scale and shift.
-/// Shared memory: shared_bytes().
+/// A layer's maximum (or mean) is the same for all rows, so it is kept once, behind them. Shared memory: shared_bytes().
 template <class T>
 struct EncodingPillars {
+    static constexpr unsigned threads = 64;
     static constexpr std::int32_t most_layers = 4;
     const float* points;
     const std::int32_t* order;
@@ -203,9 +226,10 @@ struct EncodingPillars {
     std::int32_t units[most_layers];
     std::int32_t layers, clouds, decorated, width;
     ops::Voxelize voxels;
-    bool cluster_center, voxel_center, distance, legacy;
+    bool cluster_center, voxel_center, distance, legacy, average;
 
-    REGULUS_HOST_DEVICE std::size_t shared_bytes() const { return 3 * sizeof(double) + 2 * std::size_t(width) * std::size_t(voxels.max_points) * sizeof(float); }
+    /// Three doubles, then twice: rows of at most `width` numbers, and what they have in common.
+    REGULUS_HOST_DEVICE std::size_t shared_bytes() const { return 3 * sizeof(double) + 2 * std::size_t(width) * (std::size_t(voxels.max_points) + 1) * sizeof(float); }
     REGULUS_HOST_DEVICE std::int32_t phases(const Thread&) const { return 2 + 2 * layers; }
     REGULUS_HOST_DEVICE void run(std::int32_t phase, const Thread& thread) const {
         const std::int64_t voxel = thread.block;
@@ -215,7 +239,7 @@ struct EncodingPillars {
             return;
         }
         double* const mean = thread.shared_as<double>();
-        float* const buffers[2] = {thread.shared_as<float>(3 * sizeof(double)), thread.shared_as<float>(3 * sizeof(double)) + width * voxels.max_points};
+        float* const buffers[2] = {thread.shared_as<float>(3 * sizeof(double)), thread.shared_as<float>(3 * sizeof(double)) + width * (voxels.max_points + 1)};
         const std::int32_t points_here = number[voxel], rows = points_here + 1 < voxels.max_points ? points_here + 1 : voxels.max_points;
         const std::int32_t* const own = order + first[voxel];
         if (phase == 0) {
@@ -235,21 +259,26 @@ struct EncodingPillars {
         if (phase % 2 == 0) {
             for (std::int32_t i = thread.index; i < unit * rows; i += thread.count) {
                 const std::int32_t o = i / rows, row = i % rows;
+                const std::int32_t own_numbers = layer == 0 ? in : units[layer - 1];
+                const float* const common = now + own_numbers * rows;
                 float sum = 0;
-                for (std::int32_t k = 0; k < in; ++k) sum += weight[layer][o * in + k] * now[k * rows + row];
+                for (std::int32_t k = 0; k < own_numbers; ++k) sum += weight[layer][o * in + k] * now[k * rows + row];
+                for (std::int32_t k = own_numbers; k < in; ++k) sum += weight[layer][o * in + k] * common[k - own_numbers];
                 const float value = sum * scale[layer][o] + shift[layer][o];
                 next[i] = value < 0 ? 0.f : value;
             }
             return;
         }
         for (std::int32_t o = thread.index; o < unit; o += thread.count) {
-            float greatest = 0;
+            float of_all = 0;  // the greatest of what relu lets through, NaN wins; or the mean
             for (std::int32_t row = 0; row < rows; ++row) {
                 const float value = next[o * rows + row];
-                if (value > greatest || value != value) greatest = value;
+                if (average) of_all += value * float(row < points_here ? 1 : voxels.max_points - points_here);
+                else if (value > of_all || value != value) of_all = value;
             }
-            if (layer + 1 == layers) store(dst + voxel * unit + o, greatest);
-            else for (std::int32_t row = 0; row < rows; ++row) next[(unit + o) * rows + row] = greatest;
+            if (average) of_all /= float(points_here > 1 ? points_here : 1);
+            if (layer + 1 == layers) store(dst + voxel * unit + o, of_all);
+            else next[unit * rows + o] = of_all;
         }
     }
 

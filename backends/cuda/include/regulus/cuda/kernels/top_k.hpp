@@ -39,6 +39,7 @@ struct ScoreKeys {
 /// selection, eight bits a round over 64-bit ranked keys, which ends when a digit's bucket fits whole; then the gathering. With `keep_order` and room for all,
 /// the ranked keys order by index alone. Shared memory: `shared_bytes`.
 struct SelectTop {
+    static constexpr unsigned threads = 1024;
     static constexpr std::int32_t rounds = 8;
     static constexpr std::size_t shared_bytes = 256 * 4 + 32;
     const std::uint32_t* keys;
@@ -141,6 +142,8 @@ struct WriteTop {
 /// The entries above the threshold of the ordered anchors: by anchor, then class. One block an image; each thread takes neighbouring anchors, so that their
 /// entries stand where the counts before them say. Shared memory: an integer a thread.
 struct ExpandAnchors {
+    static constexpr unsigned threads = 256;
+    static constexpr std::size_t shared_bytes = threads * 4;
     Elements logits;
     const std::uint64_t* ordered;  // [images, bound]
     const std::int32_t* found;
