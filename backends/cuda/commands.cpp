@@ -1,5 +1,7 @@
 // Commands of convolutions, maps and tables.
+#include <array>
 #include <cstdio>
+#include <numeric>
 
 #include <regulus/cuda/commands.hpp>
 #include <regulus/graph/bind.hpp>
@@ -66,9 +68,9 @@ constexpr int narrow_group = 64;
 class EngineTimer {
 public:
     EngineTimer(const NodeContext& context, const ConvolutionProblem& p) : context_(context), device_(*context.compiled.device) {
-        const std::size_t element = size_of(p.storage);
-        const std::size_t sizes[5] = {std::size_t(p.n * p.h * p.w * p.in) * element, std::size_t(p.out * (p.in / p.groups) * p.kernel * p.kernel) * element, std::size_t(p.out) * sizeof(float),
-                                      p.residual ? std::size_t(p.n * p.out_h * p.out_w * p.out) * element : 0, std::size_t(p.n * p.out_h * p.out_w * p.out) * element};
+        const std::array<std::size_t, 5> sizes = sizes_of(p);
+        const std::size_t budget = context.compiled.memory_budget;
+        if (budget != 0 && std::accumulate(sizes.begin(), sizes.end(), context.workspace_limit) > budget) throw BackendError("cuda: timing would pass the memory budget");
         for (std::size_t i = 0; i < 5; ++i) memory_[i] = DeviceMemory(context.compiled.device, sizes[i]);
         for (std::size_t i = 0; i < 5; ++i) Queue(device_, context.lane.stream()).fill(memory_[i].address(), 0, sizes[i]);
     }
@@ -107,6 +109,12 @@ public:
     }
 
 private:
+    /// Source, weights, bias, residual, result.
+    static std::array<std::size_t, 5> sizes_of(const ConvolutionProblem& p) {
+        const std::size_t element = size_of(p.storage), source = std::size_t(p.n * p.h * p.w * p.in) * element, result = std::size_t(p.n * p.out_h * p.out_w * p.out) * element;
+        return {source, std::size_t(p.out * (p.in / p.groups) * p.kernel * p.kernel) * element, std::size_t(p.out) * sizeof(float), p.residual ? result : 0, result};
+    }
+
     const NodeContext& context_;
     const Device& device_;
     DeviceMemory memory_[5], workspace_;
@@ -124,19 +132,24 @@ std::shared_ptr<const CudnnConvolution> find_engine(const NodeContext& context, 
             timer = std::make_unique<EngineTimer>(context, problem);
             selection.milliseconds = [&](const CudnnConvolution& convolution) { return (*timer)(convolution); };
         } catch (const BackendError&) {
-            how = "; not timed for want of memory";
+            how = context.compiled.memory_budget != 0 ? "; not timed within the memory budget" : "; not timed for want of memory";
         }
     }
-    auto found = CudnnConvolution::find(compiled.device, context.lane.cudnn(), problem, compiled.options.cudnn_workspace, why_not, &selection);
-    if (!found) return nullptr;
+    auto found = CudnnConvolution::find(compiled.device, context.lane.cudnn(), problem, context.workspace_limit, why_not, &selection);
+    const std::string limited = context.for_budget ? "; at most " + std::to_string(context.workspace_limit) + " bytes of workspace, for the memory budget" : "";
+    if (!found) {
+        why_not += limited;
+        return nullptr;
+    }
     if (selection.timed > 0 && selection.best > 0) {
         char text[80];
         std::snprintf(text, sizeof text, "; the fastest of %d, %.4f ms", selection.timed, selection.best);
         how = text;
-        compiled.engines->keep(key, selection.taken);
+        if (!context.for_budget) compiled.engines->keep(key, selection.taken);  // with room there may be a faster one
     } else if (selection.wanted) {
         how = selection.taken == *selection.wanted ? "; as the engine cache says" : "; the engine cache's choice is not to be had";
     }
+    how += limited;
     if (const std::string note = compiled.engines->note(); !note.empty()) how += "; " + note;
     return found;
 }
@@ -195,7 +208,7 @@ Command convolution_command(const NodeContext& context, const ops::Conv2d& op) {
     const WeightSource source{context.key("conv"), [&](bool own) { return by_taps(folded().weight, op.out_channels, op.in_channels / op.groups, op.kernel * op.kernel, own); },
                               [&] { return floats_of(folded().bias); }};
     const Convolution convolution = make_convolution(context, problem, source);
-    Command command{convolution.kernel, convolution.reason, convolution.workspace, {}};
+    Command command{convolution.kernel, convolution.reason, convolution.workspace, {}, convolution.workspace};
     command.enqueue = [=, src = context.in(0), residual = op.residual ? context.in(1) : no_value, dst = context.out()](const Addresses& at, Queue& queue) {
         convolution.enqueue(at, queue, at.address(src), residual == no_value ? 0 : at.address(residual), at.address(dst), at.scratch);
     };
@@ -228,7 +241,7 @@ Command deform_command(const NodeContext& context, const ops::DeformConv2d& defo
                               [&] { return floats_of(folded().bias); }};
     const Convolution convolution = make_convolution(context, problem, source);
     const std::size_t patches = rounded(std::size_t(pixels.elements()) * size_of(problem.storage));
-    Command command{"deform_patches, " + convolution.kernel, convolution.reason, patches + convolution.workspace, {}};
+    Command command{"deform_patches, " + convolution.kernel, convolution.reason, patches + convolution.workspace, {}, convolution.workspace};
     command.enqueue = [=, input = context.in(0), offsets = context.in(1), output = context.out()](const Addresses& at, Queue& queue) {
         with_storage(problem.storage, [&](auto tag) {
             using T = decltype(tag);
@@ -293,7 +306,7 @@ Command transposed_command(const NodeContext& context, const ops::ConvTranspose2
                               }};
     const Convolution convolution = make_convolution(context, problem, source);
     const std::size_t products = rounded(std::size_t(wide.elements()) * size_of(storage));
-    Command command{convolution.kernel + ", depth_to_space", convolution.reason, products + convolution.workspace, {}};
+    Command command{convolution.kernel + ", depth_to_space", convolution.reason, products + convolution.workspace, {}, convolution.workspace};
     command.enqueue = [=, input = context.in(0), output = context.out()](const Addresses& at, Queue& queue) {
         convolution.enqueue(at, queue, at.address(input), 0, at.scratch, at.scratch + products);
         with_storage(storage, [&](auto tag) {
@@ -331,7 +344,7 @@ Command linear_command(const NodeContext& context, const ops::Linear& op) {
                               },
                               [&] { return op.bias ? floats_of(context.bound()[1]) : std::vector<float>(std::size_t(op.out_features), 0.f); }};
     const Convolution convolution = make_convolution(context, problem, source);
-    Command command{convolution.kernel, convolution.reason, convolution.workspace, {}};
+    Command command{convolution.kernel, convolution.reason, convolution.workspace, {}, convolution.workspace};
     command.enqueue = [=, src = context.in(0), dst = context.out()](const Addresses& at, Queue& queue) { convolution.enqueue(at, queue, at.address(src), 0, at.address(dst), at.scratch); };
     return command;
 }

@@ -56,6 +56,16 @@ private:
     std::vector<Opaque> events_;
 };
 
+/// For each node the bytes of the values that live while it runs.
+std::vector<std::size_t> alive_bytes(const Graph& graph, const std::vector<std::size_t>& value_bytes) {
+    std::vector<std::size_t> alive(graph.nodes.size(), 0);
+    const std::vector<Lifetime> lives = lifetimes(graph);
+    for (std::size_t id = 0; id < lives.size(); ++id) {
+        for (NodeId node = lives[id].first; node >= 0 && node <= lives[id].last && std::size_t(node) < alive.size(); ++node) alive[std::size_t(node)] += value_bytes[id];
+    }
+    return alive;
+}
+
 }  // namespace
 
 DevicePointer WeightStore::floats(const std::string& key, Storage storage, const std::function<std::vector<float>()>& make) {
@@ -113,14 +123,29 @@ CudaPlan::CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& si
         const std::size_t element = graph.values[id].dtype == DType::f32 ? size_of(compiled_->storage[id]) : regulus::size_of(graph.values[id].dtype);
         request.value_bytes.push_back(rounded(std::max<std::size_t>(1, std::size_t(count) * element)));
     }
-    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
-        commands_.push_back(make_command(NodeContext{*compiled_, NodeId(id), shapes_, *lane}));
-        request.scratch_bytes.push_back(rounded(commands_.back().scratch));
-    }
+    const std::size_t planes = describe_transfers();
+    place_commands(*lane, request, planes);
     compiled_->engines->save();
-    places_ = plan_memory(graph, request);
-    arena_ = rounded(places_.peak);
+    for (Transfer& output : outputs_) {
+        if (output.planes != MemoryPlan::nowhere) output.planes += arena_ - planes;
+    }
+    if (compiled_->memory_budget != 0 && arena_ > compiled_->memory_budget) {
+        throw BackendError("memory: the plan needs " + std::to_string(arena_) + " bytes, the budget is " + std::to_string(compiled_->memory_budget) + "; use smaller pictures or a smaller batch");
+    }
 
+    memory_ = {arena_, places_.sum_of_values, compiled_->weights->bytes()};
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+        const Node& node = graph.nodes[id];
+        std::size_t bytes = request.scratch_bytes[id];
+        for (const ValueId out : node.outputs) bytes += request.value_bytes[std::size_t(out)];
+        steps_.push_back({node.name, describe(node.operation), commands_[id].kernel, commands_[id].reason, bytes, cost_of(graph, node, shapes_).macs});
+    }
+}
+
+/// Returns the bytes of output maps laid out as planes, which stand behind everything else in the arena; their places count from the first of them.
+std::size_t CudaPlan::describe_transfers() {
+    const Graph& graph = compiled_->graph;
+    std::size_t planes = 0;
     const auto transfer = [&](ValueId value) {
         const std::size_t bytes = std::size_t(shapes_[std::size_t(value)].numel()) * 4;  // float32 or int32
         const Transfer result{value, staging_, bytes};
@@ -133,8 +158,8 @@ CudaPlan::CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& si
         Transfer result = transfer(id);
         const Shape& shape = shapes_[std::size_t(id)];
         if (graph.values[std::size_t(id)].dtype == DType::f32 && (compiled_->storage[std::size_t(id)] != Storage::f32 || shape.rank() == 4)) {
-            result.planes = arena_;
-            arena_ += rounded(result.bytes);
+            result.planes = planes;
+            planes += rounded(result.bytes);
         }
         outputs_.push_back(result);
     };
@@ -142,16 +167,35 @@ CudaPlan::CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& si
         ask(id);
         if (const ValueId count = graph.values[std::size_t(id)].count; count != no_value) ask(count);
     }
-    if (compiled_->memory_budget != 0 && arena_ > compiled_->memory_budget) {
-        throw BackendError("memory: the plan needs " + std::to_string(arena_) + " bytes, the budget is " + std::to_string(compiled_->memory_budget) + "; use smaller pictures or a smaller batch");
-    }
+    return planes;
+}
 
-    memory_ = {arena_, places_.sum_of_values, compiled_->weights->bytes()};
+/// Makes the commands and their places. Over the memory budget, engines of cuDNN with smaller workspaces are taken: what is left beside the values that live while
+/// they run, then, as values do not always lie side by side, half of it, a quarter, nothing.
+void CudaPlan::place_commands(const Lane& lane, MemoryRequest& request, std::size_t planes) {
+    const Graph& graph = compiled_->graph;
+    const std::size_t budget = compiled_->memory_budget;
     for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
-        const Node& node = graph.nodes[id];
-        std::size_t bytes = request.scratch_bytes[id];
-        for (const ValueId out : node.outputs) bytes += request.value_bytes[std::size_t(out)];
-        steps_.push_back({node.name, describe(node.operation), commands_[id].kernel, commands_[id].reason, bytes, cost_of(graph, node, shapes_).macs});
+        commands_.push_back(make_command(NodeContext{*compiled_, NodeId(id), shapes_, lane, compiled_->options.cudnn_workspace}));
+        request.scratch_bytes.push_back(rounded(commands_.back().scratch));
+    }
+    const auto place = [&] {
+        places_ = plan_memory(graph, request);
+        arena_ = rounded(places_.peak) + planes;
+    };
+    place();
+    if (budget == 0 || arena_ <= budget) return;
+    const std::vector<std::size_t> alive = alive_bytes(graph, request.value_bytes);
+    for (const std::size_t part : {1, 2, 4, 0}) {
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+            const std::size_t workspace = commands_[id].workspace, others = alive[id] + planes + request.scratch_bytes[id] - std::min(workspace, request.scratch_bytes[id]);
+            const std::size_t limit = part == 0 || others >= budget ? 0 : (budget - others) / part / alignment * alignment;
+            if (workspace <= limit) continue;
+            commands_[id] = make_command(NodeContext{*compiled_, NodeId(id), shapes_, lane, std::min(limit, compiled_->options.cudnn_workspace), true});
+            request.scratch_bytes[id] = rounded(commands_[id].scratch);
+        }
+        place();
+        if (arena_ <= budget) return;
     }
 }
 

@@ -120,3 +120,59 @@ TEST_CASE("cudnn: float16 and bfloat16 maps, float32 sums") {
     CHECK(weights.front()->part(forward_weight).one<int>(tensor_type) == data_half);
     CHECK(weights.back()->part(forward_weight).one<int>(tensor_type) == data_bfloat16);
 }
+
+TEST_CASE("cudnn: over the memory budget engines with smaller workspaces are taken, then our own kernel, before the plan is refused; explain says so") {
+    Case c;
+    c.cudnn.proposals = {{{}, 100000, true, 1.}, {{}, 20000, true, 2.}, {{}, 3000, true, 3.}};
+    const auto plan = [&](std::size_t budget, const CudaOptions& options = {}) {
+        const Program program(CudaBackend(options, c.libraries), c.graph, c.weights, {.memory_budget = budget});
+        Context context;
+        const Outputs got = program.run(context, c.inputs);
+        CHECK(relative_error(got["y"], c.expected()) <= 2e-6);
+        const std::size_t arena = program.memory({2, 9, 7}).arena;
+        if (budget != 0) CHECK(arena <= budget);
+        return std::make_pair(arena, program.steps({2, 9, 7}).back());
+    };
+    const auto whole = plan(0);
+    CHECK(whole.second.kernel == "cudnn engine 0");
+    CHECK(whole.second.reason == "one fused graph");
+    CHECK(plan(whole.first).second.kernel == "cudnn engine 0");
+
+    // One byte less each time than the last plan took, until there is none.
+    std::vector<std::string> kernels{whole.second.kernel};
+    std::vector<std::size_t> arenas{whole.first};
+    std::string refusal;
+    while (refusal.empty() && arenas.size() < 20) {
+        try {
+            const auto less = plan(arenas.back() - 1);
+            CHECK(less.first < arenas.back());
+            arenas.push_back(less.first);
+            if (less.second.kernel == kernels.back()) continue;
+            kernels.push_back(less.second.kernel);
+            const std::string& reason = less.second.reason;
+            CHECK(reason.ends_with(" bytes of workspace, for the memory budget"));
+            if (less.second.kernel == "direct_convolution") CHECK(reason.find("3 need too much workspace); at most ") != std::string::npos);
+            else CHECK(reason.starts_with("one fused graph; at most "));
+        } catch (const BackendError& error) {
+            refusal = error.what();
+        }
+    }
+    CHECK(kernels == std::vector<std::string>{"cudnn engine 0", "cudnn engine 1", "cudnn engine 2", "direct_convolution"});
+    const std::string least = std::to_string(arenas.back());
+    CHECK(refusal == "memory: the plan needs " + least + " bytes, the budget is " + std::to_string(arenas.back() - 1) + "; use smaller pictures or a smaller batch");
+
+    // Timing keeps to the budget too.
+    CHECK(plan(whole.first, {.autotune = true, .cudnn_workspace = 200000}).second.reason == "one fused graph; not timed within the memory budget");
+    const auto timed = plan(whole.first - 1, {.autotune = true, .cudnn_workspace = 200000});
+    CHECK(timed.second.kernel == "cudnn engine 1");
+    CHECK(timed.second.reason.find("; the fastest of 2, ") != std::string::npos);
+    CHECK(c.device.memory_used == 0);
+}
+
+TEST_CASE("cudnn: notes that a newer library knows, and more of them than there is room for, make an engine inadmissible") {
+    Case c;
+    c.cudnn.proposals = {{{11}}, {{3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}}, {{9}}};
+    std::vector<Step> steps;
+    CHECK(relative_error(c.run_with({}, &steps), c.expected()) <= 2e-6);
+    CHECK(steps.back().kernel == "cudnn engine 2");
+}

@@ -80,6 +80,7 @@ struct Command {
     std::string kernel, reason;
     std::size_t scratch = 0;
     std::function<void(const Addresses&, Queue&)> enqueue;
+    std::size_t workspace = 0;  // of the scratch, what an engine of cuDNN takes
 };
 
 /// What a command is made from.
@@ -88,6 +89,8 @@ struct NodeContext {
     NodeId id;
     const std::vector<Shape>& shapes;
     const Lane& lane;  // its cuDNN handle is for asking heuristics, and for timing; or null
+    std::size_t workspace_limit;  // bytes that an engine of cuDNN may take
+    bool for_budget = false;      // the limit is there to keep the plan within the memory budget
 
     const Node& node() const { return compiled.graph.nodes[std::size_t(id)]; }
     const std::vector<Tensor>& bound() const { return compiled.bound[std::size_t(id)]; }
@@ -131,6 +134,8 @@ private:
         std::size_t staging, bytes;
         std::size_t planes = MemoryPlan::nowhere;  // an output map: where in the arena it is laid out as planes
     };
+    std::size_t describe_transfers();
+    void place_commands(const Lane& lane, MemoryRequest& request, std::size_t planes);
     void enqueue_all(Lane& lane, Profile* profile, bool pictures) const;
     void enqueue_node(std::size_t id, const Addresses& at, Queue& queue, bool pictures) const;
     void put_input(Lane& lane, std::size_t input, const Tensor& tensor) const;
