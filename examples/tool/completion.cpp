@@ -42,7 +42,7 @@ std::string bash_script(const CLI::App& app) {
            "        return\n"
            "    fi\n"
            "    case \"$previous\" in\n"
-           "        --device) COMPREPLY=($(compgen -W \"cpu reference\" -- \"$current\")); return ;;\n"
+           "        --device) COMPREPLY=($(compgen -W \"cpu reference cuda auto\" -- \"$current\")); return ;;\n"
            "        --model|show) COMPREPLY=($(compgen -W \"$(\"${COMP_WORDS[0]}\" zoo list --names 2>/dev/null)\" -- \"$current\")); return ;;\n"
            "    esac\n"
            "    case \"${COMP_WORDS[1]}\" in\n" + cases +

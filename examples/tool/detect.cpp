@@ -7,11 +7,11 @@
 #include <vector>
 
 #include <regulus/data/image_file.hpp>
-#include <regulus/pipeline/any_detector.hpp>
 #include <regulus/pipeline/draw.hpp>
 
 #include "command.hpp"
 #include "models.hpp"
+#include "picture_detector.hpp"
 #include "pictures.hpp"
 #include "terminal.hpp"
 
@@ -63,7 +63,7 @@ void detect(const Options& options) {
     const Loaded loaded = load(options.model, options.weights);
     regulus::CompileOptions compile;
     compile.threads = options.threads;
-    const regulus::AnyDetector detector(*make_backend(options.device, options.precision), graph_of(*loaded.model, options.mmdetection), loaded.weights, loaded.model->facts, compile);
+    const PictureDetector detector(*make_backend(options.device, options.precision), graph_of(*loaded.model, options.mmdetection), loaded.weights, loaded.model->facts, compile);
     if (!options.draw.empty()) prepare_draw_folder(options.draw, pictures);
 
     const auto say = [&](const std::string& text) { json_on_stdout ? talk(text) : print(text); };
@@ -124,7 +124,7 @@ void add_detect(CLI::App& app, Outcome&) {
     command->add_flag("--list", options->list, "Print every object with score and box");
     command->add_option("--mmdetection", options->mmdetection, "Steps after the network as mmdetection 3 or 2 takes them; numbers published in 2020 and 2021 were made with 2")->check(CLI::IsMember({2, 3}))->capture_default_str();
     command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
-    command->add_option("--precision", options->precision, "f32, or bf16: bfloat16 factors, float32 sums, for processors with AMX; bf16_anywhere: also where it gains nothing")->check(CLI::IsMember({"f32", "bf16", "bf16_anywhere"}))->capture_default_str();
+    command->add_option("--precision", options->precision, precision_help)->check(CLI::IsMember(precision_names))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options] { detect(*options); });
 }

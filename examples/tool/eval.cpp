@@ -9,13 +9,13 @@
 #include <regulus/core/json.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/evaluate/coco_table.hpp>
-#include <regulus/pipeline/any_detector.hpp>
 
 #include "command.hpp"
 #include "eval3d.hpp"
 #include "eval_plots.hpp"
 #include "eval_run.hpp"
 #include "models.hpp"
+#include "picture_detector.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -80,7 +80,7 @@ std::string rows_of(const regulus::DetectionList& found, std::int64_t image_id, 
 /// What is ready before the first picture is looked at.
 struct Prepared {
     regulus::CocoDataset dataset;
-    std::optional<regulus::AnyDetector> detector;
+    std::optional<PictureDetector> detector;
     std::vector<std::int64_t> categories;
     std::string identity;
 };
@@ -217,7 +217,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
     command->add_flag("--per-category", options->per_category, "Also print the numbers of each category");
     command->add_option("--mmdetection", options->mmdetection, "Steps after the network as mmdetection 3 or 2 takes them; numbers published in 2020 and 2021 were made with 2")->check(CLI::IsMember({2, 3}))->capture_default_str();
     command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
-    command->add_option("--precision", options->precision, "f32, or bf16: bfloat16 factors, float32 sums, for processors with AMX; bf16_anywhere: also where it gains nothing")->check(CLI::IsMember({"f32", "bf16", "bf16_anywhere"}))->capture_default_str();
+    command->add_option("--precision", options->precision, precision_help)->check(CLI::IsMember(precision_names))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has, divided by the processes on it")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options, &outcome] { eval_coco(*options, outcome); });
     add_eval_imagenet(*eval, outcome);

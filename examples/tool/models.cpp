@@ -161,20 +161,29 @@ regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection) {
 }
 
 std::unique_ptr<regulus::Backend> make_backend(const std::string& device, const std::string& precision) {
-    if (device == "reference" && precision != "f32") throw regulus::ArgumentError("--precision " + precision + " needs --device cpu or cuda; the reference backend computes in float32");
+    const bool for_gpu = precision == "f16" || precision == "tf32";
+    if (device == "reference" && precision != "f32") {
+        throw regulus::ArgumentError("--precision " + precision + " needs --device " + (for_gpu ? "cuda" : precision == "bf16" ? "cpu or cuda" : "cpu") + "; the reference backend computes in float32");
+    }
     if (device == "reference") return std::make_unique<regulus::ReferenceBackend>();
+    std::string missing = "this program was built without CUDA";  // why there is no GPU for it
 #if defined(REGULUS_TOOL_CUDA)
     if (device != "cpu") {
+        if (precision == "bf16_anywhere" && device == "cuda") throw regulus::ArgumentError("--precision bf16_anywhere needs --device cpu; --device cuda has bf16");
         regulus::CudaOptions cuda;
-        if (precision != "f32") cuda.precision = regulus::CudaPrecision::bfloat16;
+        if (precision == "bf16") cuda.precision = regulus::CudaPrecision::bfloat16;
+        if (precision == "f16") cuda.precision = regulus::CudaPrecision::float16;
+        cuda.tf32 = precision == "tf32";
         if (device == "cuda") return regulus::cuda_backend(cuda);
-        const std::string missing = regulus::CudaBackend::unavailable(cuda);
-        if (missing.empty()) return regulus::cuda_backend(cuda);
-        talk("on the CPU: " + missing + "\n");
+        missing = regulus::CudaBackend::unavailable(cuda);
+        if (missing.empty() && precision != "bf16_anywhere") return regulus::cuda_backend(cuda);
+        if (missing.empty()) missing = "--precision bf16_anywhere is for it";
     }
 #else
     if (device == "cuda") throw regulus::ArgumentError("--device cuda: this program was built without CUDA; build it where nvcc is, or take --device cpu");
 #endif
+    if (for_gpu) throw regulus::ArgumentError("--precision " + precision + " needs --device cuda" + (device == "auto" ? ": " + missing : "; the CPU backend has f32 and bf16"));
+    if (device == "auto") talk("on the CPU: " + missing + "\n");
     regulus::CpuOptions options;
     if (precision == "bf16") options.precision = regulus::CpuPrecision::bf16;
     if (precision == "bf16_anywhere") options.precision = regulus::CpuPrecision::bf16_anywhere;

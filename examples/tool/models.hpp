@@ -47,9 +47,14 @@ regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection);
 inline const std::vector<std::string> device_names{"cpu", "reference", "cuda", "auto"};
 inline constexpr const char* device_help = "Backend; auto: cuda where there is a GPU for it, else cpu";
 
-/// The backend of that name. The precision is "f32", or "bf16" on cpu and cuda, or "bf16_anywhere" on cpu (regulus::CpuPrecision). auto says on stderr why it
-/// takes the CPU. Throws regulus::ArgumentError for bfloat16 on the reference backend and for cuda in a program built without it, regulus::BackendError
-/// where there is no GPU for it.
+/// What --precision may name, and its help.
+inline const std::vector<std::string> precision_names{"f32", "tf32", "f16", "bf16", "bf16_anywhere"};
+inline constexpr const char* precision_help =
+    "f32; bf16: bfloat16 factors, float32 sums, for GPUs and processors with AMX; bf16_anywhere: also where it gains nothing; for GPUs also f16, and tf32: factors of 10 bits";
+
+/// The backend of that name. The precision is one of precision_names: "f32" everywhere, "bf16" on cpu and cuda, "bf16_anywhere" on cpu (regulus::CpuPrecision),
+/// "f16" and "tf32" on cuda. auto says on stderr why it takes the CPU. Throws regulus::ArgumentError for what a backend cannot compute in and for cuda in a
+/// program built without it, regulus::BackendError where there is no GPU for it.
 std::unique_ptr<regulus::Backend> make_backend(const std::string& device, const std::string& precision = "f32");
 
 /// "800x1333" to height and width. Throws regulus::ArgumentError.

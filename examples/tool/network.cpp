@@ -74,6 +74,7 @@ void add_program_options(CLI::App& command, NetworkOptions& options) {
     add_network_options(command, options);
     command.add_option("--weights", options.weights, "File, seeded[:SALT], or balanced: seeded and kept of order one")->capture_default_str();
     command.add_option("--device", options.device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
+    command.add_option("--precision", options.precision, precision_help)->check(CLI::IsMember(precision_names))->capture_default_str();
     command.add_option("--threads", options.threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
 }
 
@@ -106,7 +107,7 @@ regulus::Program program_of(const Network& network, const regulus::Graph& graph,
     regulus::CompileOptions compile;
     compile.threads = options.threads;
     const regulus::Weights weights = regulus::to_regulus(load_weights(network.graph, network.code_base, options.weights), network.graph);
-    return regulus::Program(*make_backend(options.device), graph, of_part(weights, network.graph, graph), compile);
+    return regulus::Program(*make_backend(options.device, options.precision), graph, of_part(weights, network.graph, graph), compile);
 }
 
 }  // namespace tool

@@ -26,13 +26,14 @@ struct NetworkOptions {
     int points = 0;
     std::string cloud;
     std::string device = "cpu";
+    std::string precision = "f32";
     int batch = 1;
     int threads = 0;
 };
 
 /// NAME, --size, --points, --cloud, --batch.
 void add_network_options(CLI::App& command, NetworkOptions& options);
-/// And --weights, --device, --threads.
+/// And --weights, --device, --precision, --threads.
 void add_program_options(CLI::App& command, NetworkOptions& options);
 
 /// The entry of the zoo that the name means, at the size and batch of the options. Throws regulus::ArgumentError.

@@ -11,6 +11,7 @@
 
 #include "command.hpp"
 #include "models.hpp"
+#include "picture_detector.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -29,9 +30,12 @@ int verify(const Options& options) {
     compile.threads = options.threads;
     std::size_t failed = 0;
     for (const std::string& folder : options.folders) {
-        const regulus::GoldenReport report = regulus::is_classification_case(folder) ? regulus::verify_golden_classification(folder, regulus::classifier_models(), *backend, compile)
+        regulus::GoldenReport report = regulus::is_classification_case(folder) ? regulus::verify_golden_classification(folder, regulus::classifier_models(), *backend, compile)
                                              : regulus::is_point_case(folder)         ? regulus::verify_golden_points(folder, regulus::point_detectors(), *backend, compile)
                                                                                       : regulus::verify_golden_case(folder, models(), *backend, compile);
+        if (!regulus::is_classification_case(folder) && !regulus::is_point_case(folder)) {
+            if (const std::optional<regulus::GoldenCheck> ways = compare_ways(folder, *backend, compile)) report.checks.push_back(*ways);
+        }
         print(coloured(1, report.passed() ? Colour::green : Colour::red, regulus::to_string(report)));
         failed += report.passed() ? 0 : 1;
     }

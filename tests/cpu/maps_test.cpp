@@ -1,6 +1,7 @@
 // Elementwise operations, pooling, resizing, residuals and squeeze-excite of the CPU backend.
 #include "compare.hpp"
 
+#include <regulus/cpu/maps-impl.hpp>
 #include <regulus/layers/bottleneck.hpp>
 #include <regulus/layers/fpn.hpp>
 #include <regulus/layers/resnet_block.hpp>
@@ -29,6 +30,25 @@ Graph graph_of_layer(const Layer& layer) {
 std::vector<Step> steps_of(const Graph& graph, const InputSize& size, const CompileOptions& options = {.threads = 2}) { return compile(CpuBackend{}, graph, random_weights(graph), options).steps(size); }
 
 }  // namespace
+
+TEST_CASE("cpu layout: a map of every small and some uneven sizes is turned, each element to its place") {
+    for (const std::int64_t a : {1, 3, 15, 16, 17, 63, 64, 65, 130}) {
+        for (const std::int64_t b : {1, 2, 16, 33, 64, 100, 129}) {
+            constexpr std::int64_t maps = 2;
+            std::vector<float> src(std::size_t(maps * a * b)), dst(src.size(), -1.f);
+            for (std::size_t i = 0; i < src.size(); ++i) src[i] = float(i);
+            cpu::transpose(src.data(), dst.data(), maps, a, b);
+            std::int64_t wrong = 0;
+            for (std::int64_t map = 0; map < maps; ++map) {
+                for (std::int64_t i = 0; i < a; ++i) {
+                    for (std::int64_t j = 0; j < b; ++j) wrong += dst[std::size_t((map * b + j) * a + i)] != src[std::size_t((map * a + i) * b + j)] ? 1 : 0;
+                }
+            }
+            INFO(a << " x " << b);
+            CHECK(wrong == 0);
+        }
+    }
+}
 
 TEST_CASE("cpu maps: a batch norm that stands alone, with each activation") {
     for (const Activation activation : {Activation::none, Activation::relu, Activation::sigmoid}) {

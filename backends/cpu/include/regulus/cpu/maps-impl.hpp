@@ -22,16 +22,33 @@ private:
     std::function<void(const Run&)> function_;
 };
 
+/// The transpose of a block of at most 16 x 16: dst[j, i] = src[i, j]. Whole cache lines are read and written at once, as lines a power of two apart would
+/// throw each other out of the cache.
+inline void transpose_block(const float* src, std::int64_t src_pitch, float* dst, std::int64_t dst_pitch, std::int64_t rows, std::int64_t columns) {
+    float block[16][16];
+    for (std::int64_t i = 0; i < rows; ++i) std::memcpy(block[i], src + i * src_pitch, std::size_t(columns) * sizeof(float));
+    for (std::int64_t j = 0; j < columns; ++j) {
+        for (std::int64_t i = 0; i < rows; ++i) dst[j * dst_pitch + i] = block[i][j];
+    }
+}
+
 /// NCHW -> NHWC or back, tile by tile: src [outer, a, b] -> dst [outer, b, a].
 inline void transpose(const float* src, float* dst, std::int64_t outer, std::int64_t a, std::int64_t b) {
-    constexpr std::int64_t tile = 64;
-    const std::int64_t tiles = (b + tile - 1) / tile;
-    parallel_for(outer * tiles, [&](std::int64_t index) {
-        const std::int64_t o = index / tiles, first = index % tiles * tile, last = std::min(b, first + tile);
-        const float* from = src + o * a * b;
-        float* to = dst + o * a * b;
-        for (std::int64_t i = 0; i < a; ++i) {
-            for (std::int64_t j = first; j < last; ++j) to[j * a + i] = from[i * b + j];
+    constexpr std::int64_t tile = 64, side = 16;
+    const std::int64_t tiles_a = (a + tile - 1) / tile, tiles_b = (b + tile - 1) / tile;
+    parallel_for(outer * tiles_a * tiles_b, [&](std::int64_t index) {
+        const std::int64_t o = index / (tiles_a * tiles_b), first_a = index / tiles_b % tiles_a * tile, first_b = index % tiles_b * tile;
+        const std::int64_t last_a = std::min(a, first_a + tile), last_b = std::min(b, first_b + tile);
+        if (a < side) {  // pictures
+            for (std::int64_t i = 0; i < a; ++i) {
+                for (std::int64_t j = first_b; j < last_b; ++j) dst[(o * b + j) * a + i] = src[(o * a + i) * b + j];
+            }
+            return;
+        }
+        for (std::int64_t j = first_b; j < last_b; j += side) {
+            for (std::int64_t i = first_a; i < last_a; i += side) {
+                transpose_block(src + (o * a + i) * b + j, b, dst + (o * b + j) * a + i, a, std::min(side, last_a - i), std::min(side, last_b - j));
+            }
         }
     });
 }
