@@ -54,6 +54,8 @@ good "detect: --list prints boxes" '^  washer 1\.00 at [0-9. ]+$' detect --list 
 good "detect: a score that nothing reaches" 'nothing found' detect --score 1 "$data/val_0000.jpg"
 good "detect: the reference backend" '[0-9]+ objects' detect --device reference --threads 1 "$data/val_0000.jpg"
 good "detect: the steps of mmdetection 2" '[0-9]+ objects' detect --mmdetection 2 "$data/val_0000.jpg"
+good "detect: a GPU where there is one, else the CPU" '[0-9]+ objects' detect --device auto "$data/val_0000.jpg"
+good "bench: from a decoded picture" 'from a decoded picture of 96x128 to [0-9]+ objects' bench --whole fasteners --size 96x128 --seconds 0.1
 good "detect: bfloat16" '[0-9]+ objects' detect --precision bf16_anywhere "$data/val_0000.jpg"
 good "detect: seeded weights of a named model" 'val_0000' detect --model fasteners_retinanet --weights seeded:7 "$data/val_0000.jpg"
 
@@ -154,6 +156,8 @@ bad "score that is no number" 'score' detect --score high "$data/val_0000.jpg"
 bad "negative threads" 'threads' detect --threads -1 "$data/val_0000.jpg"
 bad "a version of mmdetection that is not known" 'mmdetection' detect --mmdetection 1 "$data/val_0000.jpg"
 bad "bfloat16 on the reference backend" 'float32' detect --device reference --precision bf16 "$data/val_0000.jpg"
+bad "float16 on the CPU" 'needs --device cuda' detect --precision f16 "$data/val_0000.jpg"
+bad "a part of a whole call" 'leave out --outputs' bench --whole fasteners --outputs C5
 bad "unknown device" 'device' detect --device gpu "$data/val_0000.jpg"
 bad "unknown model" 'there is no model "mask_rnn"; the nearest names' summary mask_rnn
 bad "ambiguous model" 'fits [0-9]+ models' summary r50_fpn_1x_coco

@@ -1,0 +1,30 @@
+#pragma once
+// A detector of pictures on the device that the user names: one way from decoded pictures to boxes and masks on each.
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <regulus/pipeline/any_detector.hpp>
+#include <regulus/pipeline/golden_report.hpp>
+
+namespace tool {
+
+/// On a GPU everything from the decoded picture to boxes and masks runs there (regulus::CudaDetector); else the network runs on the backend (regulus::AnyDetector).
+class PictureDetector {
+public:
+    /// Throws as regulus::AnyDetector does.
+    PictureDetector(const regulus::Backend& backend, const regulus::Graph& graph, const regulus::Weights& weights, const regulus::ModelFacts& facts, const regulus::CompileOptions& options);
+
+    regulus::DetectionList operator()(const regulus::Image& image) const { return find_(image); }
+    const regulus::ModelFacts& facts() const { return facts_; }
+
+private:
+    regulus::ModelFacts facts_;
+    std::function<regulus::DetectionList(const regulus::Image&)> find_;
+};
+
+/// Of a golden case of a detector of pictures: how many objects found from its decoded pictures differ in a bit from those that the network finds on prepared input.
+/// Nothing where both are one way, on every backend but CUDA's.
+std::optional<regulus::GoldenCheck> compare_ways(const std::string& folder, const regulus::Backend& backend, const regulus::CompileOptions& options);
+
+}  // namespace tool
