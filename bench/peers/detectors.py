@@ -134,7 +134,7 @@ class Rcnn(Detector):
             return boxes, scores, labels
         regions, order = self.pool(pyramid, boxes, 14)
         boxes, scores, labels = boxes[order], scores[order], labels[order]
-        chosen = self.roi_head.mask_head(regions)[torch.arange(100), labels]
+        chosen = self.roi_head.mask_head(regions)[torch.arange(100, device=labels.device), labels]
         return boxes, scores, labels, chosen.sigmoid()
 
 
