@@ -85,6 +85,7 @@ struct EmulatedDevice {
     Work pending, uploads;  // of all our streams, in order; of the default stream
 
     void enqueue(std::function<void()> work) { (capturing != nullptr ? *capturing : pending).push_back(std::move(work)); }
+    void enqueue_on(cuda::Opaque stream, std::function<void()> work) { stream == nullptr ? uploads.push_back(std::move(work)) : enqueue(std::move(work)); }
     static void finish(Work& list) {
         const Work now = std::move(list);
         list.clear();
@@ -188,18 +189,18 @@ struct EmulatedDevice {
             current()->uploaded.insert(to);
             return 0;
         };
-        api.to_device_async = [](DevicePointer to, const void* from, std::size_t bytes, Opaque) {
+        api.to_device_async = [](DevicePointer to, const void* from, std::size_t bytes, Opaque stream) {
             ++current()->copied;
-            current()->enqueue([=] { std::memcpy(reinterpret_cast<void*>(to), from, bytes); });
+            current()->enqueue_on(stream, [=] { std::memcpy(reinterpret_cast<void*>(to), from, bytes); });
             return 0;
         };
-        api.to_host_async = [](void* to, DevicePointer from, std::size_t bytes, Opaque) {
+        api.to_host_async = [](void* to, DevicePointer from, std::size_t bytes, Opaque stream) {
             ++current()->copied;
-            current()->enqueue([=] { std::memcpy(to, reinterpret_cast<const void*>(from), bytes); });
+            current()->enqueue_on(stream, [=] { std::memcpy(to, reinterpret_cast<const void*>(from), bytes); });
             return 0;
         };
-        api.set_bytes_async = [](DevicePointer at, unsigned char value, std::size_t bytes, Opaque) {
-            current()->enqueue([=] { std::memset(reinterpret_cast<void*>(at), value, bytes); });
+        api.set_bytes_async = [](DevicePointer at, unsigned char value, std::size_t bytes, Opaque stream) {
+            current()->enqueue_on(stream, [=] { std::memset(reinterpret_cast<void*>(at), value, bytes); });
             return 0;
         };
         api.stream_create = [](Opaque* stream, unsigned) { return *stream = current(), 0; };
@@ -263,7 +264,7 @@ struct EmulatedDevice {
         using Event = std::shared_ptr<double>;
         api.event_create = [](Opaque* event, unsigned) { return *event = new Event(std::make_shared<double>(std::numeric_limits<double>::quiet_NaN())), 0; };
         api.event_record = [](Opaque event, Opaque stream) {
-            (stream == nullptr ? current()->uploads : current()->pending).push_back([own = *static_cast<Event*>(event)] { *own = current()->clock; });
+            current()->enqueue_on(stream, [own = *static_cast<Event*>(event)] { *own = current()->clock; });
             return 0;
         };
         api.stream_wait_event = [](Opaque, Opaque, unsigned) {
