@@ -287,6 +287,49 @@ TEST_CASE("Caffe2: writing folds a norm's mean and variance into its scale and s
     CHECK(theirs.find("res4_3_branch2b_bn_b")->data<float>()[17] == float(value("bias") - value("running_mean") * scale));
 }
 
+TEST_CASE("Caffe2: nets on one map and nets of group norms have blobs for all that detectron2's have") {
+    const std::string folder = "golden/detection2d/inventory/detectron2/";
+    REGULUS_REQUIRE_SHARED(folder + "COCO-InstanceSegmentation__mask_rcnn_R_50_C4_1x.json");
+    const NameTable pyramid = detectron2_resnet_rcnn_names(), one_map = detectron2_one_map_rcnn_names();
+    struct Case {
+        const char* file;
+        const NameTable* theirs;
+        NameTable blobs;
+        bool has_statistics;
+    };
+    const Case cases[] = {{"COCO-InstanceSegmentation__mask_rcnn_R_50_C4_1x", &one_map, caffe2_one_map_names(), true},
+                          {"COCO-Detection__faster_rcnn_R_101_C4_3x", &one_map, caffe2_one_map_names(), true},
+                          {"Misc__mask_rcnn_R_50_FPN_3x_gn", &pyramid, caffe2_group_50_names(), false}};
+    for (const Case& one : cases) {
+        CAPTURE(one.file);
+        const Json json = read_json(testing::shared_path(folder + one.file + ".json"));
+        std::set<std::string> blobs;
+        int strays = 0;
+        for (const auto& [entry, shape] : entries_of(*json.find("state_dict"))) {
+            const std::string ours = one.theirs->to_ours(entry).value_or("");
+            if (ours.empty()) continue;  // constants
+            const auto blob = one.blobs.to_foreign(ours);
+            const bool whole = blob && one.blobs.to_ours(*blob) == ours && blobs.insert(*blob).second;
+            if (!whole) MESSAGE(entry << " is " << ours);
+            strays += whole ? 0 : 1;
+        }
+        CHECK(strays == 0);
+        CHECK(blobs.count(one.has_statistics ? "res5_0_branch1_bn_s" : "res5_0_branch1_gn_s") == 1);
+        CHECK(blobs.count(one.has_statistics ? "conv_rpn_w" : "conv_rpn_fpn2_w") == 1);
+    }
+    // As detectron2's own reader of such files spells them.
+    const std::pair<const char*, const char*> pairs[] = {{"conv1_gn_s", "backbone.stem.norm.weight"},
+                                                         {"res3_1_branch2b_gn_b", "backbone.s2.b2.b.norm.bias"},
+                                                         {"fpn_inner_res4_5_sum_lateral_gn_s", "neck.lateral.c4.norm.weight"},
+                                                         {"fpn_inner_res5_2_sum_gn_b", "neck.lateral.c5.norm.bias"},
+                                                         {"fpn_res2_2_sum_gn_s", "neck.output.p2.norm.weight"},
+                                                         {"head_conv3_gn_b", "box_head.conv3.norm.bias"},
+                                                         {"_[mask]_fcn4_gn_s", "mask_head.conv4.norm.weight"}};
+    for (const auto& pair : pairs) CHECK(caffe2_group_50_names().to_ours(pair.first) == pair.second);
+    CHECK(caffe2_one_map_names().to_ours("res5_2_branch2c_w") == "shared_head.s4.b3.c.weight");
+    CHECK(caffe2_one_map_names().to_ours("res4_22_branch2c_w") == "backbone.s3.b23.c.weight");
+}
+
 TEST_CASE("Caffe2: blobs of a file that Detectron's format gives are all known") {
     REGULUS_REQUIRE_SHARED("golden/checkpoints/valid/caffe2_detection.pkl");
     const Weights theirs = read_weights(testing::shared_path("golden/checkpoints/valid/caffe2_detection.pkl"));

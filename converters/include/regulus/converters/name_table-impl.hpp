@@ -34,6 +34,9 @@ inline NameTable detectron2_one_map_rcnn_names();
 inline NameTable caffe2_152_names();
 inline NameTable caffe2_101_names();
 inline NameTable caffe2_50_names();
+inline NameTable caffe2_group_101_names();
+inline NameTable caffe2_group_50_names();
+inline NameTable caffe2_one_map_names();
 
 namespace detail::names {
 
@@ -135,7 +138,7 @@ REGULUS_INLINE const std::vector<NameTable>& name_tables() {
         mmdetection_rcnn_names(), mmdetection_retinanet_names(), mmdetection3d_names(), mmdetection3d_voxelnet_names(), pycls_names(), mmpretrain_names(), timm_names(),
         torchvision_resnet_names(), torchvision_regnet_names(), torchvision_rcnn_names(), torchvision_retinanet_names(), timm_resnet_names(),
         detectron2_resnet_rcnn_names(), detectron2_resnet_retinanet_names(), detectron2_regnet_rcnn_names(), detectron2_regnet_retinanet_names(), detectron2_one_map_rcnn_names(),
-        caffe2_152_names(), caffe2_101_names(), caffe2_50_names()};
+        caffe2_152_names(), caffe2_101_names(), caffe2_50_names(), caffe2_group_101_names(), caffe2_group_50_names(), caffe2_one_map_names()};
     return tables;
 }
 
