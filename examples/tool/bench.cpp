@@ -123,9 +123,9 @@ void bench_whole(const Options& options) {
     if (!options.outputs.empty() || !options.from.empty() || !options.steps.empty() || options.paste || options.on_request || options.network.batch != 1) {
         throw regulus::ArgumentError("bench --whole measures all of a call: leave out --outputs, --from, --steps, --paste, --on-request and --batch");
     }
-    const std::size_t entry = entry_named(options.network.model);
-    if (entry >= models().size()) throw regulus::ArgumentError("bench --whole is for detectors of pictures, " + options.network.model + " is none");
-    const regulus::ModelSpec& model = models()[entry];
+    const Entry entry = entry_named(options.network.model);
+    if (entry.detector == nullptr) throw regulus::ArgumentError("bench --whole is for detectors of pictures, " + options.network.model + " is none");
+    const regulus::ModelSpec& model = *entry.detector;
     const regulus::Graph graph = regulus::recorded(model);
     regulus::CompileOptions compile;
     compile.threads = options.network.threads;

@@ -61,11 +61,11 @@ regulus::Tensor to_half(const std::string& name, const regulus::Tensor& tensor) 
 
 /// Whether the user, the file or its names say that this is a classifier.
 bool is_classifier(const Options& options) {
-    if (!options.model.empty()) return entry_named(options.model) >= models().size();
+    if (!options.model.empty()) return entry_named(options.model).classifier != nullptr;
     if (options.in.rfind("seeded", 0) == 0) return false;  // load() asks for a model
     const regulus::CheckpointFile file = regulus::inspect_checkpoint(options.in);
     for (const auto& [key, value] : file.metadata) {
-        if (key == "regulus.model") return entry_named(value) >= models().size();
+        if (key == "regulus.model") return entry_named(value).classifier != nullptr;
     }
     const regulus::TensorGroup* const group = !options.group.empty() ? file.find_group(options.group) : file.weights_group == regulus::CheckpointFile::no_group ? nullptr : &file.groups[file.weights_group];
     if (group == nullptr) return false;

@@ -3,32 +3,15 @@
 #include <set>
 
 #include <regulus/converters/convert.hpp>
-#include <regulus/zoo/classifiers.hpp>
-#include <regulus/zoo/point_detectors.hpp>
 
 #include "../street.hpp"
 #include "clouds.hpp"
 #include "models.hpp"
+#include "point_models.hpp"
 
 namespace tool {
 
 namespace {
-
-/// All names of the zoo, detectors of point clouds last.
-const std::vector<regulus::ModelSpec>& all_entries() {
-    static const std::vector<regulus::ModelSpec> all = [] {
-        std::vector<regulus::ModelSpec> entries = models();
-        const auto add = [&](const auto& model) {
-            regulus::ModelSpec& entry = entries.emplace_back();
-            entry.name = model.name;
-            entry.aliases = model.aliases;
-        };
-        for (const regulus::ClassifierSpec& model : regulus::classifier_models()) add(model);
-        for (const regulus::PointDetectorSpec& model : regulus::point_detectors()) add(model);
-        return entries;
-    }();
-    return all;
-}
 
 Network point_network(const regulus::PointDetectorSpec& model, const NetworkOptions& options) {
     if (!options.size.empty()) throw regulus::ArgumentError(model.name + " sees points, not pictures: give --points or --cloud instead of --size");
@@ -78,25 +61,43 @@ void add_program_options(CLI::App& command, NetworkOptions& options) {
     command.add_option("--threads", options.threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
 }
 
-std::size_t entry_named(const std::string& name) {
-    static const std::vector<regulus::ModelSpec> all(all_entries().begin(), all_entries().begin() + std::ptrdiff_t(models().size() + regulus::classifier_models().size()));
-    return std::size_t(&regulus::find_model(all, name) - all.data());
+Entry entry_named(const std::string& name) {
+    static const std::vector<regulus::ModelSpec> names = [] {  // find_model needs no more of them
+        std::vector<regulus::ModelSpec> all;
+        const auto add = [&](const auto& model) {
+            regulus::ModelSpec& entry = all.emplace_back();
+            entry.name = model.name;
+            entry.aliases = model.aliases;
+        };
+        for (const regulus::ModelSpec& model : models()) add(model);
+        for (const regulus::ClassifierSpec& model : regulus::classifier_models()) add(model);
+        for (const regulus::PointDetectorSpec& model : point_models()) add(model);
+        return all;
+    }();
+    std::size_t chosen = std::size_t(&regulus::find_model(names, name) - names.data());
+    Entry entry;
+    if (chosen < models().size()) {
+        entry.detector = &models()[chosen];
+        return entry;
+    }
+    chosen -= models().size();
+    if (chosen < regulus::classifier_models().size()) entry.classifier = &regulus::classifier_models()[chosen];
+    else entry.point_detector = &point_models()[chosen - regulus::classifier_models().size()];
+    return entry;
 }
 
 Network network_of(const NetworkOptions& options) {
+    const Entry entry = entry_named(options.model);
+    if (entry.point_detector != nullptr) return point_network(*entry.point_detector, options);
+    const std::string& name = entry.detector != nullptr ? entry.detector->name : entry.classifier->name;
+    if (options.points != 0 || !options.cloud.empty()) throw regulus::ArgumentError(name + " sees pictures, not points: give --size instead of --points or --cloud");
     Network network;
-    const std::size_t entry = std::size_t(&regulus::find_model(all_entries(), options.model) - all_entries().data());
-    const std::size_t pictures = models().size() + regulus::classifier_models().size();
-    if (entry >= pictures) return point_network(regulus::point_detectors()[entry - pictures], options);
-    if (options.points != 0 || !options.cloud.empty()) throw regulus::ArgumentError(all_entries()[entry].name + " sees pictures, not points: give --size instead of --points or --cloud");
-    if (entry < models().size()) {
-        const regulus::ModelSpec& model = models()[entry];
-        network = {model.name, model.code_base, regulus::recorded(model), {}, {}};
-        default_size(model, network.size.height, network.size.width);
+    if (entry.detector != nullptr) {
+        network = {name, entry.detector->code_base, regulus::recorded(*entry.detector), {}, {}};
+        default_size(*entry.detector, network.size.height, network.size.width);
     } else {
-        const regulus::ClassifierSpec& model = regulus::classifier_models()[entry - models().size()];
-        network = {model.name, model.code_base, regulus::recorded(model), {}, {}};
-        network.size.height = network.size.width = int(model.facts.preprocessing.crop);
+        network = {name, entry.classifier->code_base, regulus::recorded(*entry.classifier), {}, {}};
+        network.size.height = network.size.width = int(entry.classifier->facts.preprocessing.crop);
     }
     if (!options.size.empty()) parse_size(options.size, network.size.height, network.size.width);
     network.size.n = options.batch;

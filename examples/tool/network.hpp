@@ -6,6 +6,9 @@
 #include <CLI/CLI.hpp>
 
 #include <regulus/graph/program.hpp>
+#include <regulus/zoo/classifiers.hpp>
+#include <regulus/zoo/point_detector_spec.hpp>
+#include <regulus/zoo/zoo.hpp>
 
 namespace tool {
 
@@ -42,7 +45,14 @@ Network network_of(const NetworkOptions& options);
 /// The network, or a part of it, compiled with the weights that the options name.
 regulus::Program program_of(const Network& network, const regulus::Graph& graph, const NetworkOptions& options);
 
-/// Index of the name among detectors of pictures and classifiers: detectors first (models()), then classifiers. Throws regulus::ArgumentError listing candidates.
-std::size_t entry_named(const std::string& name);
+/// What a name of the zoo names: one of these.
+struct Entry {
+    const regulus::ModelSpec* detector = nullptr;
+    const regulus::ClassifierSpec* classifier = nullptr;
+    const regulus::PointDetectorSpec* point_detector = nullptr;
+};
+
+/// Throws regulus::ArgumentError listing candidates.
+Entry entry_named(const std::string& name);
 
 }  // namespace tool

@@ -1,11 +1,15 @@
 #pragma once
 // Which detector of point clouds and which weights the user means.
 #include <string>
+#include <vector>
 
 #include <regulus/weights/weights.hpp>
 #include <regulus/zoo/point_detectors.hpp>
 
 namespace tool {
+
+/// The zoo's detectors of point clouds.
+const std::vector<regulus::PointDetectorSpec>& point_models();
 
 /// A detector of point clouds with weights that fit it.
 struct LoadedPointDetector {

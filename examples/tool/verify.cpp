@@ -7,11 +7,11 @@
 #include <regulus/pipeline/golden_classification.hpp>
 #include <regulus/pipeline/golden_points.hpp>
 #include <regulus/zoo/classifiers.hpp>
-#include <regulus/zoo/point_detectors.hpp>
 
 #include "command.hpp"
 #include "models.hpp"
 #include "picture_detector.hpp"
+#include "point_models.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -31,7 +31,7 @@ int verify(const Options& options) {
     std::size_t failed = 0;
     for (const std::string& folder : options.folders) {
         regulus::GoldenReport report = regulus::is_classification_case(folder) ? regulus::verify_golden_classification(folder, regulus::classifier_models(), *backend, compile)
-                                             : regulus::is_point_case(folder)         ? regulus::verify_golden_points(folder, regulus::point_detectors(), *backend, compile)
+                                             : regulus::is_point_case(folder)         ? regulus::verify_golden_points(folder, point_models(), *backend, compile)
                                                                                       : regulus::verify_golden_case(folder, models(), *backend, compile);
         if (!regulus::is_classification_case(folder) && !regulus::is_point_case(folder)) {
             if (const std::optional<regulus::GoldenCheck> ways = compare_ways(folder, *backend, compile)) report.checks.push_back(*ways);

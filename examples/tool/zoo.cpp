@@ -1,4 +1,5 @@
 // regulus zoo: models that can be asked for by name.
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "command.hpp"
 #include "models.hpp"
 #include "network.hpp"
+#include "point_models.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -40,6 +42,14 @@ void list(bool names_only) {
         std::snprintf(line, sizeof line, "%-66s %-38s %7s %7s\n", model.name.c_str(), model.architecture.c_str(), accuracy(model.top1_error).c_str(), accuracy(model.top5_error).c_str());
         text += names_only ? model.name + "\n" : line;
     }
+    if (!names_only) {
+        std::snprintf(line, sizeof line, "\n%-88s %-44s %7s %7s\n", "name", "architecture", "mAP", "NDS");
+        text += line;
+    }
+    for (const regulus::PointDetectorSpec& model : point_models()) {
+        std::snprintf(line, sizeof line, "%-88s %-44s %7s %7s\n", model.name.c_str(), model.architecture.c_str(), percent(model.map).c_str(), percent(model.nds).c_str());
+        text += names_only ? model.name + "\n" : line;
+    }
     print(text);
 }
 
@@ -67,14 +77,24 @@ void show_classifier(const regulus::ClassifierSpec& model) {
     print(text + line("classes", std::to_string(model.classes)));
 }
 
-/// Detectors and classifiers by the same rules.
+void show_point_detector(const regulus::PointDetectorSpec& model) {
+    std::string text = model.name + "\n" + line("architecture", model.architecture) + line("also called", joined(model.aliases)) +
+                       line("parameters", thousands(regulus::recorded(model).parameter_count())) + line("trained on", model.data);
+    if (model.map > 0) text += line("published", "mAP " + percent(model.map) + (model.nds > 0 ? ", NDS " + percent(model.nds) : ""));
+    text += line("checkpoint", model.checkpoint) + line("licence", model.licence);
+    const std::array<float, 6>& r = model.facts.range;
+    char range[128];
+    std::snprintf(range, sizeof range, "x %g to %g, y %g to %g, z %g to %g m", double(r[0]), double(r[3]), double(r[1]), double(r[4]), double(r[2]), double(r[5]));
+    text += line("range", range) + line("points", model.facts.point_columns + (model.facts.sweeps > 0 ? ", up to " + std::to_string(model.facts.sweeps) + " sweeps" : ""));
+    print(text + line("classes", std::to_string(model.facts.class_names.size()) + ": " + joined(model.facts.class_names)));
+}
+
+/// All kinds by the same rules.
 void show(const std::string& name) {
-    const std::size_t chosen = entry_named(name);
-    if (chosen >= models().size()) {
-        show_classifier(regulus::classifier_models()[chosen - models().size()]);
-        return;
-    }
-    const regulus::ModelSpec& model = models()[chosen];
+    const Entry entry = entry_named(name);
+    if (entry.classifier != nullptr) return show_classifier(*entry.classifier);
+    if (entry.point_detector != nullptr) return show_point_detector(*entry.point_detector);
+    const regulus::ModelSpec& model = *entry.detector;
     std::string text = model.name + "\n" + line("architecture", model.architecture) + line("also called", joined(model.aliases)) +
                        line("parameters", thousands(regulus::recorded(model).parameter_count())) + line("trained on", model.data);
     if (model.box_ap > 0) text += line("published AP", "box " + percent(model.box_ap) + (model.mask_ap > 0 ? ", mask " + percent(model.mask_ap) : ""));

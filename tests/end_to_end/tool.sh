@@ -110,6 +110,8 @@ bad "classify: labels of another data set" 'has 3 names' classify --model regnet
 echo "no picture" >notes.jpg
 bad "classify: a broken picture among good ones, no half of a JSON" 'notes.jpg' classify --model regnetx_002 --weights seeded --json "$data/val_0000.jpg" notes.jpg
 good "zoo list --names" '^regulus/fasteners$' zoo list --names
+good "zoo list: detectors of point clouds" 'mmdetection3d/hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d .* 45.1 +57.0' zoo list
+good "zoo show: a detector of point clouds" 'range +x -50 to 50, y -50 to 50, z -5 to 3 m' zoo show pointpillars_hv_regnet-400mf_fpn_sbn-all_8xb4-2x_nus-3d
 good "zoo show" 'checkpoint +mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth' zoo show mask-rcnn_r50_fpn_1x_coco
 good "help teaches" 'regulus detect picture.jpg' --help
 for command in detect classify summary explain inspect convert verify bench eval zoo completion; do good "help of $command" 'Usage: ' "$command" --help; done
