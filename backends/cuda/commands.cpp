@@ -61,8 +61,10 @@ struct Convolution {
     }
 };
 
-/// Widest group that our own kernel takes without asking cuDNN.
+/// Widest group that our own kernel does; it is chosen where it is measured to be the fastest and, without measuring, in float32: there cuDNN's engines without TF32
+/// copy both maps to another layout first, where its tensor cores are asked in half types.
 constexpr int narrow_group = 64;
+constexpr EngineChoice own_kernel{0, -1};
 
 /// Times engines on memory of their own, which holds zeros.
 class EngineTimer {
@@ -80,18 +82,35 @@ public:
 
     /// Milliseconds of a run, the least of three; negative when it fails.
     double operator()(const CudnnConvolution& convolution) {
+        return least(convolution.workspace_bytes(), [&] {
+            convolution.execute(context_.lane.cudnn(), {memory_[0].address(), memory_[1].address(), memory_[2].address(), memory_[3].address(), memory_[4].address(), workspace_.address()});
+        });
+    }
+    /// The same of our own kernel.
+    double own(const ConvolutionProblem& problem) {
+        Convolution convolution;
+        convolution.problem = problem;
+        convolution.weight = memory_[1].address();
+        convolution.bias = memory_[2].address();
+        Queue queue(device_, context_.lane.stream());
+        return least(0, [&] { convolution.enqueue({}, queue, memory_[0].address(), memory_[3].address(), memory_[4].address(), 0); });
+    }
+
+private:
+    template <class Run>
+    double least(std::size_t workspace, const Run& run_once) {
         const CudaApi& api = device_.api();
         Opaque events[2] = {};
         double best = -1;
         try {
-            if (convolution.workspace_bytes() > workspace_.bytes()) {
+            if (workspace > workspace_.bytes()) {
                 workspace_ = DeviceMemory();
-                workspace_ = DeviceMemory(context_.compiled.device, convolution.workspace_bytes());
+                workspace_ = DeviceMemory(context_.compiled.device, workspace);
             }
             for (Opaque& event : events) device_.check(api.event_create(&event, 0), "making an event");
             for (int run = 0; run < 4; ++run) {  // the first warms up
                 device_.check(api.event_record(events[0], context_.lane.stream()), "timing");
-                convolution.execute(context_.lane.cudnn(), {memory_[0].address(), memory_[1].address(), memory_[2].address(), memory_[3].address(), memory_[4].address(), workspace_.address()});
+                run_once();
                 device_.check(api.event_record(events[1], context_.lane.stream()), "timing");
                 context_.lane.synchronize();
                 float milliseconds = 0;
@@ -107,8 +126,6 @@ public:
         }
         return best;
     }
-
-private:
     /// Source, weights, bias, residual, result.
     static std::array<std::size_t, 5> sizes_of(const ConvolutionProblem& p) {
         const std::size_t element = size_of(p.storage), source = std::size_t(p.n * p.h * p.w * p.in) * element, result = std::size_t(p.n * p.out_h * p.out_w * p.out) * element;
@@ -120,12 +137,17 @@ private:
     DeviceMemory memory_[5], workspace_;
 };
 
-/// The engine of the cache, the fastest, or the first; `how` says which.
-std::shared_ptr<const CudnnConvolution> find_engine(const NodeContext& context, const ConvolutionProblem& problem, std::string& why_not, std::string& how) {
+/// The engine of the cache, the fastest, or the first; `how` says which. None: `why_not` says why, and `own_wins` whether our own kernel was found to be better.
+std::shared_ptr<const CudnnConvolution> find_engine(const NodeContext& context, const ConvolutionProblem& problem, bool narrow, std::string& why_not, std::string& how, bool& own_wins) {
     const Compiled& compiled = context.compiled;
     const std::string key = problem.key();
     CudnnConvolution::Selection selection;
     selection.wanted = compiled.engines->find(key);
+    if (narrow && (selection.wanted ? *selection.wanted == own_kernel : !compiled.options.autotune && problem.storage == Storage::f32 && !problem.tf32)) {
+        why_not = "groups of " + std::to_string(problem.in / problem.groups) + " channels" + (selection.wanted ? "; as the engine cache says" : "");
+        own_wins = true;
+        return nullptr;
+    }
     std::unique_ptr<EngineTimer> timer;
     if (!selection.wanted && compiled.options.autotune) {
         try {
@@ -142,10 +164,17 @@ std::shared_ptr<const CudnnConvolution> find_engine(const NodeContext& context, 
         return nullptr;
     }
     if (selection.timed > 0 && selection.best > 0) {
-        char text[80];
+        const double own = narrow ? timer->own(problem) : -1;
+        own_wins = own > 0 && own < selection.best;
+        if (!context.for_budget) compiled.engines->keep(key, own_wins ? own_kernel : selection.taken);  // with room there may be a faster one
+        char text[120];
+        if (own_wins) {
+            std::snprintf(text, sizeof text, "groups of %d channels; %.4f ms, the fastest of %d engines of cuDNN %.4f ms", int(problem.in / problem.groups), own, selection.timed, selection.best);
+            why_not = text;
+            return nullptr;
+        }
         std::snprintf(text, sizeof text, "; the fastest of %d, %.4f ms", selection.timed, selection.best);
         how = text;
-        if (!context.for_budget) compiled.engines->keep(key, selection.taken);  // with room there may be a faster one
     } else if (selection.wanted) {
         how = selection.taken == *selection.wanted ? "; as the engine cache says" : "; the engine cache's choice is not to be had";
     }
@@ -158,21 +187,21 @@ Convolution make_convolution(const NodeContext& context, const ConvolutionProble
     Convolution result;
     result.problem = problem;
     std::string why_not;
-    const bool grouped = problem.groups > 1 && problem.in / problem.groups <= narrow_group;
-    if (grouped) why_not = "groups of " + std::to_string(problem.in / problem.groups) + " channels";
-    else if (context.lane.cudnn() == nullptr) why_not = "cuDNN is not used";
+    const bool narrow = problem.groups > 1 && problem.in / problem.groups <= narrow_group;
+    if (context.lane.cudnn() == nullptr) why_not = narrow ? "groups of " + std::to_string(problem.in / problem.groups) + " channels" : "cuDNN is not used";
     else if (problem.n * problem.out_h * problem.out_w == 0) why_not = "there is nothing to do";
     else {
         std::string how;
-        result.cudnn = find_engine(context, problem, why_not, how);
+        bool own_wins = false;
+        result.cudnn = find_engine(context, problem, narrow, why_not, how, own_wins);
         if (result.cudnn) {
             result.reason = "one fused graph" + how;
-        } else if (problem.bias || problem.residual || problem.activation != Activation::none) {
+        } else if (!own_wins && (problem.bias || problem.residual || problem.activation != Activation::none)) {
             ConvolutionProblem alone = problem;
             alone.bias = alone.residual = false;
             alone.activation = Activation::none;
             const std::string fused = why_not;
-            result.cudnn = find_engine(context, alone, why_not, how);
+            result.cudnn = find_engine(context, alone, narrow, why_not, how, own_wins);
             result.separate_epilogue = bool(result.cudnn);
             result.reason = "its end apart: of the fused graph " + fused + how;
         }
@@ -186,7 +215,8 @@ Convolution make_convolution(const NodeContext& context, const ConvolutionProble
     }
     const bool own = !result.cudnn;
     result.weight = context.compiled.weights->floats(source.key + (own ? "|own" : "|cudnn"), problem.storage, [&] { return source.order(own); });
-    result.bias = context.compiled.weights->floats(source.key + "|bias", Storage::f32, source.bias);
+    // Our own kernels add biases in float32.
+    result.bias = context.compiled.weights->floats(source.key + "|bias", own || result.separate_epilogue ? Storage::f32 : problem.storage, source.bias);
     return result;
 }
 

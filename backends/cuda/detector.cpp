@@ -92,8 +92,9 @@ struct CudaDetector::State {
 
         const ContextPool::Lease context(contexts);
         compiled()->device->make_current();
+        PlanState* const state = (*context).state(plan);  // before the lane: it readies one, which is the next to be taken
         const auto lane = std::make_shared<GivenLane>(compiled());
-        const std::vector<Tensor> results = plan->run_pictures(lane->lease, (*context).state(plan), batch, how, prepared.image_info);
+        const std::vector<Tensor> results = plan->run_pictures(lane->lease, state, batch, how, prepared.image_info);
         Outputs outputs;
         CudaDetections found;
         for (std::size_t i = 0; i < results.size(); ++i) {

@@ -2,6 +2,8 @@
 #include "cuda/recording_cudnn.hpp"
 #include "reference/graph_support.hpp"
 
+#include <cstdio>
+
 #include <regulus/cuda.hpp>
 
 using namespace regulus;
@@ -119,6 +121,53 @@ TEST_CASE("cudnn: float16 and bfloat16 maps, float32 sums") {
     const auto weights = c.cudnn.of_kind(convolution_forward);
     CHECK(weights.front()->part(forward_weight).one<int>(tensor_type) == data_half);
     CHECK(weights.back()->part(forward_weight).one<int>(tensor_type) == data_bfloat16);
+    // All tensors of a graph have the maps' type: cuDNN 9.19 proposes no engine for half maps and float32 biases.
+    for (const RecordingCudnn::Descriptor* tensor : c.cudnn.of_kind(cuda::constants::tensor)) {
+        if (!tensor->has(tensor_virtual)) CHECK(tensor->one<int>(tensor_type) != data_float);
+    }
+}
+
+TEST_CASE("cudnn: narrow groups go to our own kernel in float32 and to cuDNN in half types; when engines are timed the fastest of both is taken and kept") {
+    Case c;
+    c.graph = graph_of(8, [](Graph& graph, ValueId image) {
+        ops::Conv2d op;
+        op.in_channels = 8, op.out_channels = 8, op.kernel = 3, op.padding = 1, op.groups = 2, op.bias = true;
+        return record::conv2d(Scope(graph) / "grouped", op, image);
+    });
+    c.weights = random_weights(c.graph, 1);
+    c.inputs = {random_tensor(Shape{1, 8, 9, 7}, 2)};
+    const auto step_of = [&](const CudaOptions& options, double limit = 2e-6) {
+        std::vector<Step> steps;
+        CHECK(relative_error(c.run_with(options, &steps), c.expected()) <= limit);
+        return steps.back();
+    };
+    CHECK(step_of({}).kernel == "direct_convolution");
+    CHECK(step_of({}).reason == "groups of 4 channels");
+    CHECK(step_of({.precision = CudaPrecision::float16}, 4 * std::ldexp(1., -11)).kernel == "cudnn engine 0");
+    CHECK(step_of({.cudnn = false}).reason == "groups of 4 channels");
+
+    const std::string file = "grouped-engines.txt";
+    std::remove(file.c_str());
+    c.cudnn.proposals = {{{}, 0, true, 2.}, {{}, 0, true, 0.25}};  // our own kernel takes half a millisecond on the emulated clock
+    CHECK(step_of({.autotune = true}).reason == "one fused graph; the fastest of 2, 0.2500 ms");
+    c.cudnn.proposals = {{{}, 0, true, 2.}, {{}, 0, true, 1.}};
+    const Step own = step_of({.autotune = true, .engine_cache = file});
+    CHECK(own.kernel == "direct_convolution");
+    CHECK(own.reason == "groups of 4 channels; 0.5000 ms, the fastest of 2 engines of cuDNN 1.0000 ms");
+    CHECK(step_of({.engine_cache = file}).reason == "groups of 4 channels; as the engine cache says");
+    std::remove(file.c_str());
+    CHECK(c.device.memory_used == 0);
+}
+
+TEST_CASE("cudnn: an engine that is proposed again and again is timed four times at most, so that others have their turn") {
+    Case c;
+    c.cudnn.proposals.assign(11, {{}, 0, true, 2.});
+    c.cudnn.proposals.back().milliseconds = 1;
+    for (std::size_t i = 0; i < 10; ++i) c.cudnn.proposals[i].engine = 44;
+    std::vector<Step> steps;
+    CHECK(relative_error(c.run_with({.autotune = true}, &steps), c.expected()) <= 2e-6);
+    CHECK(steps.back().kernel == "cudnn engine 10");
+    CHECK(steps.back().reason == "one fused graph; the fastest of 5, 1.0000 ms");
 }
 
 TEST_CASE("cudnn: over the memory budget engines with smaller workspaces are taken, then our own kernel, before the plan is refused; explain says so") {

@@ -45,6 +45,7 @@ struct RecordingCudnn {
         std::int64_t workspace = 0;
         bool fits = true;
         double milliseconds = 0;  // of a run, on the emulated device's clock
+        int engine = -1;          // its number; -1: its place
     };
 
     std::deque<Descriptor> descriptors;
@@ -167,7 +168,8 @@ private:
             std::copy_n(notes.begin(), std::min<std::int64_t>(room, std::int64_t(notes.size())), static_cast<int*>(values));
             *count = std::int64_t(notes.size());  // also when there is no room for them
         } else if (own.kind == engine && name == engine_index) {
-            const std::int64_t index = own.proposal;
+            const int number = proposals[std::size_t(own.proposal)].engine;
+            const std::int64_t index = number < 0 ? own.proposal : number;
             std::memcpy(values, &index, 8);
             *count = 1;
         } else if (own.kind == execution_plan && name == plan_workspace) {

@@ -14,7 +14,7 @@
 
 namespace regulus::cuda {
 
-/// A convolution over NHWC maps with weights [out, kernel, kernel, in / groups]; bias [out] float32.
+/// A convolution over NHWC maps with weights [out, kernel, kernel, in / groups]; bias [out], all of one type: cuDNN 9 has no engine for half maps and float32 biases.
 struct ConvolutionProblem {
     std::int64_t n = 1, h = 1, w = 1, in = 1, out_h = 1, out_w = 1, out = 1;
     int kernel = 1, stride = 1, padding = 0, dilation = 1, groups = 1;
@@ -43,7 +43,7 @@ public:
         int timed = 0;
         double best = 0;  // milliseconds of the taken one
     };
-    static constexpr int most_timed = 8;
+    static constexpr int most_timed = 12, most_of_engine = 4;  // an engine is proposed several times, with other knobs
 
     /// The first admissible engine whose workspace stays within the limit; none, with the reason in `why_not`, when there is none.
     static std::shared_ptr<const CudnnConvolution> find(std::shared_ptr<const Device> device, Opaque handle, const ConvolutionProblem& problem, std::size_t workspace_limit, std::string& why_not,

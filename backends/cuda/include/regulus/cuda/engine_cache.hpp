@@ -10,7 +10,7 @@ namespace regulus::cuda {
 
 /// A proposal of cuDNN's heuristics: its place among all of them, and the engine's number, which must be the same when it is taken again.
 struct EngineChoice {
-    std::int64_t place = 0, engine = 0;
+    std::int64_t place = 0, engine = 0;  // engine -1: our own kernel
     friend bool operator==(const EngineChoice&, const EngineChoice&) = default;
 };
 
