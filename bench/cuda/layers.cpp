@@ -26,7 +26,7 @@ using namespace regulus;
 using clock_type = std::chrono::steady_clock;
 
 struct Options {
-    std::string networks = "mask_rcnn_regnetx-3.2GF_fpn_1x_coco,faster_rcnn_r50_fpn_1x_coco,retinanet_regnetx-800MF_fpn_1x_coco,hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d";
+    std::string networks = "mask_rcnn_regnetx-3.2GF_fpn_1x_coco,faster_rcnn_r50_fpn_1x_coco,retinanet_regnetx-800MF_fpn_1x_coco,mmdetection3d/hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d";
     std::string engines = "regulus_engines.txt";
     int height = 800, width = 1333, points = 300000, rounds = 100;
     double flops[2] = {67e12, 989e12}, bandwidth = 4800e9;

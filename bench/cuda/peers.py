@@ -22,7 +22,7 @@ NETWORKS = {  # name of the tool's model: kind, backbone
     "mask_rcnn_regnetx-3.2GF_fpn_1x_coco": ("mask", "3.2GF"),
     "faster_rcnn_r50_fpn_1x_coco": ("faster", "R-50"),
     "retinanet_regnetx-800MF_fpn_1x_coco": ("retina", "800MF"),
-    "hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d": ("pillars", "400MF"),
+    "mmdetection3d/hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d": ("pillars", "400MF"),
 }
 
 
@@ -302,7 +302,7 @@ def main():
             kind, backbone = NETWORKS[name]
             for half in (False, True):
                 precision = "float16" if half else "float32"
-                head = f"{name:56} {precision:8} {way:8}"
+                head = f"{name:70} {precision:8} {way:8}"
                 if way == "graph" and options.device == "cpu":
                     continue
                 if time.perf_counter() - begin > options.limit:
