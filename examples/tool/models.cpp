@@ -47,11 +47,12 @@ std::string program_folder() {
     return path.substr(0, path.rfind('/'));
 }
 
-/// Whether every tensor of the weights has its parameter and the other way round, shapes included.
+/// Whether every tensor of the weights has its parameter and the other way round, shapes included, under the names of the model's code base or ours.
 bool fits(const regulus::ModelSpec& model, const regulus::Weights& weights) {
     const regulus::Graph graph = regulus::recorded(model);
     if (has_too_many(weights, graph)) return false;
     const regulus::Weights ours = regulus::to_regulus(weights, graph);
+    if (const auto names = ours.metadata.find("regulus.names"); names != ours.metadata.end() && names->second != model.code_base) return false;
     std::set<std::string> known;
     for (const regulus::Node& node : graph.nodes) {
         for (const regulus::Parameter& parameter : node.parameters) {

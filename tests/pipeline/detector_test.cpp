@@ -81,6 +81,35 @@ bool equal(const DetectionList& a, const DetectionList& b) {
 
 }  // namespace
 
+TEST_CASE("detector: boxes are clipped to the original picture, and what is empty then left out, where the model's facts say so") {
+    const std::vector<float> corners{-8, -6, 20, 30,   // reaches out above and to the left
+                                     10, 10, 90, 70,   // out of the whole picture of 80 x 60
+                                     82, 20, 95, 30,   // beside it
+                                     5, 40, 5, 50,     // no width
+                                     std::nanf(""), 1, 2, 3};
+    Outputs outputs;
+    Tensor boxes(Shape{5, 4}, DType::f32), scores = Tensor::zeros(Shape{5}), labels(Shape{5}, DType::i32), count(Shape{1}, DType::i32), info(Shape{1, 4}, DType::f32);
+    std::copy(corners.begin(), corners.end(), boxes.data<float>());
+    for (int i = 0; i < 5; ++i) labels.data<std::int32_t>()[i] = i;
+    count.data<std::int32_t>()[0] = 5;
+    outputs.add("boxes", boxes);
+    outputs.add("scores", scores);
+    outputs.add("labels", labels);
+    outputs.add("count", count);
+    std::fill_n(info.data<float>(), 4, 0.5f);  // the network saw a picture of half the size
+    PreparedBatch batch;
+    batch.image_info = info;
+    batch.original_sizes = {{120, 160}};
+    ModelFacts facts;
+    CHECK(collect_detections(outputs, batch, facts, false)[0].size() == 5);
+    facts.clips_boxes = true;
+    const DetectionList found = collect_detections(outputs, batch, facts, false)[0];
+    REQUIRE(found.size() == 2);
+    CHECK(found[0].box == std::array<float, 4>{0, 0, 40, 60});
+    CHECK(found[1].box == std::array<float, 4>{20, 20, 160, 120});
+    CHECK(found[1].label == 1);
+}
+
 TEST_CASE("shipped detector: on twelve pictures it finds what mmdetection found with the float32 checkpoint") {
     // The file holds half-precision weights: scores move by up to 2e-3 and a few rounded decisions with them (measured over 100 pictures: 0.6 % of
     // the detections, IoU of the others >= 0.998).

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <span>
 
 #include <unistd.h>
 
@@ -26,10 +27,12 @@ const char* const cases[] = {"mm_mask_rcnn_regnetx_3.2gf", "mm_faster_rcnn_regne
                              "mm_faster_rcnn_regnetx_400mf", "mm_faster_rcnn_regnetx_400mf_batch2", "mm_mask_rcnn_regnetx_400mf_empty",
                              "mm_mask_rcnn_regnetx_4gf", "mm_mask_rcnn_r50", "mm_retinanet_r50"};
 
+const char* const detectron2_cases[] = {"d2_retinanet_R_50_FPN", "d2_faster_rcnn_R_50_FPN_batch2", "d2_mask_rcnn_R_50_FPN"};
+
 std::string folder_of(const std::string& name) { return testing::shared_path("golden/detection2d/" + name); }
 
-void all_pass(const Backend& backend) {
-    for (const char* name : cases) {
+void all_pass(const Backend& backend, std::span<const char* const> names) {
+    for (const char* name : names) {
         CAPTURE(name);
         const GoldenReport report = verify_golden_case(folder_of(name), zoo_models(), backend);
         CHECK(report.checks.size() > 25);
@@ -94,7 +97,13 @@ std::vector<std::string> failures(const GoldenReport& report) {
 
 TEST_CASE("golden: nine detectors of mmdetection compute on the cpu what mmdetection computed, node by node") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_r50/case.json");
-    all_pass(CpuBackend{});
+    all_pass(CpuBackend{}, cases);
+}
+
+TEST_CASE("golden: detectors of detectron2 compute on the cpu and on the reference backend what detectron2 computed, node by node") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/d2_retinanet_R_50_FPN/case.json");
+    all_pass(CpuBackend{}, detectron2_cases);
+    CHECK(verify_golden_case(folder_of("d2_retinanet_R_50_FPN"), zoo_models(), ReferenceBackend{}).passed());  // the others take too long so
 }
 
 TEST_CASE("golden: nine detectors of mmdetection compute on the reference backend what mmdetection computed, node by node") {
@@ -102,7 +111,7 @@ TEST_CASE("golden: nine detectors of mmdetection compute on the reference backen
 #if defined(REGULUS_SANITIZED)
     CHECK(verify_golden_case(folder_of("mm_retinanet_regnetx_800mf"), zoo_models(), ReferenceBackend{}).passed());  // the others take too long so
 #else
-    all_pass(ReferenceBackend{});
+    all_pass(ReferenceBackend{}, cases);
 #endif
 }
 

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -79,6 +80,7 @@ TEST_CASE("zoo: parameters are those that the fact sheet computed from the layer
 TEST_CASE("zoo: colours, statistics and size limits are those of the published configs") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/inventory/mmdet/mask-rcnn_r50_fpn_1x_coco.json");
     for (const ModelSpec& model : zoo_models()) {
+        if (model.code_base != "mmdetection") continue;
         CAPTURE(model.name);
         const std::string config = model.aliases.empty() ? model.name.substr(model.name.find('/') + 1) : model.aliases.front();
         const auto bytes = read_file(testing::shared_path("golden/detection2d/inventory/mmdet/" + config + ".json"), 1 << 26);
@@ -98,6 +100,41 @@ TEST_CASE("zoo: colours, statistics and size limits are those of the published c
             CHECK(ours.short_side == *(*scale->array())[1].integer());
         }
     }
+}
+
+TEST_CASE("zoo: detectron2's detectors see pictures as their published configs say") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/inventory/detectron2/COCO-Detection__faster_rcnn_R_50_FPN_1x.json");
+    int models = 0;
+    for (const ModelSpec& model : zoo_models()) {
+        if (model.code_base != "detectron2") continue;
+        CAPTURE(model.name);
+        std::string config = model.name.substr(model.name.find('/') + 1);
+        config.replace(config.find('/'), 1, "__");
+        const auto bytes = read_file(testing::shared_path("golden/detection2d/inventory/detectron2/" + config + ".json"), 1 << 26);
+        const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
+        const Json& network = *json.find("config_resolved")->find("MODEL");
+        const Json& input = *json.find("config_resolved")->find("INPUT");
+        const Preprocessing& ours = model.facts.preprocessing;
+        CHECK(*input.find("FORMAT")->text() == "BGR");
+        CHECK(ours.channel_order == ChannelOrder::bgr);
+        CHECK(ours.short_side == *input.find("MIN_SIZE_TEST")->integer());
+        CHECK(ours.long_side == *input.find("MAX_SIZE_TEST")->integer());
+        CHECK(ours.resize_rule == ResizeRule::detectron2_short);
+        CHECK(ours.interpolation == Interpolation::pillow_bilinear);
+        for (std::size_t i = 0; i < 3; ++i) {
+            CHECK(ours.mean[i] == float(*(*network.find("PIXEL_MEAN")->array())[i].real()));
+            CHECK(ours.std[i] == float(*(*network.find("PIXEL_STD")->array())[i].real()));
+        }
+        CHECK(model.facts.clips_boxes);
+        CHECK((model.mask_ap > 0) == *network.find("MASK_ON")->boolean());
+        const bool before_one = *network.find("RESNETS")->find("STRIDE_IN_1X1")->boolean();
+        const Graph graph = recorded(model);
+        const auto strided = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.name == "backbone.s2.b1.a"; });
+        REQUIRE(strided != graph.nodes.end());
+        CHECK((std::get<ops::Conv2d>(strided->operation).stride == 2) == before_one);
+        ++models;
+    }
+    CHECK(models == 11);
 }
 
 TEST_CASE("classes: COCO's 80 things and their ids with the ten gaps") {

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <utility>
 
 #include <regulus/converters/convert.hpp>
@@ -25,6 +26,17 @@ REGULUS_INLINE bool gives_original_pixels(const Graph& graph) {
     }
     throw ArgumentError("detector: " + graph.name + " is no detector: its output \"boxes\" must come from a suppression of decoded boxes");
 }
+
+namespace detail {
+
+/// Whether anything of the box is left.
+inline bool clip_to(std::array<float, 4>& box, PictureSize picture) {
+    const float sides[2] = {float(picture.width), float(picture.height)};
+    for (std::size_t j = 0; j < 4; ++j) box[j] = std::clamp(box[j], 0.f, sides[j % 2]);
+    return box[2] > box[0] && box[3] > box[1];
+}
+
+}  // namespace detail
 
 REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outputs, const PreparedBatch& batch, const ModelFacts& facts, bool in_original_pixels) {
     const Tensor& boxes = outputs["boxes"];
@@ -58,6 +70,7 @@ REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outp
                 const float value = boxes.data<float>()[std::size_t(4 * row) + j];
                 detection.box[j] = in_original_pixels ? value : value / scale[j];
             }
+            if (facts.clips_boxes && !detail::clip_to(detection.box, batch.original_sizes[i])) continue;
             detection.score = scores.data<float>()[row];
             detection.label = labels.data<std::int32_t>()[row];
             detection.class_name = facts.class_name(detection.label);

@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <set>
 
 #include <regulus/converters/seeded_weights.hpp>
@@ -116,6 +117,21 @@ inline std::vector<std::int64_t> integers(const Tensor& tensor, const std::strin
     return result;
 }
 
+/// detectron2's names of nodes to those that our models' labels have: res2 is C2, p3 is P3, its stem includes the pooling, its proposals come with logits.
+inline void rename_detectron2_nodes(std::vector<GoldenTensor>& expected) {
+    for (GoldenTensor& tensor : expected) {
+        std::string& name = tensor.name;
+        if (name == "stem") name = "stem_pool";
+        if (name.size() == 4 && name.compare(0, 3, "res") == 0) name = "C" + name.substr(3);
+        if (name.size() == 2 && name[0] == 'p') name = "P" + name.substr(1);
+        if (name.compare(0, 16, "proposal_logits.") != 0 || tensor.value.dtype() != DType::f32) continue;
+        name = "proposal_scores." + name.substr(16);
+        Tensor scores(tensor.value.shape(), DType::f32);
+        for (std::int64_t i = 0; i < scores.numel(); ++i) scores.data<float>()[i] = float(1 / (1 + std::exp(-double(tensor.value.data<float>()[i]))));
+        tensor.value = std::move(scores);
+    }
+}
+
 inline std::vector<GoldenTensor> expected_tensors(const CaseJson& json, const std::string& folder) {
     const std::string path = folder + "/expected.safetensors";
     const Weights file = read_weights(path);
@@ -172,8 +188,14 @@ REGULUS_INLINE GoldenCase read_golden_case(const std::string& folder) {
             result.short_side = std::min(json.size(sides[0], "scale"), json.size(sides[1], "scale"));
         }
     }
+    if (const Json* config = json.root.find("config_resolved"); config != nullptr) {  // detectron2's
+        const Json& input = json.member(*config, "INPUT");
+        result.short_side = json.size(json.member(input, "MIN_SIZE_TEST"), "MIN_SIZE_TEST");
+        result.long_side = json.size(json.member(input, "MAX_SIZE_TEST"), "MAX_SIZE_TEST");
+    }
     result.state = state_dict(json, folder, result.salt);
     result.expected = expected_tensors(json, folder);
+    if (const Json* peer = json.root.find("peer"); peer != nullptr && peer->text() != nullptr && *peer->text() == "detectron2") rename_detectron2_nodes(result.expected);
     return result;
 }
 

@@ -19,6 +19,7 @@ struct ModelFacts {
     std::vector<std::string> class_names;    ///< by label; a label beyond them is called "class 7"
     std::vector<std::int64_t> category_ids;  ///< the data set's id by label; a label beyond them has label + 1
     float mask_threshold = 0.5f;             ///< a mask's pixel is on from this probability on
+    bool clips_boxes = false;                ///< boxes are clipped to the original picture once they are scaled to it; what is empty then is left out (detectron2)
 
     /// The class's name, or "class 7".
     std::string class_name(int label) const;

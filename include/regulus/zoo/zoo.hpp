@@ -18,6 +18,9 @@ std::vector<ModelSpec> mmdetection_retinanet();
 std::vector<ModelSpec> mmdetection_mdconv();   // with deformable convolutions
 std::vector<ModelSpec> mmdetection_cascade();
 
+/// detectron2's Faster R-CNN, Mask R-CNN and RetinaNet on COCO with a feature pyramid on ResNets and ResNeXt.
+std::vector<ModelSpec> detectron2_pyramid_detectors();
+
 /// All of the above.
 const std::vector<ModelSpec>& zoo_models();
 
@@ -41,6 +44,7 @@ ModelSpec model_spec(std::string name, std::string code_base, std::string archit
 }  // namespace regulus
 
 #if !defined(REGULUS_COMPILED)
+#include <regulus/zoo/detectron2-impl.hpp>
 #include <regulus/zoo/mmdetection_cascade-impl.hpp>
 #include <regulus/zoo/mmdetection_faster_rcnn-impl.hpp>
 #include <regulus/zoo/mmdetection_mask_rcnn-impl.hpp>

@@ -1,0 +1,86 @@
+#pragma once
+#include <string>
+
+#include <regulus/models/faster_rcnn.hpp>
+#include <regulus/models/mask_rcnn.hpp>
+#include <regulus/models/retina_net.hpp>
+#include <regulus/zoo/class_names.hpp>
+#include <regulus/zoo/zoo.hpp>
+
+namespace regulus {
+
+namespace detail::detectron2 {
+
+template <class Backbone>
+struct Faster : FasterRcnn<Backbone> {
+    static constexpr RcnnSettings settings = detectron2_rcnn;
+};
+template <class Backbone>
+struct Mask : MaskRcnn<Backbone> {
+    static constexpr RcnnSettings settings = detectron2_rcnn;
+};
+template <class Backbone>
+struct Retina : RetinaNet<Backbone, 256, 80, detectron2_retina_sizes> {
+    static constexpr RetinaSettings settings = detectron2_retina;
+};
+
+/// The ResNets of Caffe see differences from the mean, ResNeXt sees them divided by the deviations; all see BGR.
+enum class Input : std::uint8_t { caffe, divided };
+
+struct Row {
+    const char* config;
+    const char* architecture;
+    Graph (*record)();
+    Input input;
+    double box_ap;  // published, percent
+    double mask_ap;
+    const char* hash;  // of the published model_final_HASH.pkl
+};
+
+inline ModelSpec entry(const Row& row) {
+    ModelSpec spec;
+    spec.name = std::string("detectron2/") + row.config;
+    spec.code_base = "detectron2";
+    spec.architecture = row.architecture;
+    spec.record = row.record;
+    Preprocessing& preprocessing = spec.facts.preprocessing;
+    preprocessing.resize_rule = ResizeRule::detectron2_short;
+    preprocessing.interpolation = Interpolation::pillow_bilinear;
+    if (row.input == Input::caffe) preprocessing.std = {1, 1, 1};
+    spec.facts.clips_boxes = true;
+    spec.facts.class_names = coco_classes();
+    spec.facts.category_ids = coco_category_ids();
+    spec.licence = "Apache-2.0";
+    spec.checkpoint = std::string("model_final_") + row.hash + ".pkl";
+    spec.box_ap = row.box_ap;
+    spec.mask_ap = row.mask_ap;
+    spec.data = "COCO 2017";
+    return spec;
+}
+
+}  // namespace detail::detectron2
+
+REGULUS_INLINE std::vector<ModelSpec> detectron2_pyramid_detectors() {
+    using namespace detail::detectron2;
+    constexpr auto faster_50 = [] { return recorded<Faster<ResNet<resnet_50_caffe>>>(); };
+    constexpr auto mask_50 = [] { return recorded<Mask<ResNet<resnet_50_caffe>>>(); };
+    constexpr auto retina_50 = [] { return recorded<Retina<ResNet<resnet_50_caffe>>>(); };
+    const Row rows[] = {
+        {"COCO-Detection/faster_rcnn_R_50_FPN_1x", "Faster R-CNN, ResNet-50, FPN", faster_50, Input::caffe, 37.9, 0, "b275ba"},
+        {"COCO-Detection/faster_rcnn_R_50_FPN_3x", "Faster R-CNN, ResNet-50, FPN", faster_50, Input::caffe, 40.2, 0, "280758"},
+        {"COCO-Detection/faster_rcnn_R_101_FPN_3x", "Faster R-CNN, ResNet-101, FPN", [] { return recorded<Faster<ResNet<resnet_101_caffe>>>(); }, Input::caffe, 42.0, 0, "f6e8b1"},
+        {"COCO-Detection/faster_rcnn_X_101_32x8d_FPN_3x", "Faster R-CNN, ResNeXt-101 32x8d, FPN", [] { return recorded<Faster<ResNet<resnext_101_32x8d>>>(); }, Input::divided, 43.0, 0, "68b088"},
+        {"COCO-Detection/retinanet_R_50_FPN_1x", "RetinaNet, ResNet-50, FPN", retina_50, Input::caffe, 37.4, 0, "bfca0b"},
+        {"COCO-Detection/retinanet_R_50_FPN_3x", "RetinaNet, ResNet-50, FPN", retina_50, Input::caffe, 38.7, 0, "5bd44e"},
+        {"COCO-Detection/retinanet_R_101_FPN_3x", "RetinaNet, ResNet-101, FPN", [] { return recorded<Retina<ResNet<resnet_101_caffe>>>(); }, Input::caffe, 40.4, 0, "971ab9"},
+        {"COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_1x", "Mask R-CNN, ResNet-50, FPN", mask_50, Input::caffe, 38.6, 35.2, "a54504"},
+        {"COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_3x", "Mask R-CNN, ResNet-50, FPN", mask_50, Input::caffe, 41.0, 37.2, "f10217"},
+        {"COCO-InstanceSegmentation/mask_rcnn_R_101_FPN_3x", "Mask R-CNN, ResNet-101, FPN", [] { return recorded<Mask<ResNet<resnet_101_caffe>>>(); }, Input::caffe, 42.9, 38.6, "a3ec72"},
+        {"COCO-InstanceSegmentation/mask_rcnn_X_101_32x8d_FPN_3x", "Mask R-CNN, ResNeXt-101 32x8d, FPN", [] { return recorded<Mask<ResNet<resnext_101_32x8d>>>(); }, Input::divided, 44.3, 39.5, "2d9806"},
+    };
+    std::vector<ModelSpec> models;
+    for (const Row& row : rows) models.push_back(entry(row));
+    return models;
+}
+
+}  // namespace regulus
