@@ -21,6 +21,7 @@
 #include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/retina_net.hpp>
 #include <regulus/weights/read_weights.hpp>
+#include <regulus/zoo/zoo.hpp>
 
 #include "support/shared.hpp"
 
@@ -147,12 +148,16 @@ TEST_CASE("detectron2: the state dicts of its models fit our graphs, shapes incl
         check_entries(entries_of(*read_json(testing::shared_path(folder + config + ".json")).find("state_dict")), graph, "detectron2");
         check_round_trip(graph, "detectron2");
     };
-    check("COCO-Detection__faster_rcnn_R_50_FPN_1x", recorded<FasterRcnn<ResNet<resnet_50_caffe>>>());
-    check("COCO-Detection__faster_rcnn_X_101_32x8d_FPN_3x", recorded<FasterRcnn<ResNet<resnext_101_32x8d>>>());
-    check("COCO-InstanceSegmentation__mask_rcnn_R_101_FPN_3x", recorded<MaskRcnn<ResNet<resnet_101_caffe>>>());
+    int of_zoo = 0;
+    for (const ModelSpec& model : zoo_models()) {
+        if (model.code_base != "detectron2") continue;
+        std::string config = model.name.substr(model.name.find('/') + 1);
+        config.replace(config.find('/'), 1, "__");
+        check(config.c_str(), recorded(model));
+        ++of_zoo;
+    }
+    CHECK(of_zoo == 13);
     check("LVISv1-InstanceSegmentation__mask_rcnn_R_50_FPN_1x", recorded<MaskRcnn<ResNet<resnet_50_caffe>, 256, 1203>>());
-    check("COCO-InstanceSegmentation__mask_rcnn_regnetx_4gf_dds_fpn_1x", recorded<MaskRcnn<RegNet<regnetx_4_0gf>>>());
-    check("COCO-Detection__retinanet_R_50_FPN_1x", recorded<Detectron2Retina>());
 }
 
 TEST_CASE("torchvision: the state dicts of its detectors fit our graphs") {

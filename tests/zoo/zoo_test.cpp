@@ -112,29 +112,37 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         config.replace(config.find('/'), 1, "__");
         const auto bytes = read_file(testing::shared_path("golden/detection2d/inventory/detectron2/" + config + ".json"), 1 << 26);
         const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
-        const Json& network = *json.find("config_resolved")->find("MODEL");
-        const Json& input = *json.find("config_resolved")->find("INPUT");
         const Preprocessing& ours = model.facts.preprocessing;
-        CHECK(*input.find("FORMAT")->text() == "BGR");
         CHECK(ours.channel_order == ChannelOrder::bgr);
-        CHECK(ours.short_side == *input.find("MIN_SIZE_TEST")->integer());
-        CHECK(ours.long_side == *input.find("MAX_SIZE_TEST")->integer());
         CHECK(ours.resize_rule == ResizeRule::detectron2_short);
         CHECK(ours.interpolation == Interpolation::pillow_bilinear);
-        for (std::size_t i = 0; i < 3; ++i) {
-            CHECK(ours.mean[i] == float(*(*network.find("PIXEL_MEAN")->array())[i].real()));
-            CHECK(ours.std[i] == float(*(*network.find("PIXEL_STD")->array())[i].real()));
-        }
         CHECK(model.facts.clips_boxes);
+        const auto check = [&](const Json& format, const Json& mean, const Json& std, const Json& short_side, const Json& long_side) {
+            CHECK(*format.text() == "BGR");
+            for (std::size_t i = 0; i < 3; ++i) {
+                CHECK(ours.mean[i] == float(*(*mean.array())[i].real()));
+                CHECK(ours.std[i] == float(*(*std.array())[i].real()));
+            }
+            CHECK(ours.short_side == *short_side.integer());
+            CHECK(ours.long_side == *long_side.integer());
+        };
+        ++models;
+        if (const Json* lazy = json.find("lazy_config")) {  // configs in Python: RegNets
+            const Json& network = *lazy->find("model");
+            const Json& resize = (*lazy->find("dataloader")->find("test")->find("mapper")->find("augmentations")->array())[0];
+            check(*network.find("input_format"), *network.find("pixel_mean"), *network.find("pixel_std"), *resize.find("short_edge_length"), *resize.find("max_size"));
+            continue;
+        }
+        const Json& network = *json.find("config_resolved")->find("MODEL");
+        const Json& input = *json.find("config_resolved")->find("INPUT");
+        check(*input.find("FORMAT"), *network.find("PIXEL_MEAN"), *network.find("PIXEL_STD"), *input.find("MIN_SIZE_TEST"), *input.find("MAX_SIZE_TEST"));
         CHECK((model.mask_ap > 0) == *network.find("MASK_ON")->boolean());
-        const bool before_one = *network.find("RESNETS")->find("STRIDE_IN_1X1")->boolean();
         const Graph graph = recorded(model);
         const auto strided = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.name == "backbone.s2.b1.a"; });
         REQUIRE(strided != graph.nodes.end());
-        CHECK((std::get<ops::Conv2d>(strided->operation).stride == 2) == before_one);
-        ++models;
+        CHECK((std::get<ops::Conv2d>(strided->operation).stride == 2) == *network.find("RESNETS")->find("STRIDE_IN_1X1")->boolean());
     }
-    CHECK(models == 11);
+    CHECK(models == 13);
 }
 
 TEST_CASE("classes: COCO's 80 things and their ids with the ten gaps") {

@@ -24,7 +24,7 @@ struct Retina : RetinaNet<Backbone, 256, 80, detectron2_retina_sizes> {
     static constexpr RetinaSettings settings = detectron2_retina;
 };
 
-/// The ResNets of Caffe see differences from the mean, ResNeXt sees them divided by the deviations; all see BGR.
+/// The ResNets of Caffe see differences from the mean, the others see them divided by the deviations; all see BGR.
 enum class Input : std::uint8_t { caffe, divided };
 
 struct Row {
@@ -32,9 +32,9 @@ struct Row {
     const char* architecture;
     Graph (*record)();
     Input input;
-    double box_ap;  // published, percent
+    double box_ap;  // published, percent; 0: not known here
     double mask_ap;
-    const char* hash;  // of the published model_final_HASH.pkl
+    const char* hash;  // of the published model_final_HASH.pkl; "" when not known here
 };
 
 inline ModelSpec entry(const Row& row) {
@@ -51,7 +51,7 @@ inline ModelSpec entry(const Row& row) {
     spec.facts.class_names = coco_classes();
     spec.facts.category_ids = coco_category_ids();
     spec.licence = "Apache-2.0";
-    spec.checkpoint = std::string("model_final_") + row.hash + ".pkl";
+    if (*row.hash != '\0') spec.checkpoint = std::string("model_final_") + row.hash + ".pkl";
     spec.box_ap = row.box_ap;
     spec.mask_ap = row.mask_ap;
     spec.data = "COCO 2017";
@@ -77,6 +77,8 @@ REGULUS_INLINE std::vector<ModelSpec> detectron2_pyramid_detectors() {
         {"COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_3x", "Mask R-CNN, ResNet-50, FPN", mask_50, Input::caffe, 41.0, 37.2, "f10217"},
         {"COCO-InstanceSegmentation/mask_rcnn_R_101_FPN_3x", "Mask R-CNN, ResNet-101, FPN", [] { return recorded<Mask<ResNet<resnet_101_caffe>>>(); }, Input::caffe, 42.9, 38.6, "a3ec72"},
         {"COCO-InstanceSegmentation/mask_rcnn_X_101_32x8d_FPN_3x", "Mask R-CNN, ResNeXt-101 32x8d, FPN", [] { return recorded<Mask<ResNet<resnext_101_32x8d>>>(); }, Input::divided, 44.3, 39.5, "2d9806"},
+        {"COCO-InstanceSegmentation/mask_rcnn_regnetx_4gf_dds_fpn_1x", "Mask R-CNN, RegNetX-4.0GF, FPN", [] { return recorded<Mask<RegNet<regnetx_4_0gf>>>(); }, Input::divided, 0, 0, ""},
+        {"COCO-InstanceSegmentation/mask_rcnn_regnety_4gf_dds_fpn_1x", "Mask R-CNN, RegNetY-4.0GF, FPN", [] { return recorded<Mask<RegNet<regnety_4_0gf>>>(); }, Input::divided, 0, 0, ""},
     };
     std::vector<ModelSpec> models;
     for (const Row& row : rows) models.push_back(entry(row));

@@ -18,7 +18,7 @@ std::vector<ModelSpec> mmdetection_retinanet();
 std::vector<ModelSpec> mmdetection_mdconv();   // with deformable convolutions
 std::vector<ModelSpec> mmdetection_cascade();
 
-/// detectron2's Faster R-CNN, Mask R-CNN and RetinaNet on COCO with a feature pyramid on ResNets and ResNeXt.
+/// detectron2's Faster R-CNN, Mask R-CNN and RetinaNet on COCO with a feature pyramid on ResNets, ResNeXt and RegNets.
 std::vector<ModelSpec> detectron2_pyramid_detectors();
 
 /// All of the above.
