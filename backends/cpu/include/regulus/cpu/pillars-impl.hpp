@@ -2,6 +2,7 @@
 // From points to a canvas, and from the maps of a dense 3D head to boxes.
 #include <vector>
 
+#include <regulus/cpu/detection-impl.hpp>
 #include <regulus/cpu/encode_pillars-impl.hpp>
 #include <regulus/cpu/maps-impl.hpp>
 #include <regulus/cpu/rotated_nms-impl.hpp>
