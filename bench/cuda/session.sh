@@ -63,38 +63,38 @@ print(":".join(sorted(path for root in (found.submodule_search_locations if foun
 fi
 for place in /usr/local/cuda/lib64 /usr/local/cuda/lib /usr/local/nvidia/lib64 /usr/local/nvidia/lib; do [ -d "$place" ] && path=$path${path:+:}$place; done
 [ -d "$folder/lib" ] && path=$(cd "$folder/lib" && pwd)${path:+:}$path
-with_path() { env LD_LIBRARY_PATH="$path" "$@"; }
+with_path=(env "LD_LIBRARY_PATH=$path")
 check=$(program regulus_cuda_device_check) layers=$(program regulus_cuda_layers) tool=$(program regulus)
-if [ -n "$check" ] && ! with_path "$check" help 2>/dev/null | grep -q regulus_cuda_device_check && [ -d "$folder/lib/std" ]; then
-    path=$(cd "$folder/lib/std" && pwd):$path  # this machine's C++ library is older than ours
+if [ -n "$check" ] && ! "${with_path[@]}" "$check" help 2>/dev/null | grep -q regulus_cuda_device_check && [ -d "$folder/lib/std" ]; then
+    with_path=(env "LD_LIBRARY_PATH=$(cd "$folder/lib/std" && pwd):$path")  # this machine's C++ library is older than ours
 fi
-[ -n "$check" ] && with_path ldd "$check" | grep 'not found'
+[ -n "$check" ] && "${with_path[@]}" ldd "$check" | grep 'not found'
 
 for name in "$@"; do
     case $name in
-        check) if [ -n "$check" ]; then part check 120 with_path "$check" "${check_options[@]}"; else skip "$name" "regulus_cuda_device_check is not in $folder"; fi ;;
-        sizes) if [ -n "$check" ]; then part sizes 110 with_path "$check" sizes "${sizes_options[@]}"; else skip "$name" "regulus_cuda_device_check is not in $folder"; fi ;;
+        check) if [ -n "$check" ]; then part check 120 "${with_path[@]}" "$check" "${check_options[@]}"; else skip "$name" "regulus_cuda_device_check is not in $folder"; fi ;;
+        sizes) if [ -n "$check" ]; then part sizes 110 "${with_path[@]}" "$check" sizes "${sizes_options[@]}"; else skip "$name" "regulus_cuda_device_check is not in $folder"; fi ;;
         memcheck | racecheck | initcheck | synccheck)
             sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer /opt/nvidia/nsight-compute/*/compute-sanitizer 2>/dev/null | head -n 1)
             if [ -z "$check" ]; then skip "$name" "regulus_cuda_device_check is not in $folder"
             elif [ -z "$sanitizer" ]; then skip "$name" "there is no compute-sanitizer"
-            else part "$name" 120 with_path "$sanitizer" --tool "$name" --error-exitcode 9 "$check" own; fi
+            else part "$name" 120 "${with_path[@]}" "$sanitizer" --tool "$name" --error-exitcode 9 "$check" own; fi
             ;;
         golden)
             if [ -z "$tool" ]; then skip golden "regulus is not in $folder"
             elif ! ls "$golden"/*/case.json >/dev/null 2>&1; then skip golden "there are no golden cases in $golden"
-            else part golden 240 with_path "$tool" verify "$golden"/*/ --device cuda; fi
+            else part golden 240 "${with_path[@]}" "$tool" verify "$golden"/*/ --device cuda; fi
             ;;
         demo)
             if [ -z "$tool" ]; then skip demo "regulus is not in $folder"
             elif [ ! -r "$demo/val/annotations.json" ]; then skip demo "there is no demo in $demo"
             else
                 for precision in f32 f16 bf16; do
-                    part "demo_$precision" 60 env REGULUS_MODEL="$demo/fasteners.safetensors" LD_LIBRARY_PATH="$path" "$tool" eval coco --images "$demo/val" --annotations "$demo/val/annotations.json" --device cuda --precision "$precision"
+                    part "demo_$precision" 60 "${with_path[@]}" REGULUS_MODEL="$demo/fasteners.safetensors" "$tool" eval coco --images "$demo/val" --annotations "$demo/val/annotations.json" --device cuda --precision "$precision"
                 done
             fi
             ;;
-        layers) if [ -n "$layers" ]; then part layers 240 with_path "$layers" --engines "$engines" "${layers_options[@]}"; else skip layers "regulus_cuda_layers is not in $folder"; fi ;;
+        layers) if [ -n "$layers" ]; then part layers 240 "${with_path[@]}" "$layers" --engines "$engines" "${layers_options[@]}"; else skip layers "regulus_cuda_layers is not in $folder"; fi ;;
         peers) if [ -n "$python" ]; then part peers 300 "$python" "$here/peers.py" "${peers_options[@]}" --json "$logs/peers.json"; else skip peers "there is no python3"; fi ;;
         *) skip "$name" "no such part" ;;
     esac

@@ -28,8 +28,8 @@ expect "detect --device auto --precision f16 takes the GPU" on_device "$tool" de
 expect "bench --whole --device cuda" on_device "$tool" bench --whole fasteners --device cuda --size 64x96 --seconds 0
 expect "explain --device cuda" on_device "$tool" explain retinanet_r50_fpn_1x_coco --device cuda --size 64x64 --plan
 
-if [ -r "$shared/golden/detection2d/mm_mask_rcnn_regnetx_400mf_empty/case.json" ]; then
-    expect "verify --device cuda" on_device "$tool" verify "$shared/golden/detection2d/mm_mask_rcnn_regnetx_400mf_empty" --device cuda
+if [ -r "$shared/golden/classification/pycls_regnety_400mf/case.json" ]; then
+    expect "verify --device cuda" on_device "$tool" verify "$shared/golden/classification/pycls_regnety_400mf" --device cuda
 else
     echo "skipped: shared/golden is not on this machine"
     skipped=$((skipped + 1))
@@ -40,7 +40,7 @@ if [ -n "$(find "$tree" -name regulus_cuda_layers -type f)" ]; then
     mkdir bin logs
     printf '#!/bin/sh\necho "GPU 0: emulated"\n' >bin/nvidia-smi
     chmod +x bin/nvidia-smi
-    expect "session.sh" env PATH="$work/bin:$PATH" LD_LIBRARY_PATH="$emulated" OUT="$work/logs" REHEARSE=1 "$root/bench/cuda/session.sh" "$tree" check layers
+    expect "session.sh" env PATH="$work/bin:$PATH" LD_LIBRARY_PATH="$emulated" OUT="$work/logs" REHEARSE=1 "$root/bench/cuda/session.sh" "$tree" check
 else
     echo "skipped: the programs of bench/cuda are not built (-DREGULUS_BUILD_BENCH=ON)"
     skipped=$((skipped + 1))
