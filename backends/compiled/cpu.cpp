@@ -20,3 +20,4 @@
 #include <regulus/cpu/transposed_conv-impl.hpp>
 #include <regulus/cpu/voxelize-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>
+#include <regulus/cpu/winograd_tiles-impl.hpp>

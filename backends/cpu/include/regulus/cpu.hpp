@@ -19,7 +19,7 @@ enum class CpuPrecision {
 };
 
 struct CpuOptions {
-    bool winograd = true;  // 3x3 convolutions of stride 1 by Winograd F(4x4, 3x3) and F(6x6, 3x3): faster, rounding errors up to twenty times larger
+    bool winograd = true;  // 3x3 convolutions by Winograd: faster; of stride 1 rounding errors are up to twenty times larger, of stride 2 no larger
     CpuPrecision precision = CpuPrecision::f32;
 };
 

@@ -87,7 +87,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
         if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
             if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {
                 auto weights = compiled.store.get<WinogradWeights>(parameter_key(context.node) + "winograd",
-                                                                   [&] { return WinogradWeights::make(folded_parameters(*conv, context.bound), conv->groups, winograd_functions().matrix.lanes, WinogradKernel::wide(*conv)); });
+                                                                   [&] { return WinogradWeights::make(folded_parameters(*conv, context.bound), conv->groups, winograd_functions().matrix.lanes, WinogradKernel::form(*conv)); });
                 return std::make_unique<WinogradKernel>(context, std::move(weights), compiled.threads);
             }
             if (MatrixKernel::applies(*conv, context.shape(context.out(0)))) {
