@@ -32,7 +32,8 @@ for backbone, zoo in (("400MF", "faster_rcnn_regnetx-400MF_fpn_mstrain_3x_coco")
         kind = "retinanet" if zoo.startswith("retinanet") else "rcnn"
         SYSTEMS[f"backbone_regnetx-{backbone}_batch{batch}"] = (zoo, kind, backbone, "backbone", batch, 224, 224)
 for zoo, kind, backbone in (("retinanet_regnetx-800MF_fpn_1x_coco", "retinanet", "800MF"), ("faster_rcnn_regnetx-3.2GF_fpn_1x_coco", "rcnn", "3.2GF"),
-                            ("mask_rcnn_regnetx-3.2GF_fpn_1x_coco", "mask_rcnn", "3.2GF"), ("faster_rcnn_r50_fpn_1x_coco", "rcnn", "R-50"),
+                            ("mask_rcnn_regnetx-3.2GF_fpn_1x_coco", "mask_rcnn", "3.2GF"), ("mask_rcnn_regnetx-4GF_fpn_1x_coco", "mask_rcnn", "4GF"),
+                            ("faster_rcnn_regnetx-400MF_fpn_mstrain_3x_coco", "rcnn", "400MF"), ("faster_rcnn_r50_fpn_1x_coco", "rcnn", "R-50"),
                             ("mask_rcnn_r50_fpn_1x_coco", "mask_rcnn", "R-50"), ("retinanet_r50_fpn_1x_coco", "retinanet", "R-50")):
     name = zoo.replace("_fpn_1x_coco", "")
     SYSTEMS[name] = (zoo, kind, backbone, "whole", 1, 800, 1344)

@@ -51,9 +51,11 @@ def main():
 
     print("| model | parameters | G multiply-adds | arena MB | ms | to best peer | verify | largest box error |")
     print("|---|---|---|---|---|---|---|---|")
-    for case in sorted(pathlib.Path(options.cases).glob("mm_*/case.json")):
+    cases = {case.parent.name for case in pathlib.Path(options.cases).glob("*/case.json")}
+    known = set(tool_output(options.tool, "zoo", "list", "--names").split())
+    for case in sorted(pathlib.Path(options.cases).glob("*/case.json")):
         name = json.loads(case.read_text())["zoo"]
-        if "batch" in case.parent.name or "empty" in case.parent.name:
+        if name not in known or "empty" in case.parent.name or ("batch" in case.parent.name and case.parent.name.replace("_batch2", "") in cases):
             continue
         summary = tool_output(options.tool, "summary", name, "--size", options.size).rstrip().splitlines()[-1]
         parameters, macs = re.findall(r"([\d,]+) (?:parameters|multiply-adds)", summary)

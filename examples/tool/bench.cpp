@@ -118,6 +118,18 @@ void run_on_request(const regulus::Outputs& outputs, const std::function<double(
     }
 }
 
+/// The milliseconds of at least three runs, and of as many as the seconds hold, rising.
+std::vector<double> sorted_times(const std::function<double()>& run_once, double seconds) {
+    std::vector<double> times;
+    double sum = 0;
+    while (times.size() < 3 || (sum < 1000 * seconds && times.size() < 100000)) {
+        times.push_back(run_once());
+        sum += times.back();
+    }
+    std::sort(times.begin(), times.end());
+    return times;
+}
+
 /// From a decoded picture of noise to boxes and masks, one picture a call.
 void bench_whole(const Options& options) {
     if (!options.outputs.empty() || !options.from.empty() || !options.steps.empty() || options.paste || options.on_request || options.network.batch != 1) {
@@ -145,13 +157,7 @@ void bench_whole(const Options& options) {
     };
     const double first = run_once();
     run_once();  // a GPU's second run captures
-    std::vector<double> times;
-    double sum = 0;
-    while (times.size() < 3 || (sum < 1000 * options.seconds && times.size() < 100000)) {
-        times.push_back(run_once());
-        sum += times.back();
-    }
-    std::sort(times.begin(), times.end());
+    const std::vector<double> times = sorted_times(run_once, options.seconds);
     const double median = times[times.size() / 2];
     char text[512];
     std::snprintf(text, sizeof text,
@@ -189,13 +195,7 @@ void bench(const Options& options) {
     };
     if (options.on_request) return run_on_request(outputs, run_once);
     const double first = run_once();  // plans, touches memory
-    std::vector<double> times;
-    double sum = 0;
-    while (times.size() < 3 || (sum < 1000 * options.seconds && times.size() < 100000)) {
-        times.push_back(run_once());
-        sum += times.back();
-    }
-    std::sort(times.begin(), times.end());
+    const std::vector<double> times = sorted_times(run_once, options.seconds);
     const double median = times[times.size() / 2];
 
     std::int64_t macs = 0;
