@@ -44,6 +44,8 @@ TEST_CASE("nuScenes results: what is written is read back, digit for digit and i
     std::vector<NuScenesResult> results;
     random.nuscenes(15, 10, truth, results);
     results[3].sample_token = "quote \" and \xC3\xA4";
+    REQUIRE_FALSE(results[0].boxes.empty());
+    results[0].boxes[0].velocity = {-0.0, 0.0};
     const NuScenesSubmission read = parse_nuscenes_results(nuscenes_results_json(results, {true, false, true, false, true}), "f");
     CHECK(read.meta.use_camera);
     CHECK_FALSE(read.meta.use_lidar);
@@ -54,6 +56,8 @@ TEST_CASE("nuScenes results: what is written is read back, digit for digit and i
         REQUIRE(read.samples[s].boxes.size() == results[s].boxes.size());
         for (std::size_t i = 0; i < results[s].boxes.size(); ++i) CHECK(same(read.samples[s].boxes[i], results[s].boxes[i]));
     }
+    CHECK(std::signbit(read.samples[0].boxes[0].velocity[0]));
+    CHECK_FALSE(std::signbit(read.samples[0].boxes[0].velocity[1]));
 }
 
 TEST_CASE("nuScenes ground truth: what is written is read back, with places of the vehicle, racks and unknown velocities") {
