@@ -94,11 +94,7 @@ struct GreedyRotatedNms {
     };
     static constexpr std::size_t shared_bytes = sizeof(Shared);
 
-    REGULUS_HOST_DEVICE std::int32_t phases(const Thread& thread) const {
-        std::int32_t candidates = 0;
-        for (std::int32_t list = 0; list < set.lists; ++list) candidates += set.counts[list][thread.block];
-        return 3 * ((candidates + chunk - 1) / chunk) + 1;
-    }
+    REGULUS_HOST_DEVICE std::int32_t phases(const Thread& thread) const { return 3 * ((set.candidates(thread.block) + chunk - 1) / chunk) + 1; }
     REGULUS_HOST_DEVICE void run(std::int32_t phase, const Thread& thread) const {
         Shared& shared = *thread.shared_as<Shared>();
         const std::int64_t base = std::int64_t(thread.block) * set.bound();
@@ -221,11 +217,7 @@ struct GreedyCircleNms {
     };
     static constexpr std::size_t shared_bytes = sizeof(Shared);
 
-    REGULUS_HOST_DEVICE std::int32_t phases(const Thread& thread) const {
-        std::int32_t candidates = 0;
-        for (std::int32_t list = 0; list < set.lists; ++list) candidates += set.counts[list][thread.block];
-        return 4 * ((candidates + chunk - 1) / chunk) + 1;
-    }
+    REGULUS_HOST_DEVICE std::int32_t phases(const Thread& thread) const { return 4 * ((set.candidates(thread.block) + chunk - 1) / chunk) + 1; }
     REGULUS_HOST_DEVICE void run(std::int32_t phase, const Thread& thread) const {
         Shared& shared = *thread.shared_as<Shared>();
         const std::int64_t base = std::int64_t(thread.block) * limit;

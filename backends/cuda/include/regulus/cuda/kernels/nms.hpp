@@ -29,6 +29,12 @@ struct ListSet {
         bool valid;
     };
     REGULUS_HOST_DEVICE std::uint32_t bound() const { return first[lists]; }
+    /// How many candidates an image has.
+    REGULUS_HOST_DEVICE std::int32_t candidates(std::int32_t image) const {
+        std::int32_t sum = 0;
+        for (std::int32_t list = 0; list < lists; ++list) sum += counts[list][image];
+        return sum;
+    }
     REGULUS_HOST_DEVICE Entry entry(std::int32_t image, std::uint32_t rank) const {
         std::int32_t list = 0;
         while (rank >= first[list + 1]) ++list;
@@ -110,11 +116,7 @@ struct GreedyNms {
     static_assert(sizeof(Shared) <= shared_bytes);
 
     /// Four phases a chunk; chunks for as many candidates as the lists hold.
-    REGULUS_HOST_DEVICE std::int32_t phases(const Thread& thread) const {
-        std::int32_t candidates = 0;
-        for (std::int32_t list = 0; list < set.lists; ++list) candidates += set.counts[list][thread.block];
-        return 4 * ((candidates + chunk - 1) / chunk) + 1;
-    }
+    REGULUS_HOST_DEVICE std::int32_t phases(const Thread& thread) const { return 4 * ((set.candidates(thread.block) + chunk - 1) / chunk) + 1; }
     REGULUS_HOST_DEVICE void run(std::int32_t phase, const Thread& thread) const {
         Shared& shared = *thread.shared_as<Shared>();
         const std::int64_t base = std::int64_t(thread.block) * limit;
