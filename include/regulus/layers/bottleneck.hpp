@@ -1,7 +1,5 @@
 #pragma once
 // The residual bottleneck of RegNet: 1x1, grouped 3x3, (squeeze-excite), 1x1, added to a shortcut.
-#include <type_traits>
-
 #include <regulus/layers/add.hpp>
 #include <regulus/layers/conv_bn.hpp>
 #include <regulus/layers/deform_conv.hpp>
@@ -22,8 +20,7 @@ struct Bottleneck {
     static_assert(MultipleOf<Middle, GroupWidth>::agree);
 
     static constexpr bool projects = In != Out || Stride != 1;
-    using Spatial = std::conditional_t<Kind == Deformable::none, ConvBn<Middle, Middle, 3, Stride, Middle / GroupWidth>,
-                                       DeformConvBn<Middle, Middle, 3, Stride, Middle / GroupWidth, 1, Kind == Deformable::none ? Deformable::offsets : Kind>>;
+    using Spatial = SpatialConvBn<Middle, Middle, 3, Stride, Middle / GroupWidth, Kind>;
 
     template <int C, int S>
     Feature<Out, S * Stride> operator()(const Scope& scope, Feature<C, S> x) const {

@@ -1,5 +1,7 @@
 #pragma once
 // Convolution with bias, as heads and necks use it.
+#include <type_traits>
+
 #include <regulus/layers/conv_bn.hpp>
 
 namespace regulus {
@@ -41,5 +43,9 @@ struct Conv2d {
         return {x.graph, detail::conv_bias(scope, op, x.id, activation)};
     }
 };
+
+/// A step of a head whose convolutions have a norm instead of a bias (detectron2's heads with synchronised batch norm), or not.
+template <int In, int Out, int Kernel, bool Norm>
+using HeadConv = std::conditional_t<Norm, ConvBn<In, Out, Kernel>, Conv2d<In, Out, Kernel>>;
 
 }  // namespace regulus

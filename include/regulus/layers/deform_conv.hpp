@@ -1,5 +1,7 @@
 #pragma once
 // Deformable convolution: an ordinary one looks where each tap should read, the deformable one reads there.
+#include <type_traits>
+
 #include <regulus/layers/conv2d.hpp>
 #include <regulus/layers/deformable.hpp>
 
@@ -40,5 +42,10 @@ struct DeformConvBn {
         return {x.graph, detail::deform_conv_bn(scope, op, x.id, activation)};
     }
 };
+
+/// The spatial convolution of a residual block: ordinary, or deformable.
+template <int In, int Out, int Kernel, int Stride, int Groups, Deformable Kind>
+using SpatialConvBn = std::conditional_t<Kind == Deformable::none, ConvBn<In, Out, Kernel, Stride, Groups>,
+                                         DeformConvBn<In, Out, Kernel, Stride, Groups, 1, Kind == Deformable::none ? Deformable::offsets : Kind>>;
 
 }  // namespace regulus

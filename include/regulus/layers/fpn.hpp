@@ -21,6 +21,7 @@ enum class FpnExtra : std::uint8_t {
 /// What the lateral and the output convolutions of a pyramid are.
 enum class FpnConv : std::uint8_t {
     bias,       // a convolution with bias
+    norm,       // a convolution without, batch norm (detectron2 with NORM set)
     norm_relu,  // a convolution without, batch norm, ReLU (mmdetection3d's PointPillars)
 };
 
@@ -69,7 +70,7 @@ private:
 
     static ValueId conv(const Scope& scope, int in, int kernel, int stride, ValueId src) {
         const ops::Conv2d op = detail::same_conv(in, Channels, kernel, stride, 1, 1);
-        return Conv == FpnConv::bias ? detail::conv_bias(scope, op, src, Activation::none) : detail::conv_bn(scope, op, src, Activation::relu);
+        return Conv == FpnConv::bias ? detail::conv_bias(scope, op, src, Activation::none) : detail::conv_bn(scope, op, src, Conv == FpnConv::norm ? Activation::none : Activation::relu);
     }
 
     static void record_levels(const Scope& scope, const std::array<ValueId, sizeof...(In)>& maps, int finest_stride,

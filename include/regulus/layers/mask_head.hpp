@@ -9,17 +9,17 @@ namespace regulus {
 ///
 ///     rows [r, In, s, s]  ->  logits rows [r, Classes, 2 s, 2 s]
 ///
-/// Parameters: conv1 .. convN, upsample, logits, each {weight, bias}. Label: "mask_logits".
+/// Parameters: conv1 .. convN, upsample, logits, each {weight, bias}, with Norms convN.weight and convN.norm.* instead. Label: "mask_logits".
 /// Source: He et al., Mask R-CNN, ICCV 2017 (the FPN head).
-template <int In, int Channels, int Convs, int Classes>
+template <int In, int Channels, int Convs, int Classes, bool Norms = false>
 struct MaskHead {
     static_assert(Convs >= 1, "MaskHead: at least one convolution");
 
     template <int C, int Size, int Max>
     RoiFeature<Classes, 2 * Size, Max> operator()(const Scope& scope, RoiFeature<C, Size, Max> rois) const {
         static_assert(Wired<In, C>::agree);
-        RoiFeature<Channels, Size, Max> x = Conv2d<In, Channels, 3>{}(scope / "conv1", rois, Activation::relu);
-        for (int i = 2; i <= Convs; ++i) x = Conv2d<Channels, Channels, 3>{}(scope / indexed("conv", i), x, Activation::relu);
+        RoiFeature<Channels, Size, Max> x = HeadConv<In, Channels, 3, Norms>{}(scope / "conv1", rois, Activation::relu);
+        for (int i = 2; i <= Convs; ++i) x = HeadConv<Channels, Channels, 3, Norms>{}(scope / indexed("conv", i), x, Activation::relu);
         ops::ConvTranspose2d upsample;
         upsample.in_channels = Channels;
         upsample.out_channels = Channels;

@@ -15,21 +15,23 @@ struct DenseHeadMaps {
     std::array<ValueId, Levels> deltas{};  // [n, 4 Anchors, h, w]
 };
 
-/// 3x3 convolution, ReLU, then 1x1 convolutions to objectness and deltas; the same weights on every level.
+/// Convs 3x3 convolutions with ReLU, then 1x1 convolutions to objectness and deltas; the same weights on every level.
 ///
 ///     levels [n, Channels, h, w]  ->  logits [n, Anchors, h, w], deltas [n, 4 Anchors, h, w] (four per anchor: dx dy dw dh)
 ///
-/// Parameters: conv, logits, deltas, each {weight, bias}. Labels: "rpn_logits.0", "rpn_deltas.0", ... (finest first).
+/// Parameters: conv (more than one: conv1 .. convN), logits, deltas, each {weight, bias}. Labels: "rpn_logits.0", "rpn_deltas.0", ... (finest first).
 /// Source: Ren et al., Faster R-CNN, NeurIPS 2015.
-template <int Channels, int Anchors>
+template <int Channels, int Anchors, int Convs = 1>
 struct RpnHead {
+    static_assert(Convs >= 1, "RpnHead: at least one convolution");
+
     template <int C, int FinestStride, int Levels>
     DenseHeadMaps<Anchors, FinestStride, Levels> operator()(const Scope& scope, const Pyramid<C, FinestStride, Levels>& pyramid) const {
         static_assert(Wired<Channels, C>::agree);
         DenseHeadMaps<Anchors, FinestStride, Levels> maps{pyramid.graph, {}, {}};
         for (std::size_t i = 0; i < std::size_t(Levels); ++i) {
-            const Feature<Channels, 1> level{pyramid.graph, pyramid.ids[i]};
-            const auto shared = Conv2d<Channels, Channels, 3>{}(scope / "conv", level, Activation::relu);
+            Feature<Channels, 1> shared{pyramid.graph, pyramid.ids[i]};
+            for (int step = 1; step <= Convs; ++step) shared = Conv2d<Channels, Channels, 3>{}(scope / (Convs == 1 ? "conv" : indexed("conv", step)), shared, Activation::relu);
             maps.logits[i] = labelled(Conv2d<Channels, Anchors, 1>{}(scope / "logits", shared), "rpn_logits." + std::to_string(i)).id;
             maps.deltas[i] = labelled(Conv2d<Channels, 4 * Anchors, 1>{}(scope / "deltas", shared), "rpn_deltas." + std::to_string(i)).id;
         }

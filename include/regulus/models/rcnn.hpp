@@ -18,18 +18,25 @@ namespace regulus {
 /// What is fixed at compile time, with the defaults of the published COCO models.
 struct RcnnSizes {
     int anchors = 3;              // a cell
+    int rpn_convs = 1;            // 3x3 convolutions of the region proposals
     int rpn_candidates = 1000;    // kept per level before suppression
     int proposals = 1000;         // per picture
     int box_size = 7;             // side of a region's map
-    int box_features = 1024;      // of the two fully connected layers
+    int box_convs = 0;            // 3x3 convolutions before the fully connected layers
+    int box_linears = 2;          // fully connected layers
+    int box_features = 1024;      // of each
     bool class_agnostic = false;  // one box for all classes
     int mask_size = 14;           // side of a region's map in the mask head; masks are twice as large
     int mask_convs = 4;
     int mask_channels = 256;
+    bool norms = false;    // convolutions of the pyramid, of box and of mask heads have a norm instead of a bias
     int detections = 100;  // per picture
 };
 
 inline constexpr RcnnSizes rcnn_sizes{};
+
+/// The heads of detectron2's models that are normalised throughout: four convolutions and one linear layer for boxes.
+inline constexpr RcnnSizes normed_rcnn_sizes{.box_convs = 4, .box_linears = 1, .norms = true};
 
 /// What is chosen at run time. The defaults are mmdetection 3's.
 struct RcnnSettings {
@@ -88,13 +95,21 @@ inline constexpr RcnnSettings torchvision_rcnn{.anchor_rule = AnchorRule::torchv
 template <class Backbone, int FpnChannels, const RcnnSizes& Sizes>
 auto propose_regions(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) {
     const auto maps = labelled_levels(Backbone{}(scope / "backbone", input.image));
-    const auto pyramid = Fpn<typename Backbone::Widths, FpnChannels, FpnExtra::pool>{}(scope / "neck", maps);
+    const auto pyramid = Fpn<typename Backbone::Widths, FpnChannels, FpnExtra::pool, 0, Sizes.norms ? FpnConv::norm : FpnConv::bias>{}(scope / "neck", maps);
     const CandidateSettings candidates{
         .anchors = {chosen.anchor_rule, chosen.anchor_scale, 1, chosen.anchor_ratios}, .limit = Sizes.rpn_candidates, .coder = chosen.rpn_coder};
-    const auto dense = RpnHead<FpnChannels, Sizes.anchors>{}(scope / "rpn", pyramid);
+    const auto dense = RpnHead<FpnChannels, Sizes.anchors, Sizes.rpn_convs>{}(scope / "rpn", pyramid);
     const auto proposals = Proposals<Sizes.proposals>{candidates, chosen.rpn_iou_threshold, chosen.rpn_min_size}(scope / "rpn", dense, input.info);
     return std::pair{pyramid, proposals};
 }
+
+/// The box head that the sizes describe.
+template <int Channels, int Classes, const RcnnSizes& Sizes>
+using BoxHeadOf = BoxHead<Channels, Sizes.box_size, Sizes.box_features, Classes, Sizes.class_agnostic, Sizes.box_convs, Sizes.box_linears, Sizes.norms>;
+
+/// The mask head that the sizes describe.
+template <int Channels, int Classes, const RcnnSizes& Sizes>
+using MaskHeadOf = MaskHead<Channels, Sizes.mask_channels, Sizes.mask_convs, Classes, Sizes.norms>;
 
 /// The maps of the final boxes for a mask head; `original_pixels` says what the boxes are in. Label: "mask_roi_feats".
 template <const RcnnSizes& Sizes, class Pyramid, int Max>
@@ -117,14 +132,14 @@ struct Rcnn {
     void operator()(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) const {
         const auto [pyramid, proposals] = propose_regions<Backbone, FpnChannels, Sizes>(scope, input, chosen);
         const auto regions = labelled(RoiExtractor<Sizes.box_size>{chosen.pooling()}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
-        const auto predictions = BoxHead<FpnChannels, Sizes.box_size, Sizes.box_features, Classes, Sizes.class_agnostic>{}(scope / "box_head", regions);
+        const auto predictions = BoxHeadOf<FpnChannels, Classes, Sizes>{}(scope / "box_head", regions);
         const Detections<Sizes.detections> select{chosen.score_threshold, chosen.iou_threshold, chosen.min_size, chosen.box_coder, rescales(chosen)};
         const auto detections = select(scope / "detections", predictions, proposals, input.info);
         detection_outputs(scope.graph(), detections);
 
         if constexpr (HasMasks) {
             const auto mask_regions = pool_mask_regions<Sizes>(scope / "mask_head", pyramid, detections, chosen.pooling(), rescales(chosen), input.info);
-            const auto logits = MaskHead<FpnChannels, Sizes.mask_channels, Sizes.mask_convs, Classes>{}(scope / "mask_head", mask_regions);
+            const auto logits = MaskHeadOf<FpnChannels, Classes, Sizes>{}(scope / "mask_head", mask_regions);
             scope.graph().outputs.emplace_back("masks", select_masks(scope / "mask_head.select", logits, detections));
         }
     }

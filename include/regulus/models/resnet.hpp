@@ -13,6 +13,7 @@ struct ResNetStages {
     int groups = 1;
     int width_per_group = 64;
     StrideStyle style = StrideStyle::pytorch;
+    std::array<Deformable, 4> deformable{};  // what the 3x3 of a stage's blocks is
 
     constexpr int width(int stage) const { return 256 << stage; }
     constexpr int middle_width(int stage) const { return (groups * width_per_group) << stage; }
@@ -31,6 +32,14 @@ inline constexpr ResNetStages resnext_101_64x4d{.depths = {3, 4, 23, 3}, .groups
 inline constexpr ResNetStages resnext_152_32x4d{.depths = {3, 8, 36, 3}, .groups = 32, .width_per_group = 4};
 inline constexpr ResNetStages resnext_152_32x8d{.depths = {3, 8, 36, 3}, .groups = 32, .width_per_group = 8};
 
+/// The same network with deformable 3x3 convolutions in stages `first` .. 4, counted from 1 (detectron2's c3-c5: 2).
+constexpr ResNetStages with_deformable(ResNetStages net, Deformable kind, int first = 2) {
+    for (int stage = first; stage <= 4; ++stage) net.deformable[std::size_t(stage - 1)] = kind;
+    return net;
+}
+
+inline constexpr ResNetStages resnet_50_caffe_dconv_c3_c5 = with_deformable(resnet_50_caffe, Deformable::offsets);
+
 /// Learned parameters (batch norm's scale and shift counted, its statistics not) of the backbone, and of a linear classifier
 /// behind a global mean when classes > 0.
 constexpr std::int64_t parameter_count(const ResNetStages& net, std::int64_t classes = 0) {
@@ -43,6 +52,7 @@ constexpr std::int64_t parameter_count(const ResNetStages& net, std::int64_t cla
         count += conv_bn(in, out, 1, 1);  // the projection of block 1
         for (int block = 1; block <= net.depths[std::size_t(i)]; ++block) {
             count += conv_bn(in, middle, 1, 1) + conv_bn(middle, middle, 3, net.groups) + conv_bn(middle, out, 1, 1);
+            if (const Deformable kind = net.deformable[std::size_t(i)]; kind != Deformable::none) count += (middle * 9 + 1) * (kind == Deformable::modulated ? 27 : 18);
             in = out;
         }
     }
@@ -74,8 +84,9 @@ private:
     static auto stage(const Scope& scope, Feature<C, S> x) {
         constexpr int out = Net.width(I);
         constexpr int middle = Net.middle_width(I);
-        using First = ResNetBlock<In, middle, out, Stride, Net.groups, Net.style>;
-        using Rest = ResNetBlock<out, middle, out, 1, Net.groups, Net.style>;
+        constexpr Deformable kind = Net.deformable[std::size_t(I)];
+        using First = ResNetBlock<In, middle, out, Stride, Net.groups, Net.style, kind>;
+        using Rest = ResNetBlock<out, middle, out, 1, Net.groups, Net.style, kind>;
         return Stage<First, Rest>{Net.depths[I]}(scope / indexed("s", I + 1), x);
     }
 };

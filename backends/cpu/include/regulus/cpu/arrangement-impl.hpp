@@ -8,19 +8,22 @@
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/sibling_convs-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
+#include <regulus/cpu/winograd-impl.hpp>
+#include <regulus/graph/memory_plan.hpp>
 
 namespace regulus::cpu {
 
 struct Arrangement {
     std::vector<std::vector<NodeId>> siblings;  // per node: the convolutions that its kernel makes, its own last; empty: its own as ever
     std::vector<std::vector<NodeId>> chosen;    // per transposed convolution: the convolution to logits and the choice that its kernel makes too; or empty
+    std::vector<NodeId> made_before;            // per node with siblings: the convolution whose map only they read, which their kernel makes too; or -1
     std::vector<bool> idle;                     // per node: its result is there when it comes
     std::vector<ChannelSlice> slices;           // per value
     std::vector<ValueId> owners;                // per value: the earliest value in whose memory it lies, or no_value
     std::vector<ValueId> stored;                // per value: the value that is stored in its place; itself, as a rule; no_value: nothing is
 
-    Arrangement(const Graph& graph, const std::vector<Shape>& shapes, bool with_products)
-        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), idle(graph.nodes.size()), slices(graph.values.size()), owners(graph.values.size(), no_value), stored(graph.values.size()) {
+    Arrangement(const Graph& graph, const std::vector<Shape>& shapes, bool with_products, bool with_winograd)
+        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()), owners(graph.values.size(), no_value), stored(graph.values.size()) {
         std::iota(stored.begin(), stored.end(), ValueId(0));
         std::vector<int> users(graph.values.size());
         for (const Node& node : graph.nodes) {
@@ -34,6 +37,9 @@ struct Arrangement {
             if (std::holds_alternative<ops::SelectChannel>(graph.nodes[id].operation)) choose(graph, users, NodeId(id));
         }
         for (std::size_t id = 0; with_products && id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
+        for (std::size_t id = 0; with_products && with_winograd && id < graph.nodes.size(); ++id) {
+            if (!siblings[id].empty()) make_before(graph, shapes, users, NodeId(id));
+        }
     }
 
 private:
@@ -94,6 +100,20 @@ private:
         if (found.size() < 2) return;
         for (const NodeId sibling : found) idle[std::size_t(sibling)] = sibling != found.back();
         siblings[std::size_t(found.back())] = std::move(found);
+    }
+
+    /// The convolution whose map only these siblings read: they read its pixels where they are made. What it reads itself must still be there.
+    void make_before(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, NodeId last) {
+        const ValueId map = graph.nodes[std::size_t(last)].inputs[0];
+        const NodeId producer = graph.values[std::size_t(map)].producer;
+        const Node& node = graph.nodes[std::size_t(producer)];
+        const auto* conv = std::get_if<ops::Conv2d>(&node.operation);
+        if (conv == nullptr || std::size_t(users[std::size_t(map)]) != siblings[std::size_t(last)].size()) return;
+        if (!WinogradKernel::applies(*conv, shapes[std::size_t(map)]) || !WinogradKernel::has_whole_pixels(*conv)) return;
+        if (lifetimes(graph)[std::size_t(node.inputs[0])].last < last) return;
+        made_before[std::size_t(last)] = producer;
+        idle[std::size_t(producer)] = true;
+        stored[std::size_t(map)] = no_value;
     }
 };
 

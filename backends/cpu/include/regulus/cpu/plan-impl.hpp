@@ -58,6 +58,37 @@ inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const Nod
     return std::make_unique<SiblingKernel>(context, std::move(siblings), compiled.threads);
 }
 
+/// The transformed weights of a 3x3 convolution.
+inline std::shared_ptr<const WinogradWeights> winograd_weights(const Compiled& compiled, const Node& node, const ops::Conv2d& conv, const std::vector<Tensor>& bound) {
+    return compiled.store.get<WinogradWeights>(parameter_key(node) + "winograd",
+                                               [&] { return WinogradWeights::make(folded_parameters(conv, bound), conv.groups, winograd_functions().matrix.lanes, WinogradKernel::form(conv)); });
+}
+
+/// One kernel for the context's 3x3 convolution and `nodes`, the pointwise convolutions that read its map.
+inline std::unique_ptr<Kernel> make_read_convolution(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+    PixelReaders readers;
+    std::string key;
+    std::int64_t width = 0;
+    for (const NodeId id : nodes) {
+        const Node& node = compiled.graph.nodes[std::size_t(id)];
+        const auto& conv = std::get<ops::Conv2d>(node.operation);
+        readers.outputs.push_back({context.place(node.outputs[0]), width, conv.out_channels, conv.activation == Activation::relu});
+        width += conv.out_channels;
+        key += parameter_key(node);
+    }
+    const auto& conv = std::get<ops::Conv2d>(context.node.operation);
+    readers.weights = compiled.store.get<PackedMatrix>(key + "matrix", [&] {
+        Tensor weight(Shape{width, conv.out_channels}, DType::f32), bias(Shape{width}, DType::f32);
+        for (std::size_t i = 0; i < nodes.size(); ++i) {
+            const ConvParameters part = folded_parameters(std::get<ops::Conv2d>(compiled.graph.nodes[std::size_t(nodes[i])].operation), compiled.bound[std::size_t(nodes[i])]);
+            std::memcpy(weight.data<float>() + readers.outputs[i].first * conv.out_channels, part.weight.data<float>(), part.weight.bytes());
+            std::memcpy(bias.data<float>() + readers.outputs[i].first, part.bias.data<float>(), part.bias.bytes());
+        }
+        return PackedMatrix::make(weight, bias, matrix_functions().lanes);
+    });
+    return std::make_unique<WinogradKernel>(context, winograd_weights(compiled, context.node, conv, context.bound), compiled.threads, std::move(readers));
+}
+
 /// The weights of a transposed convolution for the matrix product. Throws BackendError where windows overlap.
 inline std::shared_ptr<const TransposedWeights> transposed_weights(const Compiled& compiled, const NodeContext& context) {
     ConvTransposeKernel::check(context);
@@ -86,9 +117,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     try {
         if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
             if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {
-                auto weights = compiled.store.get<WinogradWeights>(parameter_key(context.node) + "winograd",
-                                                                   [&] { return WinogradWeights::make(folded_parameters(*conv, context.bound), conv->groups, winograd_functions().matrix.lanes, WinogradKernel::form(*conv)); });
-                return std::make_unique<WinogradKernel>(context, std::move(weights), compiled.threads);
+                return std::make_unique<WinogradKernel>(context, winograd_weights(compiled, context.node, *conv, context.bound), compiled.threads);
             }
             if (MatrixKernel::applies(*conv, context.shape(context.out(0)))) {
                 return std::make_unique<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, *conv, context.bound), compiled.threads, residual_in_place);
@@ -147,7 +176,7 @@ public:
         const ThreadScope team(compiled_->threads);
         const Graph& graph = compiled_->graph;
         const std::vector<Lifetime> lives = lifetimes(graph);
-        const Arrangement arrangement(graph, shapes_, !compiled_->bf16);
+        const Arrangement arrangement(graph, shapes_, !compiled_->bf16, compiled_->winograd);
         MemoryRequest request;
         request.value_bytes.assign(graph.values.size(), 0);
         request.scratch_bytes.assign(graph.nodes.size(), 0);
@@ -176,7 +205,9 @@ public:
                 ValueId source = overwritten(node, lives, NodeId(id));
                 if (source != no_value && request.value_bytes[std::size_t(source)] == 0) source = no_value;  // the caller's memory
                 if (source != no_value) request.shares[std::size_t(node.outputs[0])] = source;
-                if (!arrangement.siblings[id].empty()) kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
+                if (const NodeId before = arrangement.made_before[id]; before >= 0) {
+                    kernel = make_read_convolution(*compiled_, {graph, graph.nodes[std::size_t(before)], shapes_, compiled_->bound[std::size_t(before)]}, arrangement.siblings[id]);
+                } else if (!arrangement.siblings[id].empty()) kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
                 else if (!arrangement.chosen[id].empty()) kernel = make_chosen(*compiled_, context, arrangement.chosen[id]);
                 else kernel = make_kernel(*compiled_, context, source != no_value, arrangement.slices[std::size_t(node.outputs[0])]);
             }
@@ -197,13 +228,14 @@ public:
         memory_.weights = compiled_->weight_bytes;
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             if (!kernels_[id]) continue;
-            const Node& node = graph.nodes[id];
+            const NodeId before = arrangement.made_before[id];
+            const Node& node = graph.nodes[before >= 0 ? std::size_t(before) : id];
             Step step{node.name, describe(node.operation), kernels_[id]->name, kernels_[id]->reason, request.scratch_bytes[id], 0};
             const auto count = [&](const Node& one) {
                 for (const ValueId out : one.outputs) step.bytes += request.value_bytes[std::size_t(out)];
                 step.macs += cost_of(graph, one, shapes_).macs;
             };
-            if (arrangement.siblings[id].empty()) count(node);
+            if (before >= 0 || arrangement.siblings[id].empty()) count(node);
             for (const NodeId sibling : arrangement.siblings[id]) count(graph.nodes[std::size_t(sibling)]);
             for (const NodeId next : arrangement.chosen[id]) count(graph.nodes[std::size_t(next)]);
             steps_.push_back(std::move(step));

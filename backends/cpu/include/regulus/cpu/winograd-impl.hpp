@@ -10,16 +10,31 @@
 // take m + 1 multiplications, and m products with w1. Both axes together: (2m + 1)^2 for m^2 outputs. Weights are (m + 2)^2 matrices, as the m products
 // share theirs.
 // oneDNN 2.6 has F(4x4, 3x3) for its blocked layout only, 3.x no more.
+//
+// Where only pointwise convolutions read the outputs, as in the head of a proposal network, a task multiplies its own pixels with their weights, and the
+// map is never written.
 #include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <regulus/cpu/kernel.hpp>
+#include <regulus/cpu/matrix_kernels-impl.hpp>
 #include <regulus/cpu/parallel.hpp>
 #include <regulus/cpu/winograd_tiles-impl.hpp>
 
 namespace regulus::cpu {
+
+/// Pointwise convolutions that read one map: their weights beside each other, and where their outputs go.
+struct PixelReaders {
+    struct Output {
+        Place dst;
+        std::int64_t first = 0, channels = 0;  // columns of the product
+        bool relu = false;
+    };
+    std::shared_ptr<const PackedMatrix> weights;
+    std::vector<Output> outputs;
+};
 
 class WinogradKernel final : public Kernel {
 public:
@@ -42,8 +57,12 @@ public:
         return wide ? WinogradForm::wide : WinogradForm::fine;
     }
 
-    WinogradKernel(const NodeContext& context, std::shared_ptr<const WinogradWeights> weights, int threads)
-        : weights_(std::move(weights)), functions_(winograd_functions()), rows_(context.rows_of(context.out(0))), src_(context.place(context.in(0))), dst_(context.place(context.out(0))),
+    /// Whether a task has all channels of its pixels.
+    static bool has_whole_pixels(const ops::Conv2d& op) { return op.groups == 1; }
+
+    /// With `readers`, which need whole pixels, their outputs are made instead of the map.
+    WinogradKernel(const NodeContext& context, std::shared_ptr<const WinogradWeights> weights, int threads, PixelReaders readers = {})
+        : weights_(std::move(weights)), readers_(std::move(readers)), functions_(winograd_functions()), rows_(context.rows_of(context.out(0))), src_(context.place(context.in(0))), dst_(context.place(context.out(0))),
           relu_(std::get<ops::Conv2d>(context.node.operation).activation == Activation::relu), threads_(threads) {
         const auto& op = std::get<ops::Conv2d>(context.node.operation);
         const Shape& in = context.shape(context.in(0));
@@ -60,11 +79,18 @@ public:
         chunks_ = (groups_ + chunk_ - 1) / chunk_;
         choose_kinds(out[0], form(op));
         for (Kind& kind : kinds_) set_up(kind, out[0]);
+        if (!readers_.outputs.empty()) {
+            for (const Kind& kind : kinds_) read_pixels_ = std::max(read_pixels_, read_tiles * kind.pixels());
+            task_floats_ += std::size_t(read_pixels_ * (packed_pitch(out_) + readers_.weights->width));
+        }
         int side = 0;  // of the largest tiles
         for (const Kind& kind : kinds_) side = std::max({side, kind.down().outputs, kind.across().outputs});
         name = "winograd " + std::to_string(side) + "x" + std::to_string(side);
         if (op.stride == 1) reason = side == 6 ? "3x3, stride 1: a fifth of the multiplications" : "3x3, stride 1: a quarter of the multiplications";
         else reason = side == 3 ? "3x3, stride 2: six tenths of the multiplications" : "3x3, stride 2: seven tenths of the multiplications";
+        if (readers_.outputs.empty()) return;
+        name += ", " + std::to_string(1 + readers_.outputs.size()) + " nodes";
+        reason += "; its readers' products from the caches";
     }
 
     std::size_t scratch_bytes() const override { return std::size_t(threads_) * task_floats_ * sizeof(float); }
@@ -90,6 +116,7 @@ private:
     static constexpr std::int64_t largest_wide = 48 << 20;
     static constexpr std::int64_t least_map = 6 << 20, largest_map = 40 << 20;
     static constexpr std::int64_t streaming_weights = 1 << 20;    // beyond the second level
+    static constexpr std::int64_t read_tiles = 4;                 // whose pixels and factors the second level holds
     static constexpr std::int64_t plane_gap = 16;                 // floats; else the planes would fall into the same lines of the cache
     static constexpr std::int64_t most_tiles = 96, least_tiles = 24;  // of a task; with fewer the weights stream too often
 
@@ -113,6 +140,7 @@ private:
         std::int64_t tasks(std::int64_t rows) const { return (rows * per_image() + tiles - 1) / tiles; }
         int planes() const { return down().products * across().products; }
         int sums() const { return down().sums * across().sums; }
+        std::int64_t pixels() const { return down().outputs * across().outputs; }  // of a tile
     };
 
     /// Tiles along an axis: the larger ones, then the smaller ones.
@@ -235,12 +263,50 @@ private:
                 functions_.matrix.multiply(product);
             }
         }
+        if (!readers_.outputs.empty()) {
+            float* const own = memory + task_floats_ - std::size_t(read_pixels_ * (packed_pitch(out_) + readers_.weights->width));
+            for (std::int64_t tile = first; tile < last; tile += read_tiles) read(run, kind, m + (tile - first) * products, own, tile, std::min(last, tile + read_tiles));
+            return;
+        }
         for (std::int64_t tile = first; tile < last; ++tile) {
             const Position at = position(kind, tile);
             float* const map = run.floats(dst_) + at.image * out_height_ * out_width_ * out_;
             for (std::int64_t group = first_group; group < last_group; ++group) {
                 kind.transforms->output(m + (tile - first) * products + (group - first_group) * weights_->width, kind.out_plane, weights_->bias.data<float>() + group * weights_->width, relu_, group_out,
                                         {map + group * group_out, at.y, at.x, out_height_, out_width_, out_width_ * out_, out_, tile + 1 < last ? across.outputs * out_ : 0});
+            }
+        }
+    }
+
+    /// What is read of the pixels of tiles [first, last), whose sums begin at m. `own` holds these pixels and the products.
+    void read(const Run& run, const Kind& kind, const float* m, float* own, std::int64_t first, std::int64_t last) const {
+        const int rows = kind.down().outputs, columns = kind.across().outputs;
+        MatrixProduct product;
+        product.a = own;
+        product.a_pitch = packed_pitch(out_);
+        product.rows = (last - first) * kind.pixels();
+        product.depth = out_;
+        product.b = readers_.weights->matrix.data<float>();
+        product.bias = readers_.weights->bias.data<float>();
+        product.width = product.stored = product.c_pitch = readers_.weights->width;
+        product.c = own + read_pixels_ * product.a_pitch;
+        for (std::int64_t tile = first; tile < last; ++tile) {
+            const WinogradTarget target{own + (tile - first) * kind.pixels() * product.a_pitch, 0, 0, rows, columns, columns * product.a_pitch, product.a_pitch, 0};
+            kind.transforms->output(m + (tile - first) * weights_->width, kind.out_plane, weights_->bias.data<float>(), relu_, out_, target);
+        }
+        functions_.matrix.multiply(product);
+        for (std::int64_t tile = first; tile < last; ++tile) {
+            const Position at = position(kind, tile);
+            const float* const sums = product.c + (tile - first) * kind.pixels() * product.c_pitch;
+            for (std::int64_t y = 0; y < std::min<std::int64_t>(rows, out_height_ - at.y); ++y) {
+                const std::int64_t count = std::min<std::int64_t>(columns, out_width_ - at.x), pixel = (at.image * out_height_ + at.y + y) * out_width_ + at.x;
+                for (const PixelReaders::Output& output : readers_.outputs) {
+                    float* to = run.floats(output.dst) + pixel * output.channels;
+                    for (std::int64_t x = 0; x < count; ++x) {
+                        const float* const from = sums + (y * columns + x) * product.c_pitch + output.first;
+                        for (std::int64_t c = 0; c < output.channels; ++c) *to++ = output.relu && from[c] < 0 ? 0.f : from[c];
+                    }
+                }
             }
         }
     }
@@ -255,6 +321,8 @@ private:
     }
 
     std::shared_ptr<const WinogradWeights> weights_;
+    PixelReaders readers_;
+    std::int64_t read_pixels_ = 0;  // most at a time
     const WinogradFunctions& functions_;
     RowCount rows_;
     Place src_, dst_;
