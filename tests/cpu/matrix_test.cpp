@@ -20,6 +20,7 @@ std::vector<cpu::MatrixFunctions> instruction_sets() {
 struct Case {
     std::int64_t rows, depth, columns, taps;
     bool adds, biased, relu;
+    bool in_place = false;  // what is added lies where the sums go
 };
 
 /// Greatest difference over the greatest value; -1 when something beyond the product was written.
@@ -37,6 +38,9 @@ double difference_of(const cpu::MatrixFunctions& functions, const Case& c) {
         slices.push_back(tap);
     }
     std::vector<float> result(std::size_t(c.rows * c_pitch), untouched);
+    for (std::int64_t i = 0; c.in_place && i < c.rows * c_pitch; ++i) {
+        if (i % c_pitch < c.columns) result[std::size_t(i)] = addend.data<float>()[i];
+    }
     cpu::MatrixProduct product;
     product.a = a.data<float>();
     product.a_pitch = a_pitch;
@@ -47,7 +51,7 @@ double difference_of(const cpu::MatrixFunctions& functions, const Case& c) {
     product.depth = c.depth;
     product.width = width;
     product.stored = c.columns;
-    if (c.adds) product.addend = addend.data<float>();
+    if (c.adds) product.addend = c.in_place ? result.data() : addend.data<float>();
     if (c.biased) product.bias = bias.data<float>();
     product.relu = c.relu;
     product.taps = product.b_taps = c.taps;
@@ -80,6 +84,19 @@ TEST_CASE("cpu matrix: every instruction set that this processor runs equals the
         for (const std::int64_t rows : {1, 2, 3, 7, 9, 13, 14, 15, 28, 31}) {
             for (const std::int64_t columns : {1, 3, 4, 7, 8, 16, 21, 24, 32, 40, 48, 61, 80, 113}) {
                 const double difference = difference_of(functions, {rows, 37, columns, 1, rows % 2 == 0, columns % 2 == 0, rows % 3 == 0});
+                INFO("lanes " << functions.lanes << " rows " << rows << " columns " << columns);
+                CHECK(difference >= 0);
+                CHECK(difference <= one_layer);
+            }
+        }
+    }
+}
+
+TEST_CASE("cpu matrix: sums are added to what lies where they go") {
+    for (const cpu::MatrixFunctions& functions : instruction_sets()) {
+        for (const std::int64_t rows : {1, 6, 14, 29}) {
+            for (const std::int64_t columns : {3, 16, 27, 48, 90}) {
+                const double difference = difference_of(functions, {rows, 20, columns, 1, true, true, false, true});
                 INFO("lanes " << functions.lanes << " rows " << rows << " columns " << columns);
                 CHECK(difference >= 0);
                 CHECK(difference <= one_layer);

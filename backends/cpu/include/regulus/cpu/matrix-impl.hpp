@@ -12,8 +12,8 @@ namespace regulus::cpu {
 /// c [rows, stored] = activation(sum over taps of a_tap [rows, depth] . b_slice [depth, width] [+ addend] [+ bias]).
 ///
 /// A product has one tap; a convolution has one for each element of its window: tap t reads rows a_offsets[t] floats behind `a` and
-/// multiplies with slice b_slices[t] of b. b lies in panels of panel_vectors() vectors, each [b_taps, depth, panel]; what is beyond
-/// `stored` columns is padding.
+/// multiplies with slice b_slices[t] of b. b lies in panels of panel_vectors() vectors, each [b_taps, depth, panel]; `width` is `stored` padded
+/// to whole vectors.
 struct MatrixProduct {
     static constexpr std::int64_t nowhere = 0;
 
