@@ -56,6 +56,20 @@ TEST_CASE("fpn: no activation anywhere in an R-CNN pyramid") {
     }
 }
 
+TEST_CASE("fpn: norms instead of biases, and still no activation") {
+    Recording r;
+    const auto out = Fpn<In, 64, FpnExtra::pool, 0, FpnConv::norm>{}(r.scope, maps(r));
+    CHECK(r.parameters().size() == 8 * 5);
+    CHECK(r.parameters().count("net.lateral.c2.bias") == 0);
+    CHECK(r.parameters().at("net.lateral.c2.norm.running_var") == "[64]");
+    CHECK(r.parameters().at("net.output.p5.norm.bias") == "[64]");
+    for (const Node& node : r.graph.nodes) {
+        if (const auto* norm = std::get_if<ops::BatchNorm>(&node.operation)) CHECK(norm->activation == Activation::none);
+    }
+    CHECK(r.producer(out.ids[3]).name == "net.output.p5.norm");
+    CHECK(r.producer(r.producer(r.producer(out.ids[3]).inputs[0]).inputs[0]).name == "net.lateral.c5.norm");
+}
+
 TEST_CASE("fpn: without extra levels") {
     Recording r;
     const auto out = Fpn<In, 64, FpnExtra::none>{}(r.scope, maps(r));

@@ -136,3 +136,39 @@ TEST_CASE("box head, detections and mask head: shapes, class-agnostic boxes, row
     CHECK(r.shape(masks, 2, 8, 8) == Shape{20, 28, 28});
     CHECK(r.graph.values[std::size_t(masks)].count == found.count);
 }
+
+TEST_CASE("rpn head: more than one convolution, each its own parameters, all levels alike") {
+    Recording r;
+    const auto maps = RpnHead<16, 3, 2>{}(r.scope, pyramid(r));
+    CHECK(r.parameters().size() == 8);
+    CHECK(r.parameters().at("net.conv1.weight") == "[16, 16, 3, 3]");
+    CHECK(r.parameters().at("net.conv2.bias") == "[16]");
+    for (std::size_t level = 0; level < 5; ++level) {
+        const Node& second = r.producer(r.producer(maps.deltas[level]).inputs[0]);
+        CHECK(second.name == "net.conv2");
+        CHECK(r.producer(second.inputs[0]).name == "net.conv1");
+        CHECK(std::get<ops::Conv2d>(r.producer(second.inputs[0]).operation).activation == Activation::relu);
+    }
+}
+
+TEST_CASE("box head and mask head: convolutions with norms instead of biases") {
+    Recording r;
+    const auto levels = pyramid(r);
+    const Rois<30> rois = Proposals<30>{}(r.scope / "rpn", RpnHead<16, 3>{}(r.scope / "rpn", levels), r.info());
+    const auto regions = RoiExtractor<7>{}(r.scope / "roi", levels, rois);
+    const auto predictions = BoxHead<16, 7, 24, 5, false, 4, 1, true>{}(r.scope / "box", regions);
+    CHECK(r.parameters().at("net.box.conv4.weight") == "[16, 16, 3, 3]");
+    CHECK(r.parameters().at("net.box.conv4.norm.running_mean") == "[16]");
+    CHECK(r.parameters().count("net.box.conv4.bias") == 0);
+    CHECK(r.parameters().at("net.box.fc1.weight") == "[24, 784]");
+    CHECK(r.parameters().count("net.box.fc2.weight") == 0);
+    const Node& linear = r.producer(r.producer(predictions.logits.id).inputs[0]);
+    CHECK(linear.name == "net.box.fc1");
+    CHECK(r.op<ops::BatchNorm>(linear.inputs[0]).activation == Activation::relu);
+    CHECK(r.shape(predictions.deltas.id, 2, 8, 8) == Shape{60, 20});
+
+    MaskHead<16, 12, 2, 5, true>{}(r.scope / "mask", regions);
+    CHECK(r.parameters().at("net.mask.conv2.norm.weight") == "[12]");
+    CHECK(r.parameters().count("net.mask.conv1.bias") == 0);
+    CHECK(r.parameters().at("net.mask.upsample.bias") == "[12]");  // keeps its bias
+}

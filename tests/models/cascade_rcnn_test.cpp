@@ -16,6 +16,9 @@ using namespace regulus;
 namespace {
 
 struct Cascade400 : CascadeMaskRcnn<RegNet<regnetx_400mf>> {};
+struct Detectron2Cascade : CascadeMaskRcnn<ResNet<resnet_50_caffe>, 256, 80, detectron2_cascade_sizes> {
+    static constexpr CascadeSettings settings = detectron2_cascade;
+};
 struct BoxesOnly : CascadeRcnn<RegNet<regnetx_400mf>> {};
 
 template <class Op>
@@ -118,6 +121,46 @@ TEST_CASE("cascade: each stage pools the boxes that the one before refined, with
     CHECK(graph.outputs[4] == std::pair<std::string, ValueId>{"masks", means[1]->outputs[0]});
     const std::vector<Shape> shapes = infer_shapes(graph, InputSize{2, 256, 352});
     CHECK(shapes[std::size_t(graph.outputs[4].second)] == Shape{200, 28, 28});
+}
+
+TEST_CASE("cascade: detectron2 averages probabilities and has one mask head") {
+    const Graph graph = recorded<Detectron2Cascade>();
+    const auto classes = nodes_of<ops::ClassCandidates>(graph);
+    REQUIRE(classes.size() == 1);
+    const Node& mean = graph.nodes[std::size_t(graph.values[std::size_t(classes[0]->inputs[0])].producer)];
+    REQUIRE(std::holds_alternative<ops::Average>(mean.operation));
+    REQUIRE(mean.inputs.size() == 3);
+    for (int stage = 0; stage < 3; ++stage) {
+        const Node& softmax = graph.nodes[std::size_t(graph.values[std::size_t(mean.inputs[std::size_t(stage)])].producer)];
+        CHECK(std::holds_alternative<ops::Softmax>(softmax.operation));
+        CHECK(softmax.inputs[0] == graph.find_label("stage" + std::to_string(stage) + ".class_logits"));
+    }
+    CHECK(nodes_of<ops::Softmax>(graph).size() == 3);
+    CHECK(nodes_of<ops::Average>(graph).size() == 1);
+    CHECK(nodes_of<ops::ConvTranspose2d>(graph).size() == 1);
+    CHECK(graph.find_label("stage0.mask_logits") == no_value);
+    CHECK(graph.find_label("mask_logits") != no_value);
+    const auto& coder = std::get<ops::ClassCandidates>(classes[0]->operation).coder;
+    CHECK(coder.stds == std::array<float, 4>{1 / 30.f, 1 / 30.f, 1 / 15.f, 1 / 15.f});
+    CHECK(!coder.clamp_both_sides);
+    CHECK(!std::get<ops::RefineBoxes>(nodes_of<ops::RefineBoxes>(graph)[0]->operation).coder.clamp_both_sides);
+    static_assert(!boxes_in_original_pixels<Detectron2Cascade>);
+}
+
+TEST_CASE("deformable ResNet: version 1 in stages 2 to 4, strides where the style puts them") {
+    const Graph graph = recorded<MaskRcnn<ResNet<resnet_50_caffe_dconv_c3_c5>>>();
+    const auto deformed = nodes_of<ops::DeformConv2d>(graph);
+    CHECK(deformed.size() == 4 + 6 + 3);
+    for (const Node* node : deformed) {
+        const auto& op = std::get<ops::DeformConv2d>(node->operation);
+        CHECK(!op.modulated);
+        CHECK(op.conv.stride == 1);  // Caffe's style strides in the first 1x1
+        CHECK(graph.nodes[std::size_t(graph.values[std::size_t(node->inputs[1])].producer)].parameters[0].shape == Shape{18, op.conv.in_channels, 3, 3});
+    }
+    static_assert(parameter_count(resnet_50_caffe_dconv_c3_c5) - parameter_count(resnet_50_caffe) == 44924058 - 44343216);  // of detectron2's two models
+    constexpr ResNetStages late = with_deformable(resnet_50, Deformable::modulated, 4);
+    static_assert(late.deformable[2] == Deformable::none && late.deformable[3] == Deformable::modulated);
+    static_assert(parameter_count(late) - parameter_count(resnet_50) == 3 * (512 * 9 + 1) * 27);
 }
 
 TEST_CASE("cascade: without masks, boxes are suppressed in original pixels") {

@@ -55,8 +55,12 @@ TEST_CASE("zoo: names and spellings are distinct, every model records, and is ca
         CHECK(names.insert(model.name).second);
         for (const std::string& alias : model.aliases) CHECK(names.insert("mmdetection/" + alias).second);
         CHECK(recorded(model).name == model.name);
-        CHECK(model.facts.class_names.size() == 80);
-        CHECK(model.facts.category_ids.size() == 80);
+        const std::size_t classes = model.data == "LVIS 0.5" ? 1230 : model.data == "Cityscapes" ? 8 : 80;
+        CHECK(model.facts.class_names.size() == classes);
+        CHECK(model.facts.category_ids.size() == (classes == 1230 ? 0 : classes));
+        for (const Node& node : recorded(model).nodes) {
+            if (const auto* candidates = std::get_if<ops::ClassCandidates>(&node.operation)) CHECK(std::size_t(candidates->classes) == classes);
+        }
         CHECK(&find_model(zoo_models(), model.name) == &model);
     }
     CHECK_THROWS_AS(recorded(ModelSpec{}), ArgumentError);
@@ -142,7 +146,26 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         REQUIRE(strided != graph.nodes.end());
         CHECK((std::get<ops::Conv2d>(strided->operation).stride == 2) == *network.find("RESNETS")->find("STRIDE_IN_1X1")->boolean());
     }
-    CHECK(models == 13);
+    CHECK(models == 35);
+}
+
+TEST_CASE("zoo: detectron2's models on LVIS keep more boxes of lower scores, and their labels are LVIS's") {
+    for (const char* name : {"LVISv0.5-InstanceSegmentation/mask_rcnn_R_50_FPN_1x", "LVISv0.5-InstanceSegmentation/mask_rcnn_X_101_32x8d_FPN_1x"}) {
+        const ModelSpec& model = find_model(zoo_models(), name);
+        const Graph graph = recorded(model);
+        const auto last = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.name == "detections.nms"; });
+        const auto candidates = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.name == "detections.candidates"; });
+        REQUIRE(last != graph.nodes.end());
+        REQUIRE(candidates != graph.nodes.end());
+        CHECK(std::get<ops::Nms>(last->operation).limit == 300);
+        CHECK(std::get<ops::ClassCandidates>(candidates->operation).threshold == 1e-4f);
+        CHECK(model.facts.class_name(0) == "acorn");
+        CHECK(model.facts.class_name(1229) == "zucchini");
+        CHECK(model.facts.category_id(1229) == 1230);
+    }
+    const ModelSpec& streets = find_model(zoo_models(), "Cityscapes/mask_rcnn_R_50_FPN");
+    CHECK(streets.facts.class_name(7) == "bicycle");
+    CHECK(streets.facts.category_id(5) == 31);  // train
 }
 
 TEST_CASE("classes: COCO's 80 things and their ids with the ten gaps") {

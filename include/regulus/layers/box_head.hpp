@@ -13,6 +13,7 @@ struct BoxPredictions {
     static constexpr bool class_agnostic = Deltas == 4 && Classes != 1;
     Vector<Classes + 1, Max> logits;
     Vector<Deltas, Max> deltas;
+    ValueId probabilities = no_value;  // rows [r, Classes + 1] where they are not the softmax of the logits
 };
 
 /// Convs 3x3 convolutions and Linears fully connected layers, all with ReLU, then class scores and box deltas.
@@ -26,6 +27,9 @@ template <int Channels, int Size, int Hidden, int Classes, bool ClassAgnostic = 
 struct BoxHead {
     static_assert(Classes >= 1 && Hidden >= 1, "BoxHead: at least one class and one hidden feature");
     static_assert(Convs >= 0 && Linears >= 1, "BoxHead: at least one fully connected layer");
+    static constexpr int size = Size;
+    static constexpr int classes = Classes;
+    static constexpr bool class_agnostic = ClassAgnostic;
     static constexpr int deltas = ClassAgnostic ? 4 : 4 * Classes;
 
     template <int C, int S, int Max>

@@ -5,7 +5,7 @@
 
 namespace regulus {
 
-/// Softmax over classes and background, one decoded box per (region, class) above the threshold, suppression within each class.
+/// Softmax over classes and background (unless the predictions hold probabilities), one decoded box per (region, class) above the threshold, suppression within each class.
 ///
 ///     logits, deltas, regions, image_info  ->  at most Max boxes a picture, falling score, labels 0 .. Classes - 1
 ///
@@ -21,7 +21,8 @@ struct Detections {
     template <int Classes, int Deltas, int PredictionMax, int RoiMax>
     Rois<Max> operator()(const Scope& scope, const BoxPredictions<Classes, Deltas, PredictionMax>& predictions, const Rois<RoiMax>& rois, ValueId info) const {
         static_assert(SameRois<PredictionMax, RoiMax>::agree);
-        const ValueId probabilities = record::softmax(scope / "softmax", predictions.logits.id);  // [r, Classes + 1]
+        const bool given = predictions.probabilities != no_value;
+        const ValueId probabilities = given ? predictions.probabilities : record::softmax(scope / "softmax", predictions.logits.id);  // [r, Classes + 1]
         ops::ClassCandidates op;
         op.classes = Classes;
         op.threshold = score_threshold;

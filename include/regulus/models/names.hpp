@@ -21,6 +21,7 @@
 //   stem, stem_pool, C2 .. C5, P2 .. P7                                                        detectors
 //   rpn_logits.L, rpn_deltas.L, cls_logits.L, box_deltas.L                                     L = 0 for the finest level
 //   stageK.{roi_feats, class_logits, box_regression, mask_logits}                              cascades, K = 0..2
+//   stageK.regions                                                                             the same, K = 1, 2
 //   proposals, proposal_scores, roi_feats, class_logits, box_regression, mask_roi_feats, mask_logits
 //
 // Outputs of a graph

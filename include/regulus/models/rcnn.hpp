@@ -29,6 +29,7 @@ struct RcnnSizes {
     int mask_size = 14;           // side of a region's map in the mask head; masks are twice as large
     int mask_convs = 4;
     int mask_channels = 256;
+    bool mask_head_per_stage = true;  // of a cascade; false: one for all (detectron2)
     bool norms = false;    // convolutions of the pyramid, of box and of mask heads have a norm instead of a bias
     int detections = 100;  // per picture
 };

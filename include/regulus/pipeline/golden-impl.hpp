@@ -4,6 +4,7 @@
 #include <set>
 
 #include <regulus/converters/convert.hpp>
+#include <regulus/graph/kernels/boxes.hpp>
 #include <regulus/pipeline/any_detector.hpp>
 #include <regulus/pipeline/golden_case-impl.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>
@@ -25,9 +26,12 @@ public:
             facts_.preprocessing.long_side = peer.long_side;
             facts_.preprocessing.short_side = peer.short_side;
         }
+        if (const ValueId boxes = graph_.find_label("proposals"); boxes != no_value && peer.proposals > 0) {
+            if (auto* nms = std::get_if<ops::Nms>(&graph_.nodes[std::size_t(graph_.values[std::size_t(boxes)].producer)].operation)) nms->limit = int(std::min<std::int64_t>(peer.proposals, nms->limit));
+        }
         label_inner_values();
         CompileOptions with_nodes = options;
-        std::set<std::string> labels{"proposals", "proposal_scores", "proposal_count"};
+        std::set<std::string> labels{"proposals", "proposal_scores", "proposal_count", "stage1.regions", "stage2.regions"};
         for (const GoldenTensor& tensor : peer.expected) labels.insert(label_of(tensor.name));
         for (const std::string& label : labels) {
             if (graph_.find_label(label) != no_value) with_nodes.extra_outputs.push_back(label);
@@ -146,17 +150,46 @@ private:
     }
 
     void rows_of_proposals() {
-        for (const char* label : {"roi_feats", "class_logits", "box_regression"}) compare_stages(label, proposal_partner_);
+        std::vector<Partner> partner = proposal_partner_;
+        compare_labels("", {"roi_feats", "class_logits", "box_regression"}, partner);
+        std::vector<float> theirs;  // the peer's regions
+        for (std::size_t i = 0; i < peer_.images.size(); ++i) {
+            const GoldenTensor* boxes = peer_.find("proposals." + std::to_string(i));
+            if (boxes != nullptr && boxes->value.dtype() == DType::f32) theirs.insert(theirs.end(), boxes->value.data<float>(), boxes->value.data<float>() + boxes->value.numel());
+        }
+        for (int stage = 0; stage < 3; ++stage) {
+            if (stage > 0) move_regions(stage, theirs, partner);
+            compare_labels("stage" + std::to_string(stage) + ".", {"roi_feats", "class_logits", "box_regression"}, partner);
+        }
     }
 
     void rows_of_detections() {
-        for (const char* label : {"mask_roi_feats", "mask_logits"}) compare_stages(label, detection_partner_);
+        for (const char* stage : {"", "stage0.", "stage1.", "stage2."}) compare_labels(stage, {"mask_roi_feats", "mask_logits"}, detection_partner_);
     }
 
-    /// The node itself, and the same node of each stage of a cascade.
-    void compare_stages(const std::string& label, const std::vector<Partner>& partner) {
-        for (const char* stage : {"", "stage0.", "stage1.", "stage2."}) {
+    void compare_labels(const std::string& stage, std::initializer_list<const char*> labels, const std::vector<Partner>& partner) {
+        for (const char* label : labels) {
             if (const Tensor* ours = output(stage + label)) compare_all_rows(stage + label, *ours, partner);
+        }
+    }
+
+    /// To the regions of the next stage of a cascade: theirs from what the case holds of the peer, ours as we computed them. What both made of their deltas
+    /// lies further apart than the proposals do.
+    void move_regions(int stage, std::vector<float>& theirs, std::vector<Partner>& partner) const {
+        const std::string name = "stage" + std::to_string(stage) + ".regions";
+        const Tensor* ours = output(name);
+        const GoldenTensor* deltas = peer_.find("stage" + std::to_string(stage - 1) + ".box_regression");
+        if (ours == nullptr || deltas == nullptr || deltas->value.dtype() != DType::f32 || !deltas->index.empty() || deltas->value.numel() != std::int64_t(theirs.size()) || 4 * partner.size() != theirs.size()) return;
+        const ops::BoxCoder& coder = std::get<ops::RefineBoxes>(graph_.nodes[std::size_t(graph_.values[std::size_t(graph_.find_label(name))].producer)].operation).coder;
+        std::size_t row = 0;
+        for (std::size_t i = 0; i < peer_.images.size(); ++i) {
+            const kernels::Picture<float> picture = kernels::load_picture(batch_.image_info.data<float>() + 4 * i);
+            for (const std::size_t last = row + std::size_t(peer_.at("proposals." + std::to_string(i)).value.numel()) / 4; row < last; ++row) {
+                float* box = theirs.data() + 4 * row;
+                kernels::store_box(kernels::place_box(coder, false, picture, kernels::load_box(box), deltas->value.data<float>() + 4 * row), box);
+                Partner& mine = partner[row];
+                if (mine.row >= 0) mine.pixels = box_distance(ours->data<float>() + 4 * mine.row, box);
+            }
         }
     }
 

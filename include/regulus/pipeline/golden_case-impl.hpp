@@ -1,5 +1,7 @@
 #pragma once
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <set>
 
 #include <regulus/converters/seeded_weights.hpp>
@@ -117,12 +119,18 @@ inline std::vector<std::int64_t> integers(const Tensor& tensor, const std::strin
     return result;
 }
 
-/// detectron2's names of nodes to those that our models' labels have: res2 is C2, p3 is P3, its stem includes the pooling, its proposals come with logits.
+/// detectron2's names of nodes to those that our models' labels have: res2 is C2 (a RegNet's s1 as well), p3 is P3, a ResNet's stem includes the pooling,
+/// the regions of a cascade's stages are counted by calls, proposals come with logits.
 inline void rename_detectron2_nodes(std::vector<GoldenTensor>& expected) {
+    const auto has = [&](const char* wanted) { return std::any_of(expected.begin(), expected.end(), [&](const GoldenTensor& tensor) { return tensor.name == wanted; }); };
+    const bool resnet = has("res2"), cascade = has("stage0.class_logits");
     for (GoldenTensor& tensor : expected) {
         std::string& name = tensor.name;
-        if (name == "stem") name = "stem_pool";
+        if (name == "stem" && resnet) name = "stem_pool";
         if (name.size() == 4 && name.compare(0, 3, "res") == 0) name = "C" + name.substr(3);
+        if (name.size() == 2 && name[0] == 's' && name[1] >= '1' && name[1] <= '4') name = {'C', char(name[1] + 1)};
+        if (name.compare(0, 14, "roi_feats.call") == 0) name = "stage" + name.substr(14) + ".roi_feats";
+        if (name == "roi_feats" && cascade) name = "stage0.roi_feats";
         if (name.size() == 2 && name[0] == 'p') name = "P" + name.substr(1);
         if (name.compare(0, 16, "proposal_logits.") != 0 || tensor.value.dtype() != DType::f32) continue;
         name = "proposal_scores." + name.substr(16);
@@ -192,6 +200,16 @@ REGULUS_INLINE GoldenCase read_golden_case(const std::string& folder) {
         const Json& input = json.member(*config, "INPUT");
         result.short_side = json.size(json.member(input, "MIN_SIZE_TEST"), "MIN_SIZE_TEST");
         result.long_side = json.size(json.member(input, "MAX_SIZE_TEST"), "MAX_SIZE_TEST");
+        const Json* model = config->find("MODEL");
+        const Json* rpn = model == nullptr ? nullptr : model->find("RPN");
+        if (const Json* proposals = rpn == nullptr ? nullptr : rpn->find("POST_NMS_TOPK_TEST")) result.proposals = json.size(*proposals, "POST_NMS_TOPK_TEST");
+    } else if (json.root.find("lazy_model_config") != nullptr) {  // detectron2's configs in Python say nothing of pictures
+        const std::string& rule = json.text(json.member(json.root, "resize"), "resize");
+        const std::size_t at = rule.find("ResizeShortestEdge(");
+        int short_side = 0, long_side = 0;
+        if (at == std::string::npos || std::sscanf(rule.c_str() + at, "ResizeShortestEdge(%5d, max %5d)", &short_side, &long_side) != 2 || short_side < 1 || long_side < 1) json.refuse("\"resize\" must name ResizeShortestEdge(short side, max long side)");
+        result.short_side = short_side;
+        result.long_side = long_side;
     }
     result.state = state_dict(json, folder, result.salt);
     result.expected = expected_tensors(json, folder);

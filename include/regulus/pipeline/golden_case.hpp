@@ -28,6 +28,7 @@ struct GoldenCase {
     std::vector<Image> images;
     std::int64_t long_side = 0;               ///< limits of the test size; 0: the model's own
     std::int64_t short_side = 0;
+    std::int64_t proposals = 0;               ///< kept per picture; 0: as many as the model's own
     std::vector<GoldenTensor> expected;       ///< in the order of their names
 
     const GoldenTensor* find(const std::string& name) const;

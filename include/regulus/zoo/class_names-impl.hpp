@@ -22,6 +22,16 @@ REGULUS_INLINE const std::vector<std::int64_t>& coco_category_ids() {
     return ids;
 }
 
+REGULUS_INLINE const std::vector<std::string>& cityscapes_things() {
+    static const std::vector<std::string> names{"person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle"};
+    return names;
+}
+
+REGULUS_INLINE const std::vector<std::int64_t>& cityscapes_thing_ids() {
+    static const std::vector<std::int64_t> ids{24, 25, 26, 27, 28, 31, 32, 33};
+    return ids;
+}
+
 REGULUS_INLINE const std::vector<std::string>& fastener_classes() {
     static const std::vector<std::string> names{"nut", "washer", "bolt", "screw", "pin"};
     return names;

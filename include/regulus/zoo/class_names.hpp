@@ -13,6 +13,13 @@ const std::vector<std::string>& coco_classes();
 /// COCO's ids of the same, 1 .. 90 with gaps.
 const std::vector<std::int64_t>& coco_category_ids();
 
+/// The 1230 categories of LVIS 0.5 by label, each by its first synonym; a category's id is its label + 1.
+const std::vector<std::string>& lvis_0_5_classes();
+
+/// The eight things of Cityscapes whose instances are told apart, by label, and the ids that its label images have for them.
+const std::vector<std::string>& cityscapes_things();
+const std::vector<std::int64_t>& cityscapes_thing_ids();
+
 /// nut, washer, bolt, screw, pin: the parts of the demo.
 const std::vector<std::string>& fastener_classes();
 
@@ -20,4 +27,5 @@ const std::vector<std::string>& fastener_classes();
 
 #if !defined(REGULUS_COMPILED)
 #include <regulus/zoo/class_names-impl.hpp>
+#include <regulus/zoo/lvis_classes-impl.hpp>
 #endif

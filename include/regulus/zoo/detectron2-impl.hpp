@@ -1,10 +1,8 @@
 #pragma once
-#include <string>
-
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/retina_net.hpp>
-#include <regulus/zoo/class_names.hpp>
+#include <regulus/zoo/detectron2_entry.hpp>
 #include <regulus/zoo/zoo.hpp>
 
 namespace regulus {
@@ -23,40 +21,6 @@ template <class Backbone>
 struct Retina : RetinaNet<Backbone, 256, 80, detectron2_retina_sizes> {
     static constexpr RetinaSettings settings = detectron2_retina;
 };
-
-/// The ResNets of Caffe see differences from the mean, the others see them divided by the deviations; all see BGR.
-enum class Input : std::uint8_t { caffe, divided };
-
-struct Row {
-    const char* config;
-    const char* architecture;
-    Graph (*record)();
-    Input input;
-    double box_ap;  // published, percent; 0: not known here
-    double mask_ap;
-    const char* hash;  // of the published model_final_HASH.pkl; "" when not known here
-};
-
-inline ModelSpec entry(const Row& row) {
-    ModelSpec spec;
-    spec.name = std::string("detectron2/") + row.config;
-    spec.code_base = "detectron2";
-    spec.architecture = row.architecture;
-    spec.record = row.record;
-    Preprocessing& preprocessing = spec.facts.preprocessing;
-    preprocessing.resize_rule = ResizeRule::detectron2_short;
-    preprocessing.interpolation = Interpolation::pillow_bilinear;
-    if (row.input == Input::caffe) preprocessing.std = {1, 1, 1};
-    spec.facts.clips_boxes = true;
-    spec.facts.class_names = coco_classes();
-    spec.facts.category_ids = coco_category_ids();
-    spec.licence = "Apache-2.0";
-    if (*row.hash != '\0') spec.checkpoint = std::string("model_final_") + row.hash + ".pkl";
-    spec.box_ap = row.box_ap;
-    spec.mask_ap = row.mask_ap;
-    spec.data = "COCO 2017";
-    return spec;
-}
 
 }  // namespace detail::detectron2
 

@@ -20,6 +20,10 @@ std::vector<ModelSpec> mmdetection_cascade();
 
 /// detectron2's Faster R-CNN, Mask R-CNN and RetinaNet on COCO with a feature pyramid on ResNets, ResNeXt and RegNets.
 std::vector<ModelSpec> detectron2_pyramid_detectors();
+/// Its cascades, deformable convolutions, norms in all heads, and the Mask R-CNNs of 2021 (new_baselines), on COCO.
+std::vector<ModelSpec> detectron2_variants();
+/// Its Mask R-CNNs on LVIS 0.5 and Cityscapes.
+std::vector<ModelSpec> detectron2_other_data();
 
 /// All of the above.
 const std::vector<ModelSpec>& zoo_models();
@@ -45,6 +49,8 @@ ModelSpec model_spec(std::string name, std::string code_base, std::string archit
 
 #if !defined(REGULUS_COMPILED)
 #include <regulus/zoo/detectron2-impl.hpp>
+#include <regulus/zoo/detectron2_other_data-impl.hpp>
+#include <regulus/zoo/detectron2_variants-impl.hpp>
 #include <regulus/zoo/mmdetection_cascade-impl.hpp>
 #include <regulus/zoo/mmdetection_faster_rcnn-impl.hpp>
 #include <regulus/zoo/mmdetection_mask_rcnn-impl.hpp>
