@@ -100,9 +100,9 @@ TEST_CASE("cpu deform_conv2d: the same bits for every number of threads") {
 #if defined(__x86_64__)
 TEST_CASE("cpu deform_conv2d: all instruction sets gather and multiply alike") {
     using namespace cpu;
-    std::vector<DeformConvFunctions> sets{{deform_conv_baseline::lanes, deform_conv_baseline::panel_vectors, deform_conv_baseline::gather, deform_conv_baseline::multiply}};
-    if (instruction_set() != InstructionSet::baseline) sets.push_back({deform_conv_avx2::lanes, deform_conv_avx2::panel_vectors, deform_conv_avx2::gather, deform_conv_avx2::multiply});
-    if (instruction_set() == InstructionSet::avx512) sets.push_back({deform_conv_avx512::lanes, deform_conv_avx512::panel_vectors, deform_conv_avx512::gather, deform_conv_avx512::multiply});
+    std::vector<DeformConvFunctions> sets{{deform_conv_baseline::lanes, deform_conv_baseline::gather, matrix_baseline::multiply}};
+    if (instruction_set() != InstructionSet::baseline) sets.push_back({deform_conv_avx2::lanes, deform_conv_avx2::gather, matrix_avx2::multiply});
+    if (instruction_set() == InstructionSet::avx512) sets.push_back({deform_conv_avx512::lanes, deform_conv_avx512::gather, matrix_avx512::multiply});
     for (const int channels : {1, 7, 8, 17, 48, 70, 120}) {
         ops::Conv2d op;
         op.in_channels = op.out_channels = channels;
@@ -121,7 +121,17 @@ TEST_CASE("cpu deform_conv2d: all instruction sets gather and multiply alike") {
                 set.gather(map.data<float>(), channels, samples.data(), 9 * rows, channels, columns.data(), channels);
                 Tensor y = Tensor::zeros(Shape{rows + 1, channels});
                 y.data<float>()[rows * channels] = 42;  // one past the end
-                set.multiply(columns.data(), rows, 9 * channels, weights.matrices.data<float>(), weights.bias.data<float>(), true, y.data<float>(), channels, channels);
+                cpu::MatrixProduct product;
+                product.a = columns.data();
+                product.a_pitch = product.depth = 9 * channels;
+                product.b = weights.matrices.data<float>();
+                product.bias = weights.bias.data<float>();
+                product.relu = true;
+                product.c = y.data<float>();
+                product.c_pitch = product.stored = channels;
+                product.rows = rows;
+                product.width = weights.width;
+                set.multiply(product);
                 CHECK(y.data<float>()[rows * channels] == 42);
                 if (first.numel() == 0) first = y;
                 y.data<float>()[rows * channels] = first.data<float>()[rows * channels] = 0;

@@ -9,8 +9,8 @@
 
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/maps-impl.hpp>
+#include <regulus/cpu/matrix-impl.hpp>
 #include <regulus/cpu/parallel.hpp>
-#include <regulus/cpu/simd_targets.hpp>
 #include <regulus/graph/bind.hpp>
 #include <regulus/graph/kernels/deform_conv.hpp>
 
@@ -20,26 +20,25 @@
 
 namespace regulus::cpu {
 
-/// The functions of deform_conv.inc for one instruction set.
+/// Gathering and the product for one instruction set.
 struct DeformConvFunctions {
     int lanes;
-    int panel_vectors;
     void (*gather)(const float* src, std::int64_t pixel_pitch, const kernels::TapSample<float>* samples, std::int64_t count, std::int64_t channels, float* columns, std::int64_t column_pitch);
-    void (*multiply)(const float* columns, std::int64_t rows, std::int64_t depth, const float* weight, const float* bias, bool relu, float* dst, std::int64_t pitch, std::int64_t width);
+    void (*multiply)(const MatrixProduct&);
 };
 
 inline const DeformConvFunctions& deform_conv_functions() {
 #if defined(__x86_64__)
-    static constexpr DeformConvFunctions avx512{deform_conv_avx512::lanes, deform_conv_avx512::panel_vectors, deform_conv_avx512::gather, deform_conv_avx512::multiply};
-    static constexpr DeformConvFunctions avx2{deform_conv_avx2::lanes, deform_conv_avx2::panel_vectors, deform_conv_avx2::gather, deform_conv_avx2::multiply};
+    static constexpr DeformConvFunctions avx512{deform_conv_avx512::lanes, deform_conv_avx512::gather, matrix_avx512::multiply};
+    static constexpr DeformConvFunctions avx2{deform_conv_avx2::lanes, deform_conv_avx2::gather, matrix_avx2::multiply};
     if (instruction_set() == InstructionSet::avx512) return avx512;
     if (instruction_set() == InstructionSet::avx2) return avx2;
 #endif
-    static constexpr DeformConvFunctions baseline{deform_conv_baseline::lanes, deform_conv_baseline::panel_vectors, deform_conv_baseline::gather, deform_conv_baseline::multiply};
+    static constexpr DeformConvFunctions baseline{deform_conv_baseline::lanes, deform_conv_baseline::gather, matrix_baseline::multiply};
     return baseline;
 }
 
-/// Per group a matrix [taps * in, out] in panels as deform_conv.inc reads them, out padded to whole vectors with zeros; and the biases alike.
+/// Per group a matrix [taps * in, out] packed for the matrix product, out padded to whole vectors with zeros; and the biases alike.
 struct DeformConvWeights {
     Tensor matrices;
     Tensor bias;
@@ -47,21 +46,20 @@ struct DeformConvWeights {
 
     static DeformConvWeights make(const ops::Conv2d& op, const ConvParameters& parameters, const DeformConvFunctions& functions) {
         const std::int64_t out = op.out_channels / op.groups, in = op.in_channels / op.groups, taps = std::int64_t(op.kernel) * op.kernel;
-        const std::int64_t depth = taps * in, panel = std::int64_t(functions.panel_vectors) * functions.lanes;
         DeformConvWeights result;
         result.width = (out + functions.lanes - 1) / functions.lanes * functions.lanes;
-        result.matrices = Tensor::zeros(Shape{op.groups, depth, result.width});
+        result.matrices = Tensor::zeros(Shape{op.groups, taps * in, result.width});
         result.bias = Tensor::zeros(Shape{op.groups, result.width});
-        for (std::int64_t o = 0; o < op.out_channels; ++o) {
-            const std::int64_t group = o / out, channel = o % out;
-            result.bias.data<float>()[group * result.width + channel] = parameters.bias.data<float>()[o];
-            const std::int64_t first = channel / panel * panel;  // of the panel
-            const std::int64_t panel_width = std::min(panel, result.width - first);
-            float* to = result.matrices.data<float>() + group * depth * result.width + first * depth + (channel - first);
-            const float* from = parameters.weight.data<float>() + o * depth;  // [in, taps]
-            for (std::int64_t tap = 0; tap < taps; ++tap) {
-                for (std::int64_t i = 0; i < in; ++i) to[(tap * in + i) * panel_width] = from[i * taps + tap];
-            }
+        for (std::int64_t group = 0; group < op.groups; ++group) {
+            std::memcpy(result.bias.data<float>() + group * result.width, parameters.bias.data<float>() + group * out, std::size_t(out) * sizeof(float));
+            float* const matrix = result.matrices.data<float>() + group * taps * in * result.width;
+            const float* const weight = parameters.weight.data<float>() + group * out * in * taps;  // [out, in, taps]
+            for_packed_columns(result.width, taps * in, functions.lanes, [&](std::int64_t o, std::int64_t place, std::int64_t panel) {
+                if (o >= out) return;
+                for (std::int64_t tap = 0; tap < taps; ++tap) {
+                    for (std::int64_t i = 0; i < in; ++i) matrix[place + (tap * in + i) * panel] = weight[(o * in + i) * taps + tap];
+                }
+            });
         }
         return result;
     }
@@ -117,6 +115,14 @@ private:
             }
         }
         const std::int64_t in = conv.in_channels / conv.groups, out = conv.out_channels / conv.groups, in_deform = conv.in_channels / op_.deform_groups;
+        MatrixProduct product;
+        product.a = columns;
+        product.a_pitch = product.depth = depth_;
+        product.rows = count;
+        product.width = weights_->width;
+        product.stored = out;
+        product.c_pitch = conv.out_channels;
+        product.relu = conv.activation == Activation::relu;
         for (int group = 0; group < conv.groups; ++group) {
             const std::int64_t begin = group * in, end = begin + in;
             for (std::int64_t channel = begin; channel < end;) {  // as far as one deform group reaches
@@ -125,8 +131,10 @@ private:
                 functions_.gather(src + channel, conv.in_channels, samples + deform_group * count * taps_, count * taps_, next - channel, columns + (channel - begin), in);
                 channel = next;
             }
-            functions_.multiply(columns, count, depth_, weights_->matrices.data<float>() + group * depth_ * weights_->width, weights_->bias.data<float>() + group * weights_->width,
-                                conv.activation == Activation::relu, dst + group * out, conv.out_channels, out);
+            product.b = weights_->matrices.data<float>() + group * depth_ * weights_->width;
+            product.bias = weights_->bias.data<float>() + group * weights_->width;
+            product.c = dst + group * out;
+            functions_.multiply(product);
         }
         if (conv.activation == Activation::sigmoid) {
             for (std::int64_t i = 0; i < count * conv.out_channels; ++i) dst[i] = activate(Activation::sigmoid, dst[i]);
