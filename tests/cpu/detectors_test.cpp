@@ -6,6 +6,7 @@
 
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
+#include <regulus/models/one_map_rcnn.hpp>
 #include <regulus/models/retina_net.hpp>
 
 using namespace regulus;
@@ -41,7 +42,7 @@ std::int64_t matched(const Outputs& cpu, const Outputs& reference, bool masks) {
                 for (int k = 0; k < 4; ++k) {
                     if (std::fabs(cpu["boxes"].data<float>()[4 * i + k] - reference["boxes"].data<float>()[4 * j + k]) > 0.05f) return false;
                 }
-                const std::int64_t area = masks ? 28 * 28 : 0;
+                const std::int64_t area = masks ? reference["masks"].shape()[1] * reference["masks"].shape()[2] : 0;
                 for (std::int64_t k = 0; k < area; ++k) {
                     if (std::fabs(cpu["masks"].data<float>()[area * i + k] - reference["masks"].data<float>()[area * j + k]) > 0.01f) return false;
                 }
@@ -93,6 +94,10 @@ void check_detector(const std::vector<InputSize>& sizes, const std::vector<std::
 const std::vector<InputSize> detector_sizes{{1, 64, 96}, {3, 47, 61}, {1, 1, 1}, {1, 1, 33}, {1, 33, 1}};
 
 inline constexpr RcnnSizes small_sizes{.rpn_candidates = 100, .proposals = 50, .box_features = 64, .mask_convs = 2, .mask_channels = 32, .detections = 30};
+inline constexpr RcnnSizes small_c4_sizes{.anchors = 15, .rpn_candidates = 200, .proposals = 12, .box_size = 14, .mask_convs = 0, .mask_channels = 32, .detections = 20};
+inline constexpr RcnnSizes small_dc5_sizes{.anchors = 15, .rpn_candidates = 200, .proposals = 40, .box_features = 64, .mask_convs = 1, .mask_channels = 32, .detections = 20};
+inline constexpr ResNetStages shallow{.depths = {1, 1, 1, 1}, .style = StrideStyle::caffe};
+inline constexpr ResNetStages shallow_dc5 = with_dilated_last({.depths = {1, 1, 1, 2}});
 inline constexpr RetinaSizes small_retina_sizes{.tower_depth = 2, .candidates = 200};
 
 }  // namespace
@@ -107,6 +112,14 @@ TEST_CASE("cpu detectors: Mask R-CNN RegNetX-400MF FPN 64 equals the reference")
 
 TEST_CASE("cpu detectors: RetinaNet RegNetX-200MF FPN 64 equals the reference") {
     check_detector<RetinaNet<RegNet<regnetx_200mf>, 64, 4, small_retina_sizes>>(detector_sizes, {"stem", "C3", "C5", "P3", "P7", "cls_logits.0", "box_deltas.4"}, false);
+}
+
+TEST_CASE("cpu detectors: Mask R-CNN on C4 equals the reference, the shared head on proposals and on final boxes") {
+    check_detector<C4MaskRcnn<shallow, 3, small_c4_sizes>>({{1, 64, 96}, {2, 47, 61}, {1, 1, 1}}, {"C2", "C4", "rpn_logits.0", "rpn_deltas.0"}, true);
+}
+
+TEST_CASE("cpu detectors: Mask R-CNN on a dilated C5 equals the reference") {
+    check_detector<Dc5MaskRcnn<shallow_dc5, 3, small_dc5_sizes>>({{1, 64, 96}, {2, 47, 61}, {1, 1, 1}}, {"C4", "C5", "rpn_logits.0", "rpn_deltas.0"}, true);
 }
 
 TEST_CASE("cpu detectors: no proposal at all gives no boxes, no masks and no error, alone and beside a picture that has some") {

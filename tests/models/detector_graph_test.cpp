@@ -211,7 +211,7 @@ TEST_CASE("retinanet: labels, names and settings") {
 TEST_CASE("settings that do not fit the sizes are refused, and say both numbers") {
     CHECK_THROWS_WITH_AS(
         recorded<TwoRatios>(),
-        "record rpn: the settings give 2 anchors a cell, the head has 3 score channels; make sizes.anchors equal to ratios times scales per octave",
+        "record rpn: the settings give 2 anchors a cell, the head has 3 score channels; make sizes.anchors equal to ratios times scales per octave times octaves",
         ArgumentError);
     CHECK_THROWS_AS((Numbers{1, 2, 3, 4, 5, 6, 7, 8, 9}), ArgumentError);
 }

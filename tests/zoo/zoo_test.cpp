@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -55,9 +56,9 @@ TEST_CASE("zoo: names and spellings are distinct, every model records, and is ca
         CHECK(names.insert(model.name).second);
         for (const std::string& alias : model.aliases) CHECK(names.insert("mmdetection/" + alias).second);
         CHECK(recorded(model).name == model.name);
-        const std::size_t classes = model.data == "LVIS 0.5" ? 1230 : model.data == "Cityscapes" ? 8 : 80;
+        const std::size_t classes = model.data == "LVIS 0.5" ? 1230 : model.data == "Cityscapes" ? 8 : model.data == "Pascal VOC 2007" ? 20 : 80;
         CHECK(model.facts.class_names.size() == classes);
-        CHECK(model.facts.category_ids.size() == (classes == 1230 ? 0 : classes));
+        CHECK(model.facts.category_ids.size() == (classes == 1230 || classes == 20 ? 0 : classes));
         for (const Node& node : recorded(model).nodes) {
             if (const auto* candidates = std::get_if<ops::ClassCandidates>(&node.operation)) CHECK(std::size_t(candidates->classes) == classes);
         }
@@ -106,6 +107,39 @@ TEST_CASE("zoo: colours, statistics and size limits are those of the published c
     }
 }
 
+namespace {
+
+/// Levels, sizes of anchors, and how many boxes stay, against a resolved config.
+void check_proposals(const Graph& graph, const Json& network) {
+    std::vector<double> sides;
+    for (const Node& node : graph.nodes) {
+        const auto* decode = std::get_if<ops::DecodeAnchors>(&node.operation);
+        if (decode == nullptr) continue;
+        for (const auto& anchor : decode->anchors) {
+            const double side = std::sqrt(double(anchor[2] - anchor[0]) * double(anchor[3] - anchor[1]));
+            if (sides.empty() || std::abs(sides.back() - side) > 0.01) sides.push_back(side);
+        }
+    }
+    std::vector<double> wanted;
+    for (const Json& level : *network.find("ANCHOR_GENERATOR")->find("SIZES")->array()) {
+        for (const Json& size : *level.array()) wanted.push_back(size.real() != nullptr ? *size.real() : double(*size.integer()));
+    }
+    REQUIRE(sides.size() == wanted.size());
+    for (std::size_t i = 0; i < sides.size(); ++i) CHECK(sides[i] == doctest::Approx(wanted[i]));
+    if (graph.find_label("proposals") == no_value) return;  // RetinaNet
+    for (const Node& node : graph.nodes) {
+        if (const auto* top_k = std::get_if<ops::TopK>(&node.operation)) CHECK(top_k->limit == *network.find("RPN")->find("PRE_NMS_TOPK_TEST")->integer());
+        if (node.name == "rpn.nms") CHECK(std::get<ops::Nms>(node.operation).limit == *network.find("RPN")->find("POST_NMS_TOPK_TEST")->integer());
+        if (node.name == "box_head.roi_align") {
+            const auto& align = std::get<ops::RoiAlign>(node.operation);
+            CHECK(align.size == *network.find("ROI_BOX_HEAD")->find("POOLER_RESOLUTION")->integer());
+            CHECK(align.strides.size() == network.find("ROI_HEADS")->find("IN_FEATURES")->array()->size());
+        }
+    }
+}
+
+}  // namespace
+
 TEST_CASE("zoo: detectron2's detectors see pictures as their published configs say") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/inventory/detectron2/COCO-Detection__faster_rcnn_R_50_FPN_1x.json");
     int models = 0;
@@ -121,6 +155,8 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         CHECK(ours.resize_rule == ResizeRule::detectron2_short);
         CHECK(ours.interpolation == Interpolation::pillow_bilinear);
         CHECK(model.facts.clips_boxes);
+        const bool one_map = config.find("C4") != std::string::npos || config.find("DC5") != std::string::npos;
+        CHECK(ours.pad_divisor == (one_map ? 1 : 32));
         const auto check = [&](const Json& format, const Json& mean, const Json& std, const Json& short_side, const Json& long_side) {
             CHECK(*format.text() == "BGR");
             for (std::size_t i = 0; i < 3; ++i) {
@@ -145,8 +181,9 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         const auto strided = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.name == "backbone.s2.b1.a"; });
         REQUIRE(strided != graph.nodes.end());
         CHECK((std::get<ops::Conv2d>(strided->operation).stride == 2) == *network.find("RESNETS")->find("STRIDE_IN_1X1")->boolean());
+        check_proposals(graph, network);
     }
-    CHECK(models == 35);
+    CHECK(models == 48);
 }
 
 TEST_CASE("zoo: detectron2's models on LVIS keep more boxes of lower scores, and their labels are LVIS's") {

@@ -54,10 +54,10 @@ inline std::vector<Anchor> base_anchors(AnchorRule rule, double base_size, const
     return anchors;
 }
 
-/// first * 2^(i / per_octave), i = 0 .. per_octave - 1.
-inline std::vector<double> octave_scales(double first, int per_octave) {
+/// first * 2^(i / per_octave), i = 0 .. per_octave * octaves - 1.
+inline std::vector<double> octave_scales(double first, int per_octave, int octaves = 1) {
     std::vector<double> scales;
-    for (int i = 0; i < per_octave; ++i) scales.push_back(first * std::pow(2.0, double(i) / per_octave));
+    for (int i = 0; i < per_octave * octaves; ++i) scales.push_back(first * std::pow(2.0, double(i) / per_octave));
     return scales;
 }
 

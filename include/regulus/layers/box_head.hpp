@@ -16,6 +16,13 @@ struct BoxPredictions {
     ValueId probabilities = no_value;  // rows [r, Classes + 1] where they are not the softmax of the logits
 };
 
+/// Class scores and box deltas of what a head has made of the regions. Parameters: logits, deltas, each {weight, bias}.
+/// Labels: "class_logits", "box_regression".
+template <int Classes, bool ClassAgnostic, int N, int Max>
+BoxPredictions<Classes, ClassAgnostic ? 4 : 4 * Classes, Max> predict_boxes(const Scope& scope, Vector<N, Max> x) {
+    return {labelled(Linear<N, Classes + 1>{}(scope / "logits", x), "class_logits"), labelled(Linear<N, ClassAgnostic ? 4 : 4 * Classes>{}(scope / "deltas", x), "box_regression")};
+}
+
 /// Convs 3x3 convolutions and Linears fully connected layers, all with ReLU, then class scores and box deltas.
 ///
 ///     rows [r, Channels, Size, Size]  ->  logits rows [r, Classes + 1], deltas rows [r, 4 Classes] (class-agnostic: [r, 4])
@@ -40,7 +47,7 @@ struct BoxHead {
         for (int i = 1; i <= Convs; ++i) x = HeadConv<Channels, Channels, 3, Norms>{}(scope / indexed("conv", i), x, Activation::relu);
         auto y = Linear<Channels * Size * Size, Hidden>{}(scope / "fc1", x, Activation::relu);  // [r, Hidden]
         for (int i = 2; i <= Linears; ++i) y = Linear<Hidden, Hidden>{}(scope / indexed("fc", i), y, Activation::relu);
-        return {labelled(Linear<Hidden, Classes + 1>{}(scope / "logits", y), "class_logits"), labelled(Linear<Hidden, deltas>{}(scope / "deltas", y), "box_regression")};
+        return predict_boxes<Classes, ClassAgnostic>(scope, y);
     }
 };
 

@@ -44,8 +44,8 @@ struct DeformConvBn {
 };
 
 /// The spatial convolution of a residual block: ordinary, or deformable.
-template <int In, int Out, int Kernel, int Stride, int Groups, Deformable Kind>
-using SpatialConvBn = std::conditional_t<Kind == Deformable::none, ConvBn<In, Out, Kernel, Stride, Groups>,
-                                         DeformConvBn<In, Out, Kernel, Stride, Groups, 1, Kind == Deformable::none ? Deformable::offsets : Kind>>;
+template <int In, int Out, int Kernel, int Stride, int Groups, Deformable Kind, int Dilation = 1>
+using SpatialConvBn = std::conditional_t<Kind == Deformable::none, ConvBn<In, Out, Kernel, Stride, Groups, Dilation>,
+                                         DeformConvBn<In, Out, Kernel, Stride, Groups, Dilation, Kind == Deformable::none ? Deformable::offsets : Kind>>;
 
 }  // namespace regulus

@@ -18,12 +18,13 @@ struct Numbers {
     std::vector<double> to_vector() const { return {values.begin(), values.begin() + count}; }
 };
 
-/// Anchors of every cell: sides of about stride * scale * 2^(i / scales_per_octave), for each ratio (height / width).
+/// Anchors of every cell: sides of about stride * scale * 2^(i / scales_per_octave), i < scales_per_octave * octaves, for each ratio (height / width).
 struct AnchorSettings {
     AnchorRule rule = AnchorRule::mmdetection;
     double scale = 8;
     int scales_per_octave = 1;
     Numbers ratios{0.5, 1, 2};
+    int octaves = 1;
 };
 
 /// What becomes of the scores and deltas of one level.
@@ -41,12 +42,12 @@ namespace detail {
 
 inline std::vector<Candidates> dense_candidates(const Scope& scope, const ValueId* logits, const ValueId* deltas, int levels, int finest_stride,
                                                 int score_channels, ValueId info, const CandidateSettings& settings) {
-    const std::vector<double> scales = octave_scales(settings.anchors.scale, settings.anchors.scales_per_octave);
+    const std::vector<double> scales = octave_scales(settings.anchors.scale, settings.anchors.scales_per_octave, settings.anchors.octaves);
     const std::vector<double> ratios = settings.anchors.ratios.to_vector();
     const int anchors = int(scales.size() * ratios.size());
     if (anchors == 0 || score_channels % anchors != 0) {
         throw ArgumentError("record " + scope.name() + ": the settings give " + std::to_string(anchors) + " anchors a cell, the head has " +
-                            std::to_string(score_channels) + " score channels; make sizes.anchors equal to ratios times scales per octave");
+                            std::to_string(score_channels) + " score channels; make sizes.anchors equal to ratios times scales per octave times octaves");
     }
     std::vector<Candidates> lists;
     for (int level = 0; level < levels; ++level) {

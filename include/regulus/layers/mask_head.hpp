@@ -5,7 +5,7 @@
 
 namespace regulus {
 
-/// Convs 3x3 convolutions with ReLU, a 2x2 transposed convolution of stride 2 with ReLU, then one 1x1 logit map a class.
+/// Convs (0: none) 3x3 convolutions with ReLU, a 2x2 transposed convolution of stride 2 with ReLU, then one 1x1 logit map a class.
 ///
 ///     rows [r, In, s, s]  ->  logits rows [r, Classes, 2 s, 2 s]
 ///
@@ -13,18 +13,22 @@ namespace regulus {
 /// Source: He et al., Mask R-CNN, ICCV 2017 (the FPN head).
 template <int In, int Channels, int Convs, int Classes, bool Norms = false>
 struct MaskHead {
-    static_assert(Convs >= 1, "MaskHead: at least one convolution");
+    static_assert(Convs >= 0, "MaskHead: there is no negative number of convolutions");
 
     template <int C, int Size, int Max>
     RoiFeature<Classes, 2 * Size, Max> operator()(const Scope& scope, RoiFeature<C, Size, Max> rois) const {
         static_assert(Wired<In, C>::agree);
-        RoiFeature<Channels, Size, Max> x = HeadConv<In, Channels, 3, Norms>{}(scope / "conv1", rois, Activation::relu);
-        for (int i = 2; i <= Convs; ++i) x = HeadConv<Channels, Channels, 3, Norms>{}(scope / indexed("conv", i), x, Activation::relu);
+        ValueId x = rois.id;
+        if constexpr (Convs > 0) {
+            RoiFeature<Channels, Size, Max> y = HeadConv<In, Channels, 3, Norms>{}(scope / "conv1", rois, Activation::relu);
+            for (int i = 2; i <= Convs; ++i) y = HeadConv<Channels, Channels, 3, Norms>{}(scope / indexed("conv", i), y, Activation::relu);
+            x = y.id;
+        }
         ops::ConvTranspose2d upsample;
-        upsample.in_channels = Channels;
+        upsample.in_channels = Convs > 0 ? Channels : In;
         upsample.out_channels = Channels;
         upsample.activation = Activation::relu;
-        const RoiFeature<Channels, 2 * Size, Max> y{x.graph, record::conv_transpose2d(scope / "upsample", upsample, x.id)};
+        const RoiFeature<Channels, 2 * Size, Max> y{rois.graph, record::conv_transpose2d(scope / "upsample", upsample, x)};
         return labelled(Conv2d<Channels, Classes, 1>{}(scope / "logits", y), "mask_logits");
     }
 };

@@ -19,10 +19,15 @@ struct MaxPool {
     }
 };
 
-/// Mean over height and width: [n, c, h, w] -> [n, c, 1, 1], a vector per picture.
+/// Mean over height and width: [n, c, h, w] -> [n, c, 1, 1], a vector per picture, or per region.
 struct GlobalAveragePool {
     template <int C, int S>
     Vector<C> operator()(const Scope& scope, Feature<C, S> x) const {
+        return {x.graph, record::global_average_pool(scope, x.id)};
+    }
+
+    template <int C, int Size, int Max>
+    Vector<C, Max> operator()(const Scope& scope, RoiFeature<C, Size, Max> x) const {
         return {x.graph, record::global_average_pool(scope, x.id)};
     }
 };

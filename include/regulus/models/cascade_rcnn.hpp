@@ -49,7 +49,7 @@ struct Cascade {
 
     void operator()(const Scope& scope, const ImageInput<3>& input, const CascadeSettings& chosen) const {
         const RcnnSettings& rcnn = chosen.rcnn;
-        const auto [pyramid, proposals] = propose_regions<Backbone, FpnChannels, Sizes>(scope, input, rcnn);
+        const auto [pyramid, proposals] = propose_regions<PyramidFeatures<Backbone, FpnChannels, Sizes>, Sizes>(scope, input, rcnn);
         const CascadeBoxHead<BoxHeadOf<FpnChannels, Classes, Sizes>, cascade_stages> head{rcnn.pooling(), chosen.stage_coders, chosen.averages_probabilities};
         const auto last = head(scope / "box_head", pyramid, proposals, input.info);
         const Detections<Sizes.detections> select{rcnn.score_threshold, rcnn.iou_threshold, rcnn.min_size, chosen.stage_coders.back(), rescales(chosen)};
@@ -57,7 +57,7 @@ struct Cascade {
         detection_outputs(scope.graph(), detections);
 
         if constexpr (HasMasks) {
-            const auto mask_regions = pool_mask_regions<Sizes>(scope / "mask_head", pyramid, detections, rcnn.pooling(), rescales(chosen), input.info);
+            const auto mask_regions = pool_mask_regions<Sizes, 4>(scope / "mask_head", pyramid, detections, rcnn.pooling(), rescales(chosen), input.info);
             ValueId masks = no_value;
             if constexpr (Sizes.mask_head_per_stage) masks = CascadeMaskHead<MaskHeadOf<FpnChannels, Classes, Sizes>, cascade_stages>{}(scope / "mask_head", mask_regions, detections);
             else masks = select_masks(scope / "mask_head.select", MaskHeadOf<FpnChannels, Classes, Sizes>{}(scope / "mask_head", mask_regions), detections);

@@ -8,7 +8,7 @@ namespace regulus {
 ///
 /// Sources: Ren et al., Faster R-CNN, NeurIPS 2015; Lin et al., Feature Pyramid Networks, CVPR 2017; as mmdetection 3 builds it.
 template <class Backbone, int FpnChannels = 256, int Classes = 80, const RcnnSizes& Sizes = rcnn_sizes>
-struct FasterRcnn : Rcnn<Backbone, FpnChannels, Classes, Sizes, false> {
+struct FasterRcnn : Rcnn<PyramidFeatures<Backbone, FpnChannels, Sizes>, Classes, Sizes, false> {
     static constexpr const char* kind = "faster_rcnn";
 };
 

@@ -9,7 +9,7 @@ namespace regulus {
 ///
 /// Source: He et al., Mask R-CNN, ICCV 2017; as mmdetection 3 builds it.
 template <class Backbone, int FpnChannels = 256, int Classes = 80, const RcnnSizes& Sizes = rcnn_sizes>
-struct MaskRcnn : Rcnn<Backbone, FpnChannels, Classes, Sizes, true> {
+struct MaskRcnn : Rcnn<PyramidFeatures<Backbone, FpnChannels, Sizes>, Classes, Sizes, true> {
     static constexpr const char* kind = "mask_rcnn";
 };
 

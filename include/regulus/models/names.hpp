@@ -13,6 +13,7 @@
 //   box_head.{fc1, fc2, logits, deltas} (w b)       background is the last logit; deltas: four per class; conv1 .. convN where there are some
 //   mask_head.conv1 .. convN, .upsample, .logits (w b)
 //   NAME.weight, NAME.norm.*                        where a convolution of neck, box_head or mask_head has a norm instead of a bias
+//   shared_head.s4.*                                the ResNet's last stage on regions (C4), named as in a backbone
 //   box_head.K.*, mask_head.K.*                     the same of a cascade's stage K = 1..3
 //   head.class_tower.1 .. N, head.box_tower.1 .. N, head.logits, head.deltas (w b)      RetinaNet, shared by all levels
 //
@@ -22,6 +23,7 @@
 //   rpn_logits.L, rpn_deltas.L, cls_logits.L, box_deltas.L                                     L = 0 for the finest level
 //   stageK.{roi_feats, class_logits, box_regression, mask_logits}                              cascades, K = 0..2
 //   stageK.regions                                                                             the same, K = 1, 2
+//   roi_res5                                                                                   C4: the shared head's maps of the proposals
 //   proposals, proposal_scores, roi_feats, class_logits, box_regression, mask_roi_feats, mask_logits
 //
 // Outputs of a graph

@@ -1,5 +1,5 @@
 #pragma once
-// Two-stage detectors on a feature pyramid: what Faster R-CNN and Mask R-CNN share.
+// Two-stage detectors: what Faster R-CNN and Mask R-CNN share.
 #include <utility>
 
 #include <regulus/layers/box_head.hpp>
@@ -43,6 +43,7 @@ inline constexpr RcnnSizes normed_rcnn_sizes{.box_convs = 4, .box_linears = 1, .
 struct RcnnSettings {
     AnchorRule anchor_rule = AnchorRule::mmdetection;
     double anchor_scale = 8;  // an anchor's side is about stride * scale
+    int anchor_octaves = 1;   // and twice, four times, ... that: how many sizes a level has
     Numbers anchor_ratios{0.5, 1, 2};
     ops::BoxCoder rpn_coder{};
     float rpn_iou_threshold = 0.7f;
@@ -92,14 +93,26 @@ inline constexpr RcnnSettings torchvision_rcnn{.anchor_rule = AnchorRule::torchv
                                                .min_size = 0.00999999885f,
                                                .rescale_without_masks = false};
 
-/// Backbone, pyramid and region proposals: (Pyramid, Rois). Labels as models/names.hpp lists them.
-template <class Backbone, int FpnChannels, const RcnnSizes& Sizes>
+/// Backbone and pyramid P2..P6, of which the first four serve regions.
+template <class Backbone, int Channels, const RcnnSizes& Sizes>
+struct PyramidFeatures {
+    static constexpr int channels = Channels;
+    static constexpr int roi_levels = 4;
+
+    auto operator()(const Scope& scope, const ImageInput<3>& input) const {
+        const auto maps = labelled_levels(Backbone{}(scope / "backbone", input.image));
+        return Fpn<typename Backbone::Widths, Channels, FpnExtra::pool, 0, Sizes.norms ? FpnConv::norm : FpnConv::bias>{}(scope / "neck", maps);
+    }
+};
+
+/// The features and the region proposals on them: (Pyramid, Rois). Labels as models/names.hpp lists them.
+template <class Features, const RcnnSizes& Sizes>
 auto propose_regions(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) {
-    const auto maps = labelled_levels(Backbone{}(scope / "backbone", input.image));
-    const auto pyramid = Fpn<typename Backbone::Widths, FpnChannels, FpnExtra::pool, 0, Sizes.norms ? FpnConv::norm : FpnConv::bias>{}(scope / "neck", maps);
-    const CandidateSettings candidates{
-        .anchors = {chosen.anchor_rule, chosen.anchor_scale, 1, chosen.anchor_ratios}, .limit = Sizes.rpn_candidates, .coder = chosen.rpn_coder};
-    const auto dense = RpnHead<FpnChannels, Sizes.anchors, Sizes.rpn_convs>{}(scope / "rpn", pyramid);
+    const auto pyramid = Features{}(scope, input);
+    const CandidateSettings candidates{.anchors = {chosen.anchor_rule, chosen.anchor_scale, 1, chosen.anchor_ratios, chosen.anchor_octaves},
+                                       .limit = Sizes.rpn_candidates,
+                                       .coder = chosen.rpn_coder};
+    const auto dense = RpnHead<Features::channels, Sizes.anchors, Sizes.rpn_convs>{}(scope / "rpn", pyramid);
     const auto proposals = Proposals<Sizes.proposals>{candidates, chosen.rpn_iou_threshold, chosen.rpn_min_size}(scope / "rpn", dense, input.info);
     return std::pair{pyramid, proposals};
 }
@@ -113,14 +126,14 @@ template <int Channels, int Classes, const RcnnSizes& Sizes>
 using MaskHeadOf = MaskHead<Channels, Sizes.mask_channels, Sizes.mask_convs, Classes, Sizes.norms>;
 
 /// The maps of the final boxes for a mask head; `original_pixels` says what the boxes are in. Label: "mask_roi_feats".
-template <const RcnnSizes& Sizes, class Pyramid, int Max>
+template <const RcnnSizes& Sizes, int Levels, class Pyramid, int Max>
 auto pool_mask_regions(const Scope& scope, const Pyramid& pyramid, Rois<Max> detections, const RoiSettings& pooling, bool original_pixels, ValueId info) {
     if (original_pixels) detections.boxes = record::scale_boxes(scope / "scale_boxes", detections.boxes, detections.count, info);
-    return labelled(RoiExtractor<Sizes.mask_size>{pooling}(scope / "roi_align", pyramid, detections), "mask_roi_feats");
+    return labelled(RoiExtractor<Sizes.mask_size, Levels>{pooling}(scope / "roi_align", pyramid, detections), "mask_roi_feats");
 }
 
-/// Backbone, pyramid P2..P6, region proposals, box head, and with HasMasks the mask head on the final boxes.
-template <class Backbone, int FpnChannels, int Classes, const RcnnSizes& Sizes, bool HasMasks>
+/// Features (PyramidFeatures, or those of models/one_map_rcnn.hpp), region proposals, box head, and with HasMasks the mask head on the final boxes.
+template <class Features, int Classes, const RcnnSizes& Sizes, bool HasMasks>
 struct Rcnn {
     static constexpr bool needs_image_info = true;
     static constexpr bool has_masks = HasMasks;
@@ -131,16 +144,16 @@ struct Rcnn {
     static constexpr bool rescales(const RcnnSettings& chosen) { return chosen.rescales(HasMasks); }
 
     void operator()(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) const {
-        const auto [pyramid, proposals] = propose_regions<Backbone, FpnChannels, Sizes>(scope, input, chosen);
-        const auto regions = labelled(RoiExtractor<Sizes.box_size>{chosen.pooling()}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
-        const auto predictions = BoxHeadOf<FpnChannels, Classes, Sizes>{}(scope / "box_head", regions);
+        const auto [pyramid, proposals] = propose_regions<Features, Sizes>(scope, input, chosen);
+        const auto regions = labelled(RoiExtractor<Sizes.box_size, Features::roi_levels>{chosen.pooling()}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
+        const auto predictions = BoxHeadOf<Features::channels, Classes, Sizes>{}(scope / "box_head", regions);
         const Detections<Sizes.detections> select{chosen.score_threshold, chosen.iou_threshold, chosen.min_size, chosen.box_coder, rescales(chosen)};
         const auto detections = select(scope / "detections", predictions, proposals, input.info);
         detection_outputs(scope.graph(), detections);
 
         if constexpr (HasMasks) {
-            const auto mask_regions = pool_mask_regions<Sizes>(scope / "mask_head", pyramid, detections, chosen.pooling(), rescales(chosen), input.info);
-            const auto logits = MaskHeadOf<FpnChannels, Classes, Sizes>{}(scope / "mask_head", mask_regions);
+            const auto mask_regions = pool_mask_regions<Sizes, Features::roi_levels>(scope / "mask_head", pyramid, detections, chosen.pooling(), rescales(chosen), input.info);
+            const auto logits = MaskHeadOf<Features::channels, Classes, Sizes>{}(scope / "mask_head", mask_regions);
             scope.graph().outputs.emplace_back("masks", select_masks(scope / "mask_head.select", logits, detections));
         }
     }

@@ -151,7 +151,7 @@ private:
 
     void rows_of_proposals() {
         std::vector<Partner> partner = proposal_partner_;
-        compare_labels("", {"roi_feats", "class_logits", "box_regression"}, partner);
+        compare_labels("", {"roi_feats", "roi_res5", "class_logits", "box_regression"}, partner);
         std::vector<float> theirs;  // the peer's regions
         for (std::size_t i = 0; i < peer_.images.size(); ++i) {
             const GoldenTensor* boxes = peer_.find("proposals." + std::to_string(i));

@@ -22,6 +22,12 @@ REGULUS_INLINE const std::vector<std::int64_t>& coco_category_ids() {
     return ids;
 }
 
+REGULUS_INLINE const std::vector<std::string>& voc_classes() {
+    static const std::vector<std::string> names{"aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+                                                "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"};
+    return names;
+}
+
 REGULUS_INLINE const std::vector<std::string>& cityscapes_things() {
     static const std::vector<std::string> names{"person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle"};
     return names;

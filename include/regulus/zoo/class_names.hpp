@@ -16,6 +16,9 @@ const std::vector<std::int64_t>& coco_category_ids();
 /// The 1230 categories of LVIS 0.5 by label, each by its first synonym; a category's id is its label + 1.
 const std::vector<std::string>& lvis_0_5_classes();
 
+/// The 20 classes of Pascal VOC, in alphabetical order.
+const std::vector<std::string>& voc_classes();
+
 /// The eight things of Cityscapes whose instances are told apart, by label, and the ids that its label images have for them.
 const std::vector<std::string>& cityscapes_things();
 const std::vector<std::int64_t>& cityscapes_thing_ids();

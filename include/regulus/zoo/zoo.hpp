@@ -20,6 +20,8 @@ std::vector<ModelSpec> mmdetection_cascade();
 
 /// detectron2's Faster R-CNN, Mask R-CNN and RetinaNet on COCO with a feature pyramid on ResNets, ResNeXt and RegNets.
 std::vector<ModelSpec> detectron2_pyramid_detectors();
+/// Its Faster and Mask R-CNNs on one map: C4 and DC5, on COCO and Pascal VOC.
+std::vector<ModelSpec> detectron2_one_map_detectors();
 /// Its cascades, deformable convolutions, norms in all heads, and the Mask R-CNNs of 2021 (new_baselines), on COCO.
 std::vector<ModelSpec> detectron2_variants();
 /// Its Mask R-CNNs on LVIS 0.5 and Cityscapes.
@@ -49,6 +51,7 @@ ModelSpec model_spec(std::string name, std::string code_base, std::string archit
 
 #if !defined(REGULUS_COMPILED)
 #include <regulus/zoo/detectron2-impl.hpp>
+#include <regulus/zoo/detectron2_one_map-impl.hpp>
 #include <regulus/zoo/detectron2_other_data-impl.hpp>
 #include <regulus/zoo/detectron2_variants-impl.hpp>
 #include <regulus/zoo/mmdetection_cascade-impl.hpp>

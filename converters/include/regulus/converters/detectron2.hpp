@@ -1,5 +1,5 @@
 #pragma once
-// Names of detectron2: all of its zoo. Of its detectors on one map (C4, DC5), its keypoint heads and its semantic heads Regulus has the names, not the networks.
+// Names of detectron2: all of its zoo. Of its keypoint heads and its semantic heads Regulus has the names, not the networks.
 //
 // Beside the names:
 //   order of colours    detectron2's own backbones take BGR, torchvision's and FAIR's of new_baselines RGB: a fact of the model, no weight changes
@@ -7,6 +7,8 @@
 //   boxes' weights      (10, 10, 5, 5) are our standard deviations (0.1, 0.1, 0.2, 0.2); a cascade's (20, 20, 10, 10) and (30, 30, 15, 15) likewise
 //   first linear layer  reads channels, rows, columns, as ours
 //   RetinaNet           its nine anchors come scale by scale; see ValueRule::anchors_by_scale
+#include <iterator>
+
 #include <regulus/converters/name_table.hpp>
 
 namespace regulus {
@@ -65,10 +67,14 @@ inline constexpr NameRule detectron2_regnet[] = {
     {"backbone.bottom_up.s{s}.b{b}.bn.*", "backbone.s{s}.b{b}.proj.norm.*"},
 };
 
-/// All heads; a norm of a layer follows its name (fpn_lateral4.norm.weight).
-inline constexpr NameRule detectron2_heads[] = {
+/// A norm of a layer follows its name (fpn_lateral4.norm.weight).
+inline constexpr NameRule detectron2_neck[] = {
     {"backbone.fpn_lateral{i}.*", "neck.lateral.c{i}.*"},
     {"backbone.fpn_output{i}.*", "neck.output.p{i}.*"},
+};
+
+/// All heads, with norms alike.
+inline constexpr NameRule detectron2_heads[] = {
     {"proposal_generator.rpn_head.conv.conv{i}.*", "rpn.conv{i+1}.*"},  // more than one
     {"proposal_generator.rpn_head.conv.*", "rpn.conv.*"},
     {"proposal_generator.rpn_head.objectness_logits.*", "rpn.logits.*"},
@@ -117,12 +123,18 @@ inline constexpr NameRule detectron2_retinanet_heads[] = {
     {"anchor_generator.cell_anchors.{i}", ""},
 };
 
+/// The table with the rules of a pyramid.
+inline NameTable with_neck(NameTable table) {
+    table.rules.insert(table.rules.begin(), std::begin(detectron2_neck), std::end(detectron2_neck));
+    return table;
+}
+
 }  // namespace detail::names
 
-inline NameTable detectron2_resnet_rcnn_names() { return detail::names::frozen_table("detectron2", "R-CNN, ResNet", detail::names::detectron2_resnet, detail::names::detectron2_heads, "backbone.stem.pool"); }
+inline NameTable detectron2_resnet_rcnn_names() { return detail::names::with_neck(detail::names::frozen_table("detectron2", "R-CNN, ResNet", detail::names::detectron2_resnet, detail::names::detectron2_heads, "backbone.stem.pool")); }
 inline NameTable detectron2_one_map_rcnn_names() { return detail::names::frozen_table("detectron2", "R-CNN on one map", detail::names::detectron2_one_map, detail::names::detectron2_heads, "backbone.stem.pool"); }
 inline NameTable detectron2_resnet_retinanet_names() { return detail::names::frozen_table("detectron2", "RetinaNet, ResNet", detail::names::detectron2_resnet, detail::names::detectron2_retinanet_heads, "backbone.stem.pool"); }
-inline NameTable detectron2_regnet_rcnn_names() { return detail::names::frozen_table("detectron2", "R-CNN, RegNet", detail::names::detectron2_regnet, detail::names::detectron2_heads); }
+inline NameTable detectron2_regnet_rcnn_names() { return detail::names::with_neck(detail::names::frozen_table("detectron2", "R-CNN, RegNet", detail::names::detectron2_regnet, detail::names::detectron2_heads)); }
 inline NameTable detectron2_regnet_retinanet_names() { return detail::names::frozen_table("detectron2", "RetinaNet, RegNet", detail::names::detectron2_regnet, detail::names::detectron2_retinanet_heads); }
 
 }  // namespace regulus
