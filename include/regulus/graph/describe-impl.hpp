@@ -100,6 +100,12 @@ struct Describer {
         if (src[1] != op.channels) wrong_shape(node, std::to_string(op.channels) + " channels", src);
         return {src};
     }
+    std::vector<Shape> operator()(const ops::GroupNorm& op) const {
+        const Shape& src = need_rank(node, in, 0, 4);
+        if (src[1] != op.channels) wrong_shape(node, std::to_string(op.channels) + " channels", src);
+        if (op.groups < 1 || op.channels % op.groups != 0) wrong_shape(node, "groups that divide " + std::to_string(op.channels) + " channels, not " + std::to_string(op.groups), src);
+        return {src};
+    }
     std::vector<Shape> operator()(const ops::Activate&) const { return {in.at(0)}; }
     std::vector<Shape> operator()(const ops::Add&) const {
         if (!(in.at(0) == in.at(1))) wrong_shape(node, "two equal shapes, the left one " + to_string(in[0]), in[1]);
@@ -252,6 +258,7 @@ struct Kind {
     const char* operator()(const ops::Conv2d&) const { return "conv2d"; }
     const char* operator()(const ops::ConvTranspose2d&) const { return "conv_transpose2d"; }
     const char* operator()(const ops::BatchNorm&) const { return "batch_norm"; }
+    const char* operator()(const ops::GroupNorm&) const { return "group_norm"; }
     const char* operator()(const ops::Activate&) const { return "activate"; }
     const char* operator()(const ops::Add&) const { return "add"; }
     const char* operator()(const ops::Pool2d&) const { return "pool2d"; }
@@ -303,6 +310,7 @@ struct Sentence {
         return square(op.kernel) + " transposed convolution, stride " + std::to_string(op.stride) + ", " + arrow(op.in_channels, op.out_channels) + (op.norm ? ", batch norm folded" : "") + suffix(op.activation);
     }
     std::string operator()(const ops::BatchNorm& op) const { return "batch norm of " + std::to_string(op.channels) + " channels" + suffix(op.activation); }
+    std::string operator()(const ops::GroupNorm& op) const { return "group norm of " + std::to_string(op.channels) + " channels, " + std::to_string(op.groups) + " groups" + suffix(op.activation); }
     std::string operator()(const ops::Activate& op) const { return op.activation == Activation::none ? "identity" : std::string(suffix(op.activation)).substr(2); }
     std::string operator()(const ops::Add& op) const { return std::string("sum") + suffix(op.activation); }
     std::string operator()(const ops::Pool2d& op) const {

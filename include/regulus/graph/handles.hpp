@@ -129,6 +129,14 @@ public:
     }
     double norm_eps() const noexcept { return norm_eps_; }
 
+    /// The same place, where norms are group norms of so many groups; 0: batch norms.
+    Scope with_group_norm(int groups) const {
+        Scope same = *this;
+        same.norm_groups_ = groups;
+        return same;
+    }
+    int norm_groups() const noexcept { return norm_groups_; }
+
     Scope operator/(const std::string& part) const {
         Scope inner = *this;
         inner.name_ = name_.empty() ? part : name_ + "." + part;
@@ -142,6 +150,7 @@ private:
     Graph* graph_;
     std::string name_;
     double norm_eps_ = 1e-5;
+    int norm_groups_ = 0;
 };
 
 /// "b1", "b2", ...: blocks count from one, as in the papers.

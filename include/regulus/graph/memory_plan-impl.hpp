@@ -31,7 +31,8 @@ REGULUS_INLINE MemoryPlan plan_memory(const Graph& graph, const MemoryRequest& r
     };
     constexpr std::size_t alignment = 64;
     const auto rounded = [](std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; };
-    const std::vector<Lifetime> lives = lifetimes(graph);
+    std::vector<Lifetime> lives = lifetimes(graph);
+    for (std::size_t id = 0; id < request.needed_until.size(); ++id) lives[id].last = std::max(lives[id].last, request.needed_until[id]);
     const std::size_t values = graph.values.size();
     const std::size_t nodes = graph.nodes.size();
 

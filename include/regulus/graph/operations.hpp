@@ -83,6 +83,16 @@ struct BatchNorm {
     Activation activation = Activation::none;
 };
 
+/// For each picture (or region) and each of `groups` equal groups of neighbouring channels: (x - mean) / sqrt(variance + eps) of the group over all its pixels,
+/// the variance divided by their number, then per channel * weight + bias.
+/// Source: Wu and He, Group Normalization, ECCV 2018.
+struct GroupNorm {
+    int channels = 0;
+    int groups = 32;
+    double eps = 1e-5;
+    Activation activation = Activation::none;
+};
+
 /// Elementwise activation.
 struct Activate {
     Activation activation = Activation::relu;
@@ -350,6 +360,6 @@ using Operation = std::variant<ops::Input, ops::Conv2d, ops::ConvTranspose2d, op
                                ops::DecodeAnchors, ops::Nms, ops::RoiAlign, ops::ClassCandidates, ops::SelectChannel,
                                ops::DeformConv2d, ops::Average, ops::RefineBoxes, ops::ScaleBoxes, ops::Concat, ops::Voxelize,
                                ops::EncodePillars, ops::ScatterPillars, ops::DecodeBoxes3d, ops::RotatedNms, ops::DynamicVoxelize,
-                               ops::CircleNms>;
+                               ops::CircleNms, ops::GroupNorm>;
 
 }  // namespace regulus

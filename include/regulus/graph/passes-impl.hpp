@@ -71,6 +71,7 @@ inline Activation* activation_of(Operation& operation) {
     if (auto* deconv = std::get_if<ops::ConvTranspose2d>(&operation)) return &deconv->activation;
     if (auto* linear = std::get_if<ops::Linear>(&operation)) return &linear->activation;
     if (auto* norm = std::get_if<ops::BatchNorm>(&operation)) return &norm->activation;
+    if (auto* norm = std::get_if<ops::GroupNorm>(&operation)) return &norm->activation;
     if (auto* add = std::get_if<ops::Add>(&operation)) return &add->activation;
     return nullptr;
 }

@@ -45,6 +45,10 @@ REGULUS_INLINE ValueId batch_norm(const Scope& scope, ops::BatchNorm op, ValueId
     return detail::single(scope, op, {src}, std::move(parameters));
 }
 
+REGULUS_INLINE ValueId group_norm(const Scope& scope, ops::GroupNorm op, ValueId src) {
+    return detail::single(scope, op, {src}, {{scope.name() + ".weight", Shape{op.channels}}, {scope.name() + ".bias", Shape{op.channels}}});
+}
+
 REGULUS_INLINE ValueId linear(const Scope& scope, ops::Linear op, ValueId src) {
     std::vector<Parameter> parameters{{scope.name() + ".weight", Shape{op.out_features, op.in_features}}};
     if (op.bias) parameters.push_back({scope.name() + ".bias", Shape{op.out_features}});

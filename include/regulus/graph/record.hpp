@@ -12,6 +12,8 @@ ValueId deform_conv2d(const Scope& scope, const ops::DeformConv2d& op, ValueId s
 ValueId conv_transpose2d(const Scope& scope, ops::ConvTranspose2d op, ValueId src);
 /// Parameters: NAME.weight, NAME.bias, NAME.running_mean, NAME.running_var.
 ValueId batch_norm(const Scope& scope, ops::BatchNorm op, ValueId src);
+/// Parameters: NAME.weight, NAME.bias.
+ValueId group_norm(const Scope& scope, ops::GroupNorm op, ValueId src);
 /// Parameters: NAME.weight, NAME.bias when op.bias.
 ValueId linear(const Scope& scope, ops::Linear op, ValueId src);
 

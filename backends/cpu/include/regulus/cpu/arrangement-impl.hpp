@@ -6,6 +6,7 @@
 
 #include <regulus/cpu/chosen_logits-impl.hpp>
 #include <regulus/cpu/kernel.hpp>
+#include <regulus/cpu/matrix_kernels-impl.hpp>
 #include <regulus/cpu/sibling_convs-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>
@@ -16,14 +17,16 @@ namespace regulus::cpu {
 struct Arrangement {
     std::vector<std::vector<NodeId>> siblings;  // per node: the convolutions that its kernel makes, its own last; empty: its own as ever
     std::vector<std::vector<NodeId>> chosen;    // per transposed convolution: the convolution to logits and the choice that its kernel makes too; or empty
-    std::vector<NodeId> made_before;            // per node with siblings: the convolution whose map only they read, which their kernel makes too; or -1
+    std::vector<NodeId> made_before;            // per node: the convolution that its kernel makes too, whose map only its siblings read or only it adds; or -1
     std::vector<bool> idle;                     // per node: its result is there when it comes
     std::vector<ChannelSlice> slices;           // per value
     std::vector<ValueId> owners;                // per value: the earliest value in whose memory it lies, or no_value
+    std::vector<NodeId> needed_until;           // per value: the node whose kernel reads it for a node before, or -1
     std::vector<ValueId> stored;                // per value: the value that is stored in its place; itself, as a rule; no_value: nothing is
 
     Arrangement(const Graph& graph, const std::vector<Shape>& shapes, bool with_products, bool with_winograd)
-        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()), owners(graph.values.size(), no_value), stored(graph.values.size()) {
+        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()), owners(graph.values.size(), no_value), needed_until(graph.values.size(), -1), stored(graph.values.size()) {
+        lives_ = lifetimes(graph);
         std::iota(stored.begin(), stored.end(), ValueId(0));
         std::vector<int> users(graph.values.size());
         for (const Node& node : graph.nodes) {
@@ -38,8 +41,9 @@ struct Arrangement {
         }
         for (std::size_t id = 0; with_products && id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
         for (std::size_t id = 0; with_products && with_winograd && id < graph.nodes.size(); ++id) {
-            if (!siblings[id].empty()) make_before(graph, shapes, users, NodeId(id));
+            if (!siblings[id].empty()) read_where_made(graph, shapes, users, NodeId(id));
         }
+        for (std::size_t id = 1; with_products && id < graph.nodes.size(); ++id) add_where_made(graph, shapes, users, NodeId(id));
     }
 
 private:
@@ -102,19 +106,39 @@ private:
         siblings[std::size_t(found.back())] = std::move(found);
     }
 
-    /// The convolution whose map only these siblings read: they read its pixels where they are made. What it reads itself must still be there.
-    void make_before(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, NodeId last) {
+    /// The convolution whose map only these siblings read: they read its pixels where they are made.
+    void read_where_made(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, NodeId last) {
         const ValueId map = graph.nodes[std::size_t(last)].inputs[0];
         const NodeId producer = graph.values[std::size_t(map)].producer;
-        const Node& node = graph.nodes[std::size_t(producer)];
-        const auto* conv = std::get_if<ops::Conv2d>(&node.operation);
+        const auto* conv = std::get_if<ops::Conv2d>(&graph.nodes[std::size_t(producer)].operation);
         if (conv == nullptr || std::size_t(users[std::size_t(map)]) != siblings[std::size_t(last)].size()) return;
-        if (!WinogradKernel::applies(*conv, shapes[std::size_t(map)]) || !WinogradKernel::has_whole_pixels(*conv)) return;
-        if (lifetimes(graph)[std::size_t(node.inputs[0])].last < last) return;
-        made_before[std::size_t(last)] = producer;
-        idle[std::size_t(producer)] = true;
-        stored[std::size_t(map)] = no_value;
+        if (WinogradKernel::applies(*conv, shapes[std::size_t(map)]) && WinogradKernel::has_whole_pixels(*conv)) put_off(graph, producer, last);
     }
+
+    /// The pointwise convolution before this one, whose map only this one adds to its own.
+    void add_where_made(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, NodeId id) {
+        const Node& node = graph.nodes[std::size_t(id)];
+        const auto* conv = std::get_if<ops::Conv2d>(&node.operation);
+        if (conv == nullptr || !MatrixKernel::applies(*conv, shapes[std::size_t(node.outputs[0])])) return;
+        const ValueId residual = node.inputs[1];
+        const NodeId producer = graph.values[std::size_t(residual)].producer;
+        const auto* other = std::get_if<ops::Conv2d>(&graph.nodes[std::size_t(producer)].operation);
+        if (other == nullptr || users[std::size_t(residual)] != 1 || !MatrixKernel::applies_to_residual(*other) || idle[std::size_t(producer)] || !siblings[std::size_t(producer)].empty()) return;
+        put_off(graph, producer, id);
+    }
+
+    /// `later`'s kernel makes the convolution `node` too, and reads its input then, unless the input's memory is given to somebody between.
+    void put_off(const Graph& graph, NodeId node, NodeId later) {
+        const ValueId input = graph.nodes[std::size_t(node)].inputs[0];
+        const NodeId last = lives_[std::size_t(input)].last;
+        if (last > node && last < later) return;
+        made_before[std::size_t(later)] = node;
+        idle[std::size_t(node)] = true;
+        stored[std::size_t(graph.nodes[std::size_t(node)].outputs[0])] = no_value;
+        needed_until[std::size_t(input)] = std::max(needed_until[std::size_t(input)], later);
+    }
+
+    std::vector<Lifetime> lives_;
 };
 
 }  // namespace regulus::cpu

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/matrix-impl.hpp>
@@ -25,6 +26,18 @@ struct PackedMatrix {
     static std::int64_t slice_depth(std::int64_t in) {
         const std::int64_t slices = in <= 2048 ? 1 : (in + 383) / 384;
         return (in + slices - 1) / slices;
+    }
+
+    /// Of convolutions whose inputs lie beside each other and whose outputs are added.
+    static PackedMatrix make_sum(const ConvParameters& a, const ConvParameters& b, int lanes) {
+        const std::int64_t out = a.weight.shape()[0], in_a = a.weight.numel() / out, in_b = b.weight.numel() / out;
+        Tensor weight(Shape{out, in_a + in_b}, DType::f32), bias(Shape{out}, DType::f32);
+        for (std::int64_t o = 0; o < out; ++o) {
+            float* const to = std::copy_n(a.weight.data<float>() + o * in_a, in_a, weight.data<float>() + o * (in_a + in_b));
+            std::copy_n(b.weight.data<float>() + o * in_b, in_b, to);
+            bias.data<float>()[o] = a.bias.data<float>()[o] + b.bias.data<float>()[o];
+        }
+        return make(weight, bias, lanes);
     }
 
     static PackedMatrix make(const Tensor& weight, const Tensor& bias, int lanes) {
@@ -61,7 +74,21 @@ inline bool crowds_cache_sets(std::int64_t pitch) { return pitch % 512 == 0; }
 /// How far apart copies of `depth` floats lie.
 inline std::int64_t packed_pitch(std::int64_t depth) { return depth + 16; }
 
-/// dst = activation(src . weight^T + bias [+ residual]) over rows, or over pixels `stride` apart.
+/// Where a product's rows come from: vectors, or pixels `stride` apart of a map.
+struct RowSource {
+    Place src;
+    std::int64_t in = 0, stride = 1, line = 1, lines = 1;  // channels; pixels in a line, lines
+
+    static RowSource of(const NodeContext& context, const ops::Conv2d& op) {
+        const Shape& in = context.shape(context.in(0));
+        return {context.place(context.in(0)), op.in_channels, op.stride, in[3], in[2]};
+    }
+
+    /// What output pixel (y, x) of an image reads.
+    const float* row(const Run& run, std::int64_t image, std::int64_t y, std::int64_t x) const { return run.floats(src) + ((image * lines + y * stride) * line + x * stride) * in; }
+};
+
+/// dst = activation(src . weight^T + bias [+ residual]) over rows, or over pixels `stride` apart. The residual may be such a product itself.
 class MatrixKernel final : public Kernel {
 public:
     static bool applies(const ops::Linear& op, const RowCount& rows) { return rows.bound >= 64 && op.in_features >= 64 && op.activation != Activation::sigmoid; }
@@ -71,25 +98,27 @@ public:
         return is_matrix_product(op) && op.residual && op.activation != Activation::sigmoid && out.numel() >= cached;
     }
 
+    /// What may be made as the residual of such a convolution instead of being written and read again. To put both inputs beside each other is little work
+    /// only beside that for many outputs.
+    static bool applies_to_residual(const ops::Conv2d& op) { return is_matrix_product(op) && !op.residual && op.activation == Activation::none && op.out_channels >= 256; }
+
     MatrixKernel(const NodeContext& context, const ops::Linear& op, std::shared_ptr<const PackedMatrix> weights, int threads)
-        : MatrixKernel(context, std::move(weights), op.in_features, op.out_features, op.activation) {
-        share_out(rows_.bound, threads);
+        : MatrixKernel(context, op.out_features, op.activation, std::move(weights), {{context.place(context.in(0)), op.in_features}}, threads) {
         reason = "many rows: blocks that stay in the caches";
     }
 
     MatrixKernel(const NodeContext& context, const ops::Conv2d& op, std::shared_ptr<const PackedMatrix> weights, int threads, bool residual_in_place)
-        : MatrixKernel(context, std::move(weights), op.in_channels, op.out_channels, op.activation) {
-        const Shape& in = context.shape(context.in(0));
-        const Shape& out = context.shape(context.out(0));
-        stride_ = op.stride;
-        in_line_ = in[3];
-        line_ = out[3];
-        in_lines_ = in[2];
-        lines_ = out[2];
+        : MatrixKernel(context, op.out_channels, op.activation, std::move(weights), {RowSource::of(context, op)}, threads) {
         adds_ = op.residual;
         residual_ = residual_in_place ? dst_ : context.place(context.in(1));
-        share_out(rows_.bound * lines_ * line_, threads);
         reason = "large map: fetches the residual ahead";
+    }
+
+    /// Together with the convolution that makes the residual: the sum of both is a product of their pixels beside each other with their weights, which are so too.
+    MatrixKernel(const NodeContext& context, const ops::Conv2d& op, RowSource residual, std::shared_ptr<const PackedMatrix> weights, int threads)
+        : MatrixKernel(context, op.out_channels, op.activation, std::move(weights), {residual, RowSource::of(context, op)}, threads) {
+        name += ", 2 nodes";
+        reason = "large map: the residual is made where it is added";
     }
 
     std::size_t scratch_bytes() const override { return packs() ? std::size_t(threads_) * std::size_t(task_floats()) * sizeof(float) : 0; }
@@ -100,24 +129,26 @@ public:
     }
 
 private:
-    MatrixKernel(const NodeContext& context, std::shared_ptr<const PackedMatrix> weights, std::int64_t in, std::int64_t out, Activation activation)
-        : weights_(std::move(weights)), multiply_(matrix_functions().multiply), rows_(context.rows_of(context.out(0))), src_(context.place(context.in(0))), dst_(context.place(context.out(0))), in_(in),
-          out_(out), relu_(activation == Activation::relu) {
+    MatrixKernel(const NodeContext& context, std::int64_t out, Activation activation, std::shared_ptr<const PackedMatrix> weights, std::vector<RowSource> sources, int threads)
+        : weights_(std::move(weights)), sources_(std::move(sources)), multiply_(matrix_functions().multiply), rows_(context.rows_of(context.out(0))), dst_(context.place(context.out(0))), out_(out),
+          relu_(activation == Activation::relu), threads_(threads) {
         name = "matrix product";
+        for (const RowSource& source : sources_) in_ += source.in;
+        if (const Shape& shape = context.shape(context.out(0)); shape.rank() == 4) {
+            lines_ = shape[2];
+            line_ = shape[3];
+        }
+        block_ = product_block(rows_.bound * lines_ * line_, weights_->depth, threads);
     }
 
-    void share_out(std::int64_t total, int threads) {
-        threads_ = threads;
-        block_ = product_block(total, weights_->depth, threads);
-    }
-
-    /// Whether rows are copied before they are read: where only slices of them are, too.
-    bool packs() const { return weights_->depth != in_ || crowds_cache_sets(in_ * stride_); }
+    /// Whether rows are copied before they are read: where only slices or parts of them are, too.
+    bool packs() const { return weights_->depth != in_ || sources_.size() > 1 || crowds_cache_sets(in_ * sources_.front().stride); }
     std::int64_t task_floats() const { return block_ * packed_pitch(weights_->depth); }
 
     /// Rows (output pixels) [first, last).
     void task(const Run& run, int thread, std::int64_t first, std::int64_t last) const {
         float* const packed = packs() ? run.floats(scratch) + thread * task_floats() : nullptr;
+        const RowSource& only = sources_.front();
         for (std::int64_t start = 0; start < in_; start += weights_->depth) {
             MatrixProduct product;
             product.depth = std::min(weights_->depth, in_ - start);
@@ -140,31 +171,44 @@ private:
                 multiply_(product);
             };
             if (packed != nullptr) {
-                const std::int64_t pitch = packed_pitch(weights_->depth);
-                for (std::int64_t row = first; row < last; ++row) std::memcpy(packed + (row - first) * pitch, source(run, row) + start, std::size_t(product.depth) * sizeof(float));
-                multiply(packed, pitch, first, last - first);
-            } else if (stride_ == 1) {
-                multiply(source(run, first), in_, first, last - first);
+                pack(run, packed, first, last, start, start + product.depth);
+                multiply(packed, packed_pitch(weights_->depth), first, last - first);
+            } else if (only.stride == 1) {
+                multiply(run.floats(only.src) + first * in_, in_, first, last - first);
             } else {
                 for (std::int64_t row = first; row < last;) {  // line by line
-                    const std::int64_t end = std::min(last, (row / line_ + 1) * line_);
-                    multiply(source(run, row), in_ * stride_, row, end - row);
+                    const std::int64_t y = row / line_, end = std::min(last, (y + 1) * line_);
+                    multiply(only.row(run, y / lines_, y % lines_, row % line_), in_ * only.stride, row, end - row);
                     row = end;
                 }
             }
         }
     }
 
-    const float* source(const Run& run, std::int64_t row) const {
-        const std::int64_t line = row / line_, image = line / lines_;
-        return run.floats(src_) + ((image * in_lines_ + line % lines_ * stride_) * in_line_ + row % line_ * stride_) * in_;
+    /// Inputs [begin, end) of rows [first, last), side by side.
+    void pack(const Run& run, float* packed, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) const {
+        const std::int64_t pitch = packed_pitch(weights_->depth);
+        for (std::int64_t row = first, y = first / line_, x = first % line_; row < last; ++row, packed += pitch) {
+            float* to = packed;
+            std::int64_t at = 0;  // of the source, among the inputs
+            for (const RowSource& source : sources_) {
+                const std::int64_t from = std::max(begin, at), until = std::min(end, at + source.in);
+                if (from < until) to = std::copy_n(source.row(run, y / lines_, y % lines_, x) + (from - at), until - from, to);
+                at += source.in;
+            }
+            if (++x == line_) {
+                x = 0;
+                ++y;
+            }
+        }
     }
 
     std::shared_ptr<const PackedMatrix> weights_;
+    std::vector<RowSource> sources_;
     void (*multiply_)(const MatrixProduct&);
     RowCount rows_;
-    Place src_, dst_, residual_;
-    std::int64_t in_ = 0, out_ = 0, stride_ = 1, in_line_ = 1, in_lines_ = 1, line_ = 1, lines_ = 1, block_ = 1;
+    Place dst_, residual_;
+    std::int64_t in_ = 0, out_ = 0, line_ = 1, lines_ = 1, block_ = 1;
     bool relu_ = false, adds_ = false;
     int threads_ = 1;
 };

@@ -8,6 +8,7 @@
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
 #include <regulus/cpu/direct_conv-impl.hpp>
+#include <regulus/cpu/group_norm-impl.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>
 #include <regulus/cpu/pillars-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
@@ -89,6 +90,16 @@ inline std::unique_ptr<Kernel> make_read_convolution(const Compiled& compiled, c
     return std::make_unique<WinogradKernel>(context, winograd_weights(compiled, context.node, conv, context.bound), compiled.threads, std::move(readers));
 }
 
+/// One kernel for the context's pointwise convolution and the one that makes its residual.
+inline std::unique_ptr<Kernel> make_sum(const Compiled& compiled, const NodeContext& context, const NodeContext& residual) {
+    const auto& conv = std::get<ops::Conv2d>(context.node.operation);
+    const auto& other = std::get<ops::Conv2d>(residual.node.operation);
+    auto weights = compiled.store.get<PackedMatrix>(parameter_key(residual.node) + parameter_key(context.node) + "sum", [&] {
+        return PackedMatrix::make_sum(folded_parameters(other, residual.bound), folded_parameters(conv, context.bound), matrix_functions().lanes);
+    });
+    return std::make_unique<MatrixKernel>(context, conv, RowSource::of(residual, other), std::move(weights), compiled.threads);
+}
+
 /// The weights of a transposed convolution for the matrix product. Throws BackendError where windows overlap.
 inline std::shared_ptr<const TransposedWeights> transposed_weights(const Compiled& compiled, const NodeContext& context) {
     ConvTransposeKernel::check(context);
@@ -143,6 +154,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
         return std::make_unique<DeformConvKernel>(context, std::move(weights), compiled.threads);
     }
     if (std::holds_alternative<ops::BatchNorm>(operation)) return make_batch_norm(context);
+    if (std::holds_alternative<ops::GroupNorm>(operation)) return std::make_unique<GroupNormKernel>(context);
     if (std::holds_alternative<ops::Activate>(operation)) return make_activate(context);
     if (std::holds_alternative<ops::Add>(operation)) return make_add(context);
     if (std::holds_alternative<ops::Average>(operation)) return make_average(context);
@@ -181,6 +193,7 @@ public:
         request.value_bytes.assign(graph.values.size(), 0);
         request.scratch_bytes.assign(graph.nodes.size(), 0);
         request.shares.assign(graph.values.size(), no_value);
+        request.needed_until = arrangement.needed_until;
 
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             const Node& node = graph.nodes[id];
@@ -206,7 +219,8 @@ public:
                 if (source != no_value && request.value_bytes[std::size_t(source)] == 0) source = no_value;  // the caller's memory
                 if (source != no_value) request.shares[std::size_t(node.outputs[0])] = source;
                 if (const NodeId before = arrangement.made_before[id]; before >= 0) {
-                    kernel = make_read_convolution(*compiled_, {graph, graph.nodes[std::size_t(before)], shapes_, compiled_->bound[std::size_t(before)]}, arrangement.siblings[id]);
+                    const NodeContext other{graph, graph.nodes[std::size_t(before)], shapes_, compiled_->bound[std::size_t(before)]};
+                    kernel = arrangement.siblings[id].empty() ? make_sum(*compiled_, context, other) : make_read_convolution(*compiled_, other, arrangement.siblings[id]);
                 } else if (!arrangement.siblings[id].empty()) kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
                 else if (!arrangement.chosen[id].empty()) kernel = make_chosen(*compiled_, context, arrangement.chosen[id]);
                 else kernel = make_kernel(*compiled_, context, source != no_value, arrangement.slices[std::size_t(node.outputs[0])]);
@@ -229,13 +243,15 @@ public:
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             if (!kernels_[id]) continue;
             const NodeId before = arrangement.made_before[id];
-            const Node& node = graph.nodes[before >= 0 ? std::size_t(before) : id];
+            const bool is_read = before >= 0 && !arrangement.siblings[id].empty();
+            const Node& node = graph.nodes[is_read ? std::size_t(before) : id];
             Step step{node.name, describe(node.operation), kernels_[id]->name, kernels_[id]->reason, request.scratch_bytes[id], 0};
             const auto count = [&](const Node& one) {
                 for (const ValueId out : one.outputs) step.bytes += request.value_bytes[std::size_t(out)];
                 step.macs += cost_of(graph, one, shapes_).macs;
             };
-            if (before >= 0 || arrangement.siblings[id].empty()) count(node);
+            if (is_read || arrangement.siblings[id].empty()) count(node);
+            if (before >= 0 && !is_read) count(graph.nodes[std::size_t(before)]);
             for (const NodeId sibling : arrangement.siblings[id]) count(graph.nodes[std::size_t(sibling)]);
             for (const NodeId next : arrangement.chosen[id]) count(graph.nodes[std::size_t(next)]);
             steps_.push_back(std::move(step));
