@@ -7,6 +7,7 @@
 #include <regulus/cpu/detection-impl.hpp>
 #include <regulus/cpu/direct_conv-impl.hpp>
 #include <regulus/cpu/encode_pillars-impl.hpp>
+#include <regulus/cpu/group_norm-impl.hpp>
 #include <regulus/cpu/maps-impl.hpp>
 #include <regulus/cpu/matrix-impl.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>

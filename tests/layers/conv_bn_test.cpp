@@ -1,6 +1,7 @@
 // Convolutions, linear layers and pooling: parameters, shapes, activations.
 #include <regulus/layers/conv2d.hpp>
 #include <regulus/layers/conv_bn.hpp>
+#include <regulus/layers/deform_conv.hpp>
 #include <regulus/layers/linear.hpp>
 #include <regulus/layers/pool.hpp>
 #include <regulus/layers/stem.hpp>
@@ -26,6 +27,21 @@ TEST_CASE("conv_bn: parameters, shape, and the activation behind the norm") {
     CHECK(!conv.bias);
     CHECK(conv.activation == Activation::none);
     CHECK(conv.groups == 4);
+}
+
+TEST_CASE("conv_bn: a group norm where the scope asks for one, and inside it") {
+    Recording r;
+    const Scope grouped = r.scope.with_group_norm(8).with_norm_eps(1e-3);
+    const auto y = ConvBn<24, 48, 3>{}(grouped / "inner" / "b", r.feature<24, 2>(), Activation::relu);
+    CHECK(r.parameters() == Parameters{{"net.inner.b.weight", "[48, 24, 3, 3]"}, {"net.inner.b.norm.weight", "[48]"}, {"net.inner.b.norm.bias", "[48]"}});
+    const ops::GroupNorm& norm = r.op<ops::GroupNorm>(y.id);
+    CHECK(norm.channels == 48);
+    CHECK(norm.groups == 8);
+    CHECK(norm.eps == 1e-3);
+    CHECK(norm.activation == Activation::relu);
+    CHECK(std::holds_alternative<ops::BatchNorm>(r.producer(ConvBn<48, 48, 1>{}(grouped.with_group_norm(0) / "c", y).id).operation));
+    const auto deformed = DeformConvBn<48, 48, 3>{}(grouped / "d", y);
+    CHECK(std::holds_alternative<ops::GroupNorm>(r.producer(deformed.id).operation));
 }
 
 TEST_CASE("conv_bn: every kernel and dilation halves with stride 2 and keeps with stride 1, odd sizes rounded up") {

@@ -183,7 +183,7 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         CHECK((std::get<ops::Conv2d>(strided->operation).stride == 2) == *network.find("RESNETS")->find("STRIDE_IN_1X1")->boolean());
         check_proposals(graph, network);
     }
-    CHECK(models == 48);
+    CHECK(models == 52);
 }
 
 TEST_CASE("zoo: detectron2's models on LVIS keep more boxes of lower scores, and their labels are LVIS's") {

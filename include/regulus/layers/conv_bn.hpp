@@ -28,18 +28,23 @@ constexpr ops::Conv2d same_conv(int in, int out, int kernel, int stride, int gro
     return op;
 }
 
+/// The norm that the scope asks for.
+inline ValueId norm(const Scope& scope, int channels, ValueId src, Activation activation) {
+    if (scope.norm_groups() > 0) return record::group_norm(scope / "norm", ops::GroupNorm{channels, scope.norm_groups(), scope.norm_eps(), activation}, src);
+    return record::batch_norm(scope / "norm", ops::BatchNorm{channels, scope.norm_eps(), activation}, src);
+}
+
 inline ValueId conv_bn(const Scope& scope, const ops::Conv2d& op, ValueId src, Activation activation) {
-    const ValueId convolved = record::conv2d(scope, op, src);
-    return record::batch_norm(scope / "norm", ops::BatchNorm{op.out_channels, scope.norm_eps(), activation}, convolved);
+    return norm(scope, op.out_channels, record::conv2d(scope, op, src), activation);
 }
 
 }  // namespace detail
 
-/// Convolution without bias, batch norm (eps 1e-5 unless the scope says otherwise), activation.
+/// Convolution without bias, batch norm (eps 1e-5 unless the scope says otherwise; a group norm in scopes that ask for one), activation.
 ///
 ///     x [n, In, h, w]  ->  y [n, Out, ceil(h / Stride), ceil(w / Stride)]
 ///
-/// Parameters: weight [Out, In / Groups, Kernel, Kernel], norm.{weight, bias, running_mean, running_var} [Out].
+/// Parameters: weight [Out, In / Groups, Kernel, Kernel], norm.{weight, bias, running_mean, running_var} [Out] (a group norm: norm.{weight, bias}).
 /// Also takes the maps of regions, RoiFeature (Stride 1 only).
 template <int In, int Out, int Kernel, int Stride = 1, int Groups = 1, int Dilation = 1>
 struct ConvBn {

@@ -14,8 +14,7 @@ inline ValueId deform_conv_bn(const Scope& scope, const ops::DeformConv2d& op, V
     looks.out_channels = op.offset_channels();
     looks.groups = 1;
     const ValueId offsets = conv_bias(scope / "offset", looks, src, Activation::none);
-    const ValueId convolved = record::deform_conv2d(scope, op, src, offsets);
-    return record::batch_norm(scope / "norm", ops::BatchNorm{op.conv.out_channels, op.conv.norm_eps, activation}, convolved);
+    return norm(scope, op.conv.out_channels, record::deform_conv2d(scope, op, src, offsets), activation);
 }
 
 }  // namespace detail

@@ -51,16 +51,17 @@ struct Cascade {
         const RcnnSettings& rcnn = chosen.rcnn;
         const auto [pyramid, proposals] = propose_regions<PyramidFeatures<Backbone, FpnChannels, Sizes>, Sizes>(scope, input, rcnn);
         const CascadeBoxHead<BoxHeadOf<FpnChannels, Classes, Sizes>, cascade_stages> head{rcnn.pooling(), chosen.stage_coders, chosen.averages_probabilities};
-        const auto last = head(scope / "box_head", pyramid, proposals, input.info);
+        const auto last = head(scope.with_group_norm(Sizes.norm_groups) / "box_head", pyramid, proposals, input.info);
         const Detections<Sizes.detections> select{rcnn.score_threshold, rcnn.iou_threshold, rcnn.min_size, chosen.stage_coders.back(), rescales(chosen)};
         const auto detections = select(scope / "detections", last.predictions, last.rois, input.info);
         detection_outputs(scope.graph(), detections);
 
         if constexpr (HasMasks) {
             const auto mask_regions = pool_mask_regions<Sizes, 4>(scope / "mask_head", pyramid, detections, rcnn.pooling(), rescales(chosen), input.info);
+            const Scope own = scope.with_group_norm(Sizes.norm_groups) / "mask_head";
             ValueId masks = no_value;
-            if constexpr (Sizes.mask_head_per_stage) masks = CascadeMaskHead<MaskHeadOf<FpnChannels, Classes, Sizes>, cascade_stages>{}(scope / "mask_head", mask_regions, detections);
-            else masks = select_masks(scope / "mask_head.select", MaskHeadOf<FpnChannels, Classes, Sizes>{}(scope / "mask_head", mask_regions), detections);
+            if constexpr (Sizes.mask_head_per_stage) masks = CascadeMaskHead<MaskHeadOf<FpnChannels, Classes, Sizes>, cascade_stages>{}(own, mask_regions, detections);
+            else masks = select_masks(scope / "mask_head.select", MaskHeadOf<FpnChannels, Classes, Sizes>{}(own, mask_regions), detections);
             scope.graph().outputs.emplace_back("masks", masks);
         }
     }

@@ -1,7 +1,7 @@
 #pragma once
 // How things are called in recorded models. One name per thing, the same for every code base that weights come from.
 //
-// Parameters (a norm holds weight, bias, running_mean, running_var; "(w b)" stands for .weight and .bias)
+// Parameters (a norm holds weight, bias, running_mean, running_var, a group norm the first two; "(w b)" stands for .weight and .bias)
 //   backbone.stem.weight, backbone.stem.norm.*
 //   backbone.sI.bJ.{a, b, c}.weight, .norm.*        stage I = 1..4, block J = 1..depth: 1x1, 3x3, 1x1
 //   backbone.sI.bJ.b.offset (w b)                   deformable 3x3: where its taps read

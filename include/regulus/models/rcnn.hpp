@@ -30,14 +30,19 @@ struct RcnnSizes {
     int mask_convs = 4;
     int mask_channels = 256;
     bool mask_head_per_stage = true;  // of a cascade; false: one for all (detectron2)
-    bool norms = false;    // convolutions of the pyramid, of box and of mask heads have a norm instead of a bias
-    int detections = 100;  // per picture
+    bool neck_norms = false;          // convolutions of the pyramid have a norm instead of a bias
+    bool head_norms = false;          // those of box and mask heads
+    int norm_groups = 0;              // these norms are group norms; 0: batch norms
+    int backbone_norm_groups = 0;     // the backbone's are
+    int detections = 100;             // per picture
 };
 
 inline constexpr RcnnSizes rcnn_sizes{};
 
 /// The heads of detectron2's models that are normalised throughout: four convolutions and one linear layer for boxes.
-inline constexpr RcnnSizes normed_rcnn_sizes{.box_convs = 4, .box_linears = 1, .norms = true};
+inline constexpr RcnnSizes normed_rcnn_sizes{.box_convs = 4, .box_linears = 1, .neck_norms = true, .head_norms = true};
+inline constexpr RcnnSizes group_normed_rcnn_sizes{
+    .box_convs = 4, .box_linears = 1, .neck_norms = true, .head_norms = true, .norm_groups = 32, .backbone_norm_groups = 32};
 
 /// What is chosen at run time. The defaults are mmdetection 3's.
 struct RcnnSettings {
@@ -100,8 +105,8 @@ struct PyramidFeatures {
     static constexpr int roi_levels = 4;
 
     auto operator()(const Scope& scope, const ImageInput<3>& input) const {
-        const auto maps = labelled_levels(Backbone{}(scope / "backbone", input.image));
-        return Fpn<typename Backbone::Widths, Channels, FpnExtra::pool, 0, Sizes.norms ? FpnConv::norm : FpnConv::bias>{}(scope / "neck", maps);
+        const auto maps = labelled_levels(Backbone{}(scope.with_group_norm(Sizes.backbone_norm_groups) / "backbone", input.image));
+        return Fpn<typename Backbone::Widths, Channels, FpnExtra::pool, 0, Sizes.neck_norms ? FpnConv::norm : FpnConv::bias>{}(scope.with_group_norm(Sizes.norm_groups) / "neck", maps);
     }
 };
 
@@ -119,11 +124,11 @@ auto propose_regions(const Scope& scope, const ImageInput<3>& input, const RcnnS
 
 /// The box head that the sizes describe.
 template <int Channels, int Classes, const RcnnSizes& Sizes>
-using BoxHeadOf = BoxHead<Channels, Sizes.box_size, Sizes.box_features, Classes, Sizes.class_agnostic, Sizes.box_convs, Sizes.box_linears, Sizes.norms>;
+using BoxHeadOf = BoxHead<Channels, Sizes.box_size, Sizes.box_features, Classes, Sizes.class_agnostic, Sizes.box_convs, Sizes.box_linears, Sizes.head_norms>;
 
 /// The mask head that the sizes describe.
 template <int Channels, int Classes, const RcnnSizes& Sizes>
-using MaskHeadOf = MaskHead<Channels, Sizes.mask_channels, Sizes.mask_convs, Classes, Sizes.norms>;
+using MaskHeadOf = MaskHead<Channels, Sizes.mask_channels, Sizes.mask_convs, Classes, Sizes.head_norms>;
 
 /// The maps of the final boxes for a mask head; `original_pixels` says what the boxes are in. Label: "mask_roi_feats".
 template <const RcnnSizes& Sizes, int Levels, class Pyramid, int Max>
@@ -146,14 +151,14 @@ struct Rcnn {
     void operator()(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) const {
         const auto [pyramid, proposals] = propose_regions<Features, Sizes>(scope, input, chosen);
         const auto regions = labelled(RoiExtractor<Sizes.box_size, Features::roi_levels>{chosen.pooling()}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
-        const auto predictions = BoxHeadOf<Features::channels, Classes, Sizes>{}(scope / "box_head", regions);
+        const auto predictions = BoxHeadOf<Features::channels, Classes, Sizes>{}(scope.with_group_norm(Sizes.norm_groups) / "box_head", regions);
         const Detections<Sizes.detections> select{chosen.score_threshold, chosen.iou_threshold, chosen.min_size, chosen.box_coder, rescales(chosen)};
         const auto detections = select(scope / "detections", predictions, proposals, input.info);
         detection_outputs(scope.graph(), detections);
 
         if constexpr (HasMasks) {
             const auto mask_regions = pool_mask_regions<Sizes, Features::roi_levels>(scope / "mask_head", pyramid, detections, chosen.pooling(), rescales(chosen), input.info);
-            const auto logits = MaskHeadOf<Features::channels, Classes, Sizes>{}(scope / "mask_head", mask_regions);
+            const auto logits = MaskHeadOf<Features::channels, Classes, Sizes>{}(scope.with_group_norm(Sizes.norm_groups) / "mask_head", mask_regions);
             scope.graph().outputs.emplace_back("masks", select_masks(scope / "mask_head.select", logits, detections));
         }
     }

@@ -9,15 +9,18 @@ namespace regulus {
 namespace detail::detectron2 {
 
 /// The models of 2021: two convolutions in the region proposals as well.
-inline constexpr RcnnSizes baseline_sizes{.rpn_convs = 2, .box_convs = 4, .box_linears = 1, .norms = true};
+inline constexpr RcnnSizes baseline_sizes{.rpn_convs = 2, .box_convs = 4, .box_linears = 1, .neck_norms = true, .head_norms = true};
+inline constexpr RcnnSizes x152_sizes{
+    .box_convs = 4, .box_linears = 1, .class_agnostic = true, .mask_convs = 8, .mask_head_per_stage = false, .head_norms = true, .norm_groups = 32};
+inline constexpr ResNetStages resnext_152_dconv_c3_c5 = with_deformable(resnext_152_32x8d, Deformable::offsets);
 
 /// Synchronised batch norm is batch norm once it is trained.
 template <class Backbone, const RcnnSizes& Sizes = rcnn_sizes>
 struct MaskVariant : MaskRcnn<Backbone, 256, 80, Sizes> {
     static constexpr RcnnSettings settings = detectron2_rcnn;
 };
-template <class Backbone>
-struct CascadeMask : CascadeMaskRcnn<Backbone, 256, 80, detectron2_cascade_sizes> {
+template <class Backbone, const RcnnSizes& Sizes = detectron2_cascade_sizes>
+struct CascadeMask : CascadeMaskRcnn<Backbone, 256, 80, Sizes> {
     static constexpr CascadeSettings settings = detectron2_cascade;
 };
 
@@ -31,11 +34,15 @@ REGULUS_INLINE std::vector<ModelSpec> detectron2_variants() {
     constexpr auto baseline_101 = [] { return recorded<MaskVariant<ResNet<resnet_101_caffe>, baseline_sizes>>(); };
     constexpr auto baseline_x = [] { return recorded<MaskVariant<RegNet<regnetx_4_0gf>, baseline_sizes>>(); };
     constexpr auto baseline_y = [] { return recorded<MaskVariant<RegNet<regnety_4_0gf>, baseline_sizes>>(); };
+    constexpr auto grouped_50 = [] { return recorded<MaskVariant<ResNet<resnet_50>, group_normed_rcnn_sizes>>(); };
     const Row rows[] = {
         {"Misc/cascade_mask_rcnn_R_50_FPN_1x", "Cascade Mask R-CNN, ResNet-50, FPN", cascade_50, Input::caffe, 42.1, 36.4, "e9d89b"},
         {"Misc/cascade_mask_rcnn_R_50_FPN_3x", "Cascade Mask R-CNN, ResNet-50, FPN", cascade_50, Input::caffe, 44.3, 38.5, "480dd8"},
         {"Misc/mask_rcnn_R_50_FPN_1x_dconv_c3-c5", "Mask R-CNN, ResNet-50 with deformable convolutions in C3..C5, FPN", deformable_50, Input::caffe, 41.5, 37.5, "65c703"},
         {"Misc/mask_rcnn_R_50_FPN_3x_dconv_c3-c5", "Mask R-CNN, ResNet-50 with deformable convolutions in C3..C5, FPN", deformable_50, Input::caffe, 42.7, 38.5, "821d0b"},
+        {"Misc/mask_rcnn_R_50_FPN_3x_gn", "Mask R-CNN, ResNet-50, FPN and heads with group norm", grouped_50, Input::caffe, 42.6, 38.6, "dc5d9e"},
+        {"Misc/scratch_mask_rcnn_R_50_FPN_3x_gn", "Mask R-CNN, ResNet-50, FPN and heads with group norm", grouped_50, Input::caffe, 39.9, 36.6, "01ca85"},
+        {"Misc/scratch_mask_rcnn_R_50_FPN_9x_gn", "Mask R-CNN, ResNet-50, FPN and heads with group norm", grouped_50, Input::divided, 43.7, 39.6, "da7b4c"},
         {"Misc/mask_rcnn_R_50_FPN_3x_syncbn", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", [] { return recorded<MaskVariant<ResNet<resnet_50_caffe>, normed_rcnn_sizes>>(); }, Input::caffe, 41.9, 37.8, "3b3c51"},
         {"Misc/scratch_mask_rcnn_R_50_FPN_9x_syncbn", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", [] { return recorded<MaskVariant<ResNet<resnet_50>, normed_rcnn_sizes>>(); }, Input::divided, 43.6, 39.3, "5ce33e"},
         {"new_baselines/mask_rcnn_R_50_FPN_100ep_LSJ", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", baseline_50, Input::caffe, 44.6, 40.3, "bb69de"},
@@ -53,6 +60,9 @@ REGULUS_INLINE std::vector<ModelSpec> detectron2_variants() {
     };
     std::vector<ModelSpec> models;
     for (const Row& row : rows) models.push_back(entry(row));
+    models.push_back(entry({"Misc/cascade_mask_rcnn_X_152_32x8d_FPN_IN5k_gn_dconv", "Cascade Mask R-CNN, ResNeXt-152 32x8d with deformable convolutions in C3..C5, FPN, heads with group norm",
+                            [] { return recorded<CascadeMask<ResNet<resnext_152_dconv_c3_c5>, x152_sizes>>(); }, Input::caffe, 50.2, 44.0, ""}));
+    models.back().checkpoint = "model_0039999_e76410.pkl";
     return models;
 }
 

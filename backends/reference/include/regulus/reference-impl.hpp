@@ -10,6 +10,7 @@
 #include <regulus/reference.hpp>
 #include <regulus/reference/conv.hpp>
 #include <regulus/reference/deform_conv.hpp>
+#include <regulus/reference/group_norm.hpp>
 #include <regulus/reference/linear_softmax.hpp>
 #include <regulus/reference/pillars.hpp>
 #include <regulus/reference/pool_resize.hpp>
@@ -196,6 +197,7 @@ struct Runner {
         conv_transpose2d(op, in(0), parameters[0], op.bias ? parameters[1] : nullptr, norm, out(), scratch_elements(), threads());
     }
     void operator()(const ops::BatchNorm& op) const { batch_norm(op, in(0), norm_at(0, op.eps), out(), threads()); }
+    void operator()(const ops::GroupNorm& op) const { group_norm(op, in(0), parameters[0], parameters[1], out(), threads()); }
     void operator()(const ops::Activate& op) const { activate(op, in(0), out(), threads()); }
     void operator()(const ops::Add& op) const { add(op, in(0), elements(1), out(), threads()); }
     void operator()(const ops::Average&) const {

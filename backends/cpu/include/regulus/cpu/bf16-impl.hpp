@@ -24,7 +24,7 @@ inline std::uint16_t bf16_of(float value) {
 inline bool computes_features(const Operation& operation) {
     return std::holds_alternative<ops::Conv2d>(operation) || std::holds_alternative<ops::Linear>(operation) || std::holds_alternative<ops::ConvTranspose2d>(operation) ||
            std::holds_alternative<ops::DeformConv2d>(operation) || std::holds_alternative<ops::Add>(operation) || std::holds_alternative<ops::Average>(operation) ||
-           std::holds_alternative<ops::Activate>(operation) || std::holds_alternative<ops::BatchNorm>(operation) || std::holds_alternative<ops::Pool2d>(operation) ||
+           std::holds_alternative<ops::Activate>(operation) || std::holds_alternative<ops::BatchNorm>(operation) || std::holds_alternative<ops::GroupNorm>(operation) || std::holds_alternative<ops::Pool2d>(operation) ||
            std::holds_alternative<ops::GlobalAveragePool>(operation) || std::holds_alternative<ops::ScaleChannels>(operation) || std::holds_alternative<ops::Resize>(operation) ||
            std::holds_alternative<ops::RoiAlign>(operation);
 }
