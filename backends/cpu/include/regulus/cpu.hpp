@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include <regulus/core/config.hpp>
 #include <regulus/graph/program.hpp>
 
 namespace regulus {
@@ -29,7 +30,8 @@ public:
     explicit CpuBackend(const CpuOptions& options = {}) : options_(options) {}
 
     std::string name() const override { return "cpu"; }
-    std::shared_ptr<const Executable> compile(const Graph& graph, const Weights& weights, const CompileOptions& options) const override;
+    // `inline` here already: else g++ compiles all kernels in each source file that includes this, used or not
+    REGULUS_INLINE std::shared_ptr<const Executable> compile(const Graph& graph, const Weights& weights, const CompileOptions& options) const override;
 
 private:
     CpuOptions options_;
