@@ -404,6 +404,28 @@ Command batch_norm_command(const NodeContext& context, const ops::BatchNorm& op)
     });
 }
 
+Command group_norm_command(const NodeContext& context, const ops::GroupNorm& op) {
+    const ValueId src = context.in(0), dst = context.out();
+    if (context.storage(src) != context.storage(dst)) context.refuse("what it reads and what it writes are stored in different types");
+    const auto parameter = [&](const char* name, std::size_t which) {
+        return context.compiled.weights->floats(context.key(name), Storage::f32, [&] { return std::vector<float>(context.bound()[which].data<float>(), context.bound()[which].data<float>() + op.channels); });
+    };
+    const DevicePointer weight = parameter("weight", 0), bias = parameter("bias", 1);
+    const GroupMap cut{context.map(dst), std::uint32_t(op.groups)};
+    const std::size_t line = 2 * std::size_t(op.channels) * sizeof(float), statistics = rounded(std::size_t(cut.map.n) * cut.chunks() * line);
+    Command command{"group_norm", "own kernels", 0, [=, storage = context.storage(dst)](const Addresses& at, Queue& queue) {
+                        with_storage(storage, [&](auto tag) {
+                            using T = decltype(tag);
+                            const GroupChunks<T> chunks{at.value<const T>(src), at.scratch_at<float>(0), cut};
+                            queue.blocks(chunks, std::int64_t(cut.map.n) * cut.chunks() * chunks.strips());
+                            queue.each(GroupScales{at.scratch_at<const float>(0), reinterpret_cast<const float*>(weight), at.scratch_at<float>(statistics), cut, op.eps});
+                            queue.each(NormalisingGroups<T>{at.value<const T>(src), at.scratch_at<const float>(statistics), reinterpret_cast<const float*>(bias), at.value<T>(dst), cut.map, op.activation});
+                        });
+                    }};
+    command.scratch = statistics + rounded(std::size_t(cut.map.n) * line);
+    return command;
+}
+
 /// The commands of one context by kind of operation.
 struct Commands {
     const NodeContext& context;
@@ -429,6 +451,7 @@ struct Commands {
     Command operator()(const ops::ConvTranspose2d& op) const { return transposed_command(context, op); }
     Command operator()(const ops::Linear& op) const { return linear_command(context, op); }
     Command operator()(const ops::BatchNorm& op) const { return batch_norm_command(context, op); }
+    Command operator()(const ops::GroupNorm& op) const { return group_norm_command(context, op); }
     Command operator()(const ops::Activate& op) const {
         return one_kernel(context, "activate", [op, count = elements(), src = context.in(0), dst = context.out()](auto tag, const Addresses& at) {
             using T = decltype(tag);

@@ -79,7 +79,7 @@ inline Graph maps_graph() {
     const ValueId small = record::pool2d(scope / "pool", pool, sum);
     ops::BatchNorm norm;
     norm.channels = 8;
-    const ValueId normed = record::batch_norm(scope / "norm", norm, small);
+    const ValueId normed = record::group_norm(scope / "group_norm", ops::GroupNorm{8, 4, 1e-5, Activation::relu}, record::batch_norm(scope / "norm", norm, small));
     ops::ConvTranspose2d up;
     up.in_channels = 8, up.out_channels = 8, up.kernel = 3, up.stride = 2, up.padding = 1;
     const ValueId overlapping = record::conv_transpose2d(scope / "overlapping", up, normed);

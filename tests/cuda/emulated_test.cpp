@@ -59,6 +59,23 @@ TEST_CASE("cuda emulated: random graphs of maps equal the reference, in any orde
     }
 }
 
+TEST_CASE("cuda emulated: group norm over less and more than a chunk of pixels, groups of one channel and of all, far from 0, in any order of threads") {
+    EmulatedDevice device;
+    const auto libraries = device.libraries();
+    int which = 0;
+    for (const std::pair<int, int>& sizes : {std::pair{64, 32}, std::pair{33, 33}, std::pair{21, 3}, std::pair{8, 1}}) {
+        const ops::GroupNorm op{sizes.first, sizes.second, 1e-5, which % 2 == 0 ? Activation::relu : Activation::none};
+        const Graph graph = graph_of(sizes.first, [&](Graph& g, ValueId image) { return record::group_norm(Scope(g) / "norm", op, image); });
+        const Weights weights = random_weights(graph, 3);
+        for (const std::pair<int, int>& side : {std::pair{1, 1}, std::pair{7, 9}, std::pair{32, 32}, std::pair{41, 53}}) {
+            INFO("channels " << sizes.first << " height " << side.first);
+            device.order = ThreadOrder(which++ % 3);
+            const std::vector<Tensor> inputs{random_tensor(Shape{2, sizes.first, side.first, side.second}, std::uint64_t(which), -3, 5)};
+            check_same(run_cuda(libraries, graph, weights, inputs), run<double>(graph, weights, inputs));
+        }
+    }
+}
+
 TEST_CASE("cuda emulated: a mask R-CNN equals the reference, boxes, labels and masks, for one picture and for several") {
     EmulatedDevice device;
     const auto libraries = device.libraries();

@@ -2,6 +2,7 @@
 // Every own kernel with the name that it has in the embedded image. Adding one means: the struct, its line here, its test.
 #include <regulus/cuda/kernels/boxes3d.hpp>
 #include <regulus/cuda/kernels/convolution.hpp>
+#include <regulus/cuda/kernels/group_norm.hpp>
 #include <regulus/cuda/kernels/nms.hpp>
 #include <regulus/cuda/kernels/pictures.hpp>
 #include <regulus/cuda/kernels/pillars.hpp>
@@ -16,6 +17,8 @@
     X(ScaleShift<T>, scale_shift_##S)                  \
     X(Pooling<T>, pool_##S)                            \
     X(GlobalAverage<T>, global_average_##S)            \
+    X(GroupChunks<T>, group_chunks_##S)                \
+    X(NormalisingGroups<T>, normalise_groups_##S)      \
     X(ScalingChannels<T>, scale_channels_##S)          \
     X(Resizing<T>, resize_##S)                         \
     X(DirectConvolution<T>, direct_convolution_##S)    \
@@ -27,7 +30,8 @@
     REGULUS_CUDA_MAP_KERNELS_OF(X, float, f32)    \
     REGULUS_CUDA_MAP_KERNELS_OF(X, Half, f16)     \
     REGULUS_CUDA_MAP_KERNELS_OF(X, BFloat16, bf16) \
-    X(SoftmaxRows, softmax)
+    X(SoftmaxRows, softmax)                       \
+    X(GroupScales, group_scales)
 
 #define REGULUS_CUDA_DETECTION_KERNELS(X)            \
     X(ScoreKeys, score_keys)                         \
