@@ -4,25 +4,24 @@
 #include <algorithm>
 #include <memory>
 
+#include <regulus/cpu/simd_targets.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
+
+#define REGULUS_SIMD_NAME row_dots
+#define REGULUS_SIMD_SOURCE <regulus/cpu/row_dots.inc>
+#include <regulus/cpu/each_instruction_set.inc>
 
 namespace regulus::cpu {
 
-/// For each class its column of weights [in] and its bias, each beside zeros that fill a vector: a matrix [in, lanes] for the matrix product.
-struct ClassColumns {
-    Tensor matrices;  // [classes, in, lanes]
-    Tensor bias;      // [classes, lanes]
+using RowDots = void (*)(const float* rows, std::int64_t pitch, std::int64_t count, std::int64_t depth, const float* weights, float* to);
 
-    static ClassColumns make(const ConvParameters& parameters, int lanes) {
-        const std::int64_t classes = parameters.weight.shape()[0], in = parameters.weight.shape()[1];
-        ClassColumns result{Tensor::zeros(Shape{classes, in, lanes}), Tensor::zeros(Shape{classes, lanes})};
-        for (std::int64_t label = 0; label < classes; ++label) {
-            result.bias.data<float>()[label * lanes] = parameters.bias.data<float>()[label];
-            for (std::int64_t i = 0; i < in; ++i) result.matrices.data<float>()[(label * in + i) * lanes] = parameters.weight.data<float>()[label * in + i];
-        }
-        return result;
-    }
-};
+inline RowDots row_dots_function() {
+#if defined(__x86_64__)
+    if (instruction_set() == InstructionSet::avx512) return row_dots_avx512::row_dots;
+    if (instruction_set() == InstructionSet::avx2) return row_dots_avx2::row_dots;
+#endif
+    return row_dots_baseline::row_dots;
+}
 
 class ChosenLogitsKernel final : public ConvTransposeKernel {
 public:
@@ -30,8 +29,8 @@ public:
     static bool applies(const ops::Conv2d& op) { return is_matrix_product(op) && op.stride == 1 && !op.residual && op.activation == Activation::none; }
 
     /// `context` is that of the transposed convolution; `chosen` has one channel.
-    ChosenLogitsKernel(const NodeContext& context, std::shared_ptr<const TransposedWeights> weights, std::shared_ptr<const ClassColumns> columns, Activation activation, Place labels, Place chosen, int threads)
-        : ConvTransposeKernel(context, std::move(weights), {}), columns_(std::move(columns)), activation_(activation), labels_(labels), chosen_(chosen), threads_(threads) {
+    ChosenLogitsKernel(const NodeContext& context, std::shared_ptr<const TransposedWeights> weights, std::shared_ptr<const ConvParameters> logits, Activation activation, Place labels, Place chosen, int threads)
+        : ConvTransposeKernel(context, std::move(weights), {}), logits_(std::move(logits)), dots_(row_dots_function()), activation_(activation), labels_(labels), chosen_(chosen), threads_(threads) {
         block_ = std::min<std::int64_t>(height_, std::max<std::int64_t>(1, block_inputs / width_));
         name = "matrix product, chosen class";
         reason = "of the logits only the label's are read";
@@ -52,23 +51,17 @@ private:
 
     /// A block of input lines from `first` on, of a row of the batch.
     void choose(const Run& run, float* pixels, std::int64_t row, std::int64_t first) const {
-        const std::int64_t last = std::min(height_, first + block_), classes = columns_->bias.shape()[0], lanes = functions_.lanes;
+        const std::int64_t last = std::min(height_, first + block_), classes = logits_->bias.shape()[0], count = (last - first) * outputs_of_line();
         lines(run, row, first, last, pixels);
         const std::int64_t label = std::clamp<std::int64_t>(run.integers(labels_)[row], 0, classes - 1);
-        MatrixProduct product;
-        product.a = pixels;
-        product.a_pitch = product.depth = op_.out_channels;
-        product.b = columns_->matrices.data<float>() + label * op_.out_channels * lanes;
-        product.bias = columns_->bias.data<float>() + label * lanes;
-        product.c = run.floats(chosen_) + (row * height_ + first) * outputs_of_line();
-        product.c_pitch = product.stored = 1;
-        product.rows = (last - first) * outputs_of_line();
-        product.width = lanes;
-        functions_.multiply(product);
-        for (std::int64_t i = 0; i < product.rows; ++i) product.c[i] = activate(activation_, product.c[i]);
+        float* const to = run.floats(chosen_) + (row * height_ + first) * outputs_of_line();
+        dots_(pixels, op_.out_channels, count, op_.out_channels, logits_->weight.data<float>() + label * op_.out_channels, to);
+        const float bias = logits_->bias.data<float>()[label];
+        for (std::int64_t i = 0; i < count; ++i) to[i] = activate(activation_, to[i] + bias);
     }
 
-    std::shared_ptr<const ClassColumns> columns_;
+    std::shared_ptr<const ConvParameters> logits_;  // [classes, in]
+    RowDots dots_;
     Activation activation_;
     Place labels_, chosen_;
     int threads_;

@@ -112,10 +112,8 @@ inline std::shared_ptr<const TransposedWeights> transposed_weights(const Compile
 inline std::unique_ptr<Kernel> make_chosen(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
     const Node& conv = compiled.graph.nodes[std::size_t(nodes[0])];
     const Node& choice = compiled.graph.nodes[std::size_t(nodes[1])];
-    auto columns = compiled.store.get<ClassColumns>(parameter_key(conv) + "classes", [&] {
-        return ClassColumns::make(folded_parameters(std::get<ops::Conv2d>(conv.operation), compiled.bound[std::size_t(nodes[0])]), matrix_functions().lanes);
-    });
-    return std::make_unique<ChosenLogitsKernel>(context, transposed_weights(compiled, context), std::move(columns), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
+    auto logits = compiled.store.get<ConvParameters>(parameter_key(conv) + "folded", [&] { return folded_parameters(std::get<ops::Conv2d>(conv.operation), compiled.bound[std::size_t(nodes[0])]); });
+    return std::make_unique<ChosenLogitsKernel>(context, transposed_weights(compiled, context), std::move(logits), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
                                                 context.place(choice.outputs[0]), compiled.threads);
 }
 
