@@ -97,7 +97,10 @@ void show(const std::string& name) {
     const regulus::ModelSpec& model = *entry.detector;
     std::string text = model.name + "\n" + line("architecture", model.architecture) + line("also called", joined(model.aliases)) +
                        line("parameters", thousands(regulus::recorded(model).parameter_count())) + line("trained on", model.data);
-    if (model.box_ap > 0) text += line("published AP", "box " + percent(model.box_ap) + (model.mask_ap > 0 ? ", mask " + percent(model.mask_ap) : ""));
+    if (model.box_ap > 0 || model.mask_ap > 0) {
+        text += line("published AP", (model.box_ap > 0 ? "box " + percent(model.box_ap) : "") + (model.box_ap > 0 && model.mask_ap > 0 ? ", " : "") + (model.mask_ap > 0 ? "mask " + percent(model.mask_ap) : ""));
+    }
+    if (model.proposal_ar > 0) text += line("published AR", percent(model.proposal_ar) + " with 1000 proposals");
     text += line("checkpoint", model.checkpoint) + line("licence", model.licence);
     for (const auto& [key, value] : regulus::facts_to_metadata(model.facts)) {
         if (key == "regulus.preprocessing") text += line("preprocessing", value);

@@ -5,6 +5,7 @@
 
 #include <regulus/graph/describe.hpp>
 #include <regulus/models/one_map_rcnn.hpp>
+#include <regulus/models/proposal_network.hpp>
 
 using namespace regulus;
 
@@ -86,4 +87,25 @@ TEST_CASE("one map: fifteen anchors a cell, all sizes at each ratio's area, scal
     CHECK(only<ops::TopK>(graph, "rpn.level0.top_k").limit == 6000);
     CHECK(only<ops::Nms>(graph, "rpn.nms").limit == 1000);
     static_assert(!boxes_in_original_pixels<C4FasterRcnn<resnet_50_caffe>>);
+}
+
+TEST_CASE("proposals alone: the boxes of all levels in one list, network pixels, labels by level") {
+    static constexpr RcnnSizes sizes{.proposals = 2000};
+    using Model = ProposalNetwork<PyramidFeatures<ResNet<resnet_50_caffe>, 256, sizes>, sizes>;
+    static_assert(!boxes_in_original_pixels<Model>);
+    const Graph graph = recorded<Model>();
+    REQUIRE(graph.outputs.size() == 4);
+    CHECK(graph.outputs[0].second == graph.find_label("proposals"));
+    CHECK(graph.outputs[1].second == graph.find_label("proposal_scores"));
+    const auto& nms = only<ops::Nms>(graph, "rpn.nms");
+    CHECK(nms.lists == 5);
+    CHECK(nms.limit == 2000);
+    for (int level = 0; level < 5; ++level) {
+        const auto& decode = only<ops::DecodeAnchors>(graph, "rpn.level" + std::to_string(level) + ".decode");
+        CHECK(decode.label_offset == level);
+        CHECK(decode.stride == 4 << level);
+    }
+    CHECK(named(graph, "box_head").empty());
+    const std::vector<Shape> shapes = infer_shapes(graph, {2, 256, 352});
+    CHECK(shapes[std::size_t(graph.outputs[0].second)] == Shape{4000, 4});
 }

@@ -56,11 +56,12 @@ TEST_CASE("zoo: names and spellings are distinct, every model records, and is ca
         CHECK(names.insert(model.name).second);
         for (const std::string& alias : model.aliases) CHECK(names.insert("mmdetection/" + alias).second);
         CHECK(recorded(model).name == model.name);
-        const std::size_t classes = model.data == "LVIS 0.5" ? 1230 : model.data == "Cityscapes" ? 8 : model.data == "Pascal VOC 2007" ? 20 : 80;
+        const std::size_t classes = model.proposal_ar > 0 ? model.facts.class_names.size() : model.data == "LVIS 0.5" ? 1230 : model.data == "Cityscapes" ? 8 : model.data == "Pascal VOC 2007" ? 20 : 80;
         CHECK(model.facts.class_names.size() == classes);
         CHECK(model.facts.category_ids.size() == (classes == 1230 || classes == 20 ? 0 : classes));
         for (const Node& node : recorded(model).nodes) {
             if (const auto* candidates = std::get_if<ops::ClassCandidates>(&node.operation)) CHECK(std::size_t(candidates->classes) == classes);
+            if (const auto* nms = std::get_if<ops::Nms>(&node.operation); nms != nullptr && model.proposal_ar > 0) CHECK(std::size_t(nms->lists) == classes);  // a class a level
         }
         CHECK(&find_model(zoo_models(), model.name) == &model);
     }
@@ -183,7 +184,7 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         CHECK((std::get<ops::Conv2d>(strided->operation).stride == 2) == *network.find("RESNETS")->find("STRIDE_IN_1X1")->boolean());
         check_proposals(graph, network);
     }
-    CHECK(models == 52);
+    CHECK(models == 54);
 }
 
 TEST_CASE("zoo: detectron2's models on LVIS keep more boxes of lower scores, and their labels are LVIS's") {

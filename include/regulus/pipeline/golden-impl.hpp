@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <set>
@@ -120,7 +121,7 @@ private:
     void proposals() {
         const Tensor* ours = output("proposals");
         const Tensor* count = output("proposal_count");
-        if (ours == nullptr || count == nullptr) return;
+        if (ours == nullptr || count == nullptr || proposes_only()) return;
         const Tensor& scores = outputs_["proposal_scores"];
         std::int64_t first = 0;
         for (std::size_t i = 0; i < peer_.images.size(); ++i) {
@@ -200,10 +201,34 @@ private:
         }
     }
 
+    bool proposes_only() const {
+        return std::any_of(graph_.outputs.begin(), graph_.outputs.end(), [&](const auto& output) { return output.first == "boxes" && output.second == graph_.find_label("proposals"); });
+    }
+
+    /// The result of a network that proposes only, in pixels of the original picture (to which the peer scales its proposals where they lie): each box of the
+    /// peer with the nearest of ours.
+    void scaled_proposals(std::size_t i, const GoldenTensor& boxes) {
+        const GoldenTensor* expected_scores = peer_.find("proposal_scores." + std::to_string(i));
+        const std::int64_t theirs = boxes.value.numel() / 4;
+        if (boxes.value.dtype() != DType::f32 || (expected_scores != nullptr && expected_scores->value.numel() != theirs)) throw FileError("golden case: boxes and scores of \"" + boxes.name + "\" do not belong together");
+        std::int64_t lost = std::abs(theirs - std::int64_t(detections_[i].size()));
+        Difference score;
+        for (std::int64_t k = 0; k < theirs; ++k) {
+            const auto distance = [&](const Detection& mine) { return box_distance(mine.box.data(), boxes.value.data<float>() + 4 * k); };
+            const auto nearest = std::min_element(detections_[i].begin(), detections_[i].end(), [&](const Detection& a, const Detection& b) { return distance(a) < distance(b); });
+            const bool found = nearest != detections_[i].end() && distance(*nearest) <= box_limit;
+            lost += found ? 0 : 1;
+            if (found && expected_scores != nullptr) score.add(double(nearest->score), element(expected_scores->value, k));
+        }
+        checks_.push_back({boxes.name, "missing", theirs == 0 ? double(lost) : double(lost) / double(theirs), 0.01, -1, std::to_string(detections_[i].size()) + " found, " + std::to_string(theirs) + " expected"});
+        if (expected_scores != nullptr) checks_.push_back({expected_scores->name, "absolute", score.largest, score_limit, score.rms(), in_words(score.count, theirs)});
+    }
+
     void detections(std::size_t i) {
         const std::string number = "." + std::to_string(i);
         const GoldenTensor* boxes = peer_.find("boxes" + number);
         if (boxes == nullptr) return;
+        if (proposes_only()) return scaled_proposals(i, *boxes);
         const Tensor& scores = peer_.at("scores" + number).value;
         const Tensor& labels = peer_.at("labels" + number).value;
         const std::int64_t theirs = boxes->value.numel() / 4;

@@ -52,6 +52,7 @@ struct ModelSpec {
     std::string checkpoint;            ///< published file name; empty when none is known
     double box_ap = 0;                 ///< published, percent; 0: none
     double mask_ap = 0;
+    double proposal_ar = 0;            ///< of a network that proposes regions only: published average recall of 1000 a picture, percent
     std::string data;                  ///< what it was trained and judged on
 };
 
