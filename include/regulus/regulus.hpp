@@ -51,7 +51,9 @@
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/mmdetection2.hpp>
+#include <regulus/models/one_map_rcnn.hpp>
 #include <regulus/models/point_pillars.hpp>
+#include <regulus/models/proposal_network.hpp>
 #include <regulus/models/recorded.hpp>
 #include <regulus/models/regnet.hpp>
 #include <regulus/models/regnet_descriptors.hpp>

@@ -41,6 +41,7 @@ std::vector<Interval> intervals(const Graph& graph, const MemoryRequest& request
     for (int id = 0; id < int(graph.values.size()); ++id) {
         if (request.value_bytes[std::size_t(id)] == 0 || !flows[std::size_t(id)]) continue;
         int last = last_use(id);
+        if (!request.needed_until.empty()) last = std::max(last, request.needed_until[std::size_t(id)]);
         for (int other = 0; other < int(graph.values.size()); ++other) {
             if (flows[std::size_t(other)] && graph.values[std::size_t(other)].count == id) last = std::max(last, last_use(other));
         }
@@ -93,6 +94,8 @@ TEST_CASE("plan_memory: no two live values overlap and the peak is at most the s
         MemoryRequest request;
         for (std::size_t i = 0; i < graph.values.size(); ++i) request.value_bytes.push_back(std::size_t(numbers.below(4) == 0 ? 0 : 1 + numbers.below(5000)));
         for (std::size_t i = 0; i < graph.nodes.size(); ++i) request.scratch_bytes.push_back(std::size_t(numbers.below(3) == 0 ? numbers.below(3000) : 0));
+        check_plan(graph, request);
+        for (std::size_t i = 0; i < graph.values.size(); ++i) request.needed_until.push_back(numbers.below(3) == 0 ? int(numbers.below(std::uint64_t(graph.nodes.size()))) : -1);
         check_plan(graph, request);
     }
 }

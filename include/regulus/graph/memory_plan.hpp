@@ -12,7 +12,7 @@ struct MemoryRequest {
     std::vector<std::size_t> value_bytes;    // per value; 0: lives elsewhere (a graph input) or nowhere
     std::vector<std::size_t> scratch_bytes;  // per node; alive while the node runs
     std::vector<ValueId> shares;             // per value: the value whose bytes it takes over (written in place), or no_value
-    std::vector<NodeId> needed_until;        // per value: a node beyond its lifetime that reads it, or -1; empty: none
+    std::vector<NodeId> needed_until = {};   // per value: a node beyond its lifetime that reads it, or -1; empty: none
 };
 
 struct MemoryPlan {

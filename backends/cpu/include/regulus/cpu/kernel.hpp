@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <regulus/core/tensor.hpp>
@@ -60,6 +61,12 @@ public:
     std::string name;    // for explain
     std::string reason;  // for explain
 };
+
+/// std::make_unique, but of the base: what converts a pointer to each kernel into one is not compiled then.
+template <class Own, class... Arguments>
+std::unique_ptr<Kernel> new_kernel(Arguments&&... arguments) {
+    return std::unique_ptr<Kernel>(new Own(std::forward<Arguments>(arguments)...));
+}
 
 /// Where a map's channels lie in the pixels of a wider one: `pitch` channels a pixel, this map's from `first` on. pitch 0: the map is its own.
 struct ChannelSlice {

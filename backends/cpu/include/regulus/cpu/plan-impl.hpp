@@ -56,7 +56,7 @@ inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const Nod
         const auto& conv = std::get<ops::Conv2d>(node.operation);
         siblings.push_back({packed_matrix(compiled, node, conv, compiled.bound[std::size_t(id)]), context.place(node.outputs[0]), conv.out_channels, conv.activation == Activation::relu});
     }
-    return std::make_unique<SiblingKernel>(context, std::move(siblings), compiled.threads);
+    return new_kernel<SiblingKernel>(context, std::move(siblings), compiled.threads);
 }
 
 /// The transformed weights of a 3x3 convolution.
@@ -87,7 +87,7 @@ inline std::unique_ptr<Kernel> make_read_convolution(const Compiled& compiled, c
         }
         return PackedMatrix::make(weight, bias, matrix_functions().lanes);
     });
-    return std::make_unique<WinogradKernel>(context, winograd_weights(compiled, context.node, conv, context.bound), compiled.threads, std::move(readers));
+    return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context.node, conv, context.bound), compiled.threads, std::move(readers));
 }
 
 /// One kernel for the context's pointwise convolution and the one that makes its residual.
@@ -97,7 +97,7 @@ inline std::unique_ptr<Kernel> make_sum(const Compiled& compiled, const NodeCont
     auto weights = compiled.store.get<PackedMatrix>(parameter_key(residual.node) + parameter_key(context.node) + "sum", [&] {
         return PackedMatrix::make_sum(folded_parameters(other, residual.bound), folded_parameters(conv, context.bound), matrix_functions().lanes);
     });
-    return std::make_unique<MatrixKernel>(context, conv, RowSource::of(residual, other), std::move(weights), compiled.threads);
+    return new_kernel<MatrixKernel>(context, conv, RowSource::of(residual, other), std::move(weights), compiled.threads);
 }
 
 /// The weights of a transposed convolution for the matrix product. Throws BackendError where windows overlap.
@@ -113,7 +113,7 @@ inline std::unique_ptr<Kernel> make_chosen(const Compiled& compiled, const NodeC
     const Node& conv = compiled.graph.nodes[std::size_t(nodes[0])];
     const Node& choice = compiled.graph.nodes[std::size_t(nodes[1])];
     auto logits = compiled.store.get<ConvParameters>(parameter_key(conv) + "folded", [&] { return folded_parameters(std::get<ops::Conv2d>(conv.operation), compiled.bound[std::size_t(nodes[0])]); });
-    return std::make_unique<ChosenLogitsKernel>(context, transposed_weights(compiled, context), std::move(logits), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
+    return new_kernel<ChosenLogitsKernel>(context, transposed_weights(compiled, context), std::move(logits), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
                                                 context.place(choice.outputs[0]), compiled.threads);
 }
 
@@ -126,22 +126,22 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     try {
         if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
             if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {
-                return std::make_unique<WinogradKernel>(context, winograd_weights(compiled, context.node, *conv, context.bound), compiled.threads);
+                return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context.node, *conv, context.bound), compiled.threads);
             }
             if (MatrixKernel::applies(*conv, context.shape(context.out(0)))) {
-                return std::make_unique<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, *conv, context.bound), compiled.threads, residual_in_place);
+                return new_kernel<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, *conv, context.bound), compiled.threads, residual_in_place);
             }
             if (DirectConvolutionKernel::applies(*conv, context.shape(context.in(0)), context.shape(context.out(0)))) {
                 auto weights = compiled.store.get<DirectWeights>(parameter_key(context.node) + "direct",
                                                                  [&] { return DirectWeights::make(folded_parameters(*conv, context.bound), conv->groups, matrix_functions().lanes); });
-                return std::make_unique<DirectConvolutionKernel>(context, std::move(weights), compiled.threads);
+                return new_kernel<DirectConvolutionKernel>(context, std::move(weights), compiled.threads);
             }
-            return std::make_unique<ConvolutionKernel>(context, compiled.store, residual_in_place);
+            return new_kernel<ConvolutionKernel>(context, compiled.store, residual_in_place);
         }
-        if (std::holds_alternative<ops::ConvTranspose2d>(operation)) return std::make_unique<ConvTransposeKernel>(context, transposed_weights(compiled, context), slice);
+        if (std::holds_alternative<ops::ConvTranspose2d>(operation)) return new_kernel<ConvTransposeKernel>(context, transposed_weights(compiled, context), slice);
         if (const auto* linear = std::get_if<ops::Linear>(&operation)) {
-            if (!MatrixKernel::applies(*linear, context.rows_of(context.out(0)))) return std::make_unique<LinearKernel>(context, compiled.store);
-            return std::make_unique<MatrixKernel>(context, *linear, packed_matrix(compiled, context.node, *linear, context.bound, context.shape(context.in(0))), compiled.threads);
+            if (!MatrixKernel::applies(*linear, context.rows_of(context.out(0)))) return new_kernel<LinearKernel>(context, compiled.store);
+            return new_kernel<MatrixKernel>(context, *linear, packed_matrix(compiled, context.node, *linear, context.bound, context.shape(context.in(0))), compiled.threads);
         }
     } catch (const dnnl::error& error) {
         throw BackendError("cpu: oneDNN has no kernel for \"" + context.node.name + "\" (" + describe(operation) + "): " + error.what());
@@ -149,10 +149,10 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     if (const auto* deform = std::get_if<ops::DeformConv2d>(&operation)) {
         auto weights = compiled.store.get<DeformConvWeights>(parameter_key(context.node) + "deform_conv",
                                                              [&] { return DeformConvWeights::make(deform->conv, folded_parameters(deform->conv, context.bound), deform_conv_functions()); });
-        return std::make_unique<DeformConvKernel>(context, std::move(weights), compiled.threads);
+        return new_kernel<DeformConvKernel>(context, std::move(weights), compiled.threads);
     }
     if (std::holds_alternative<ops::BatchNorm>(operation)) return make_batch_norm(context);
-    if (std::holds_alternative<ops::GroupNorm>(operation)) return std::make_unique<GroupNormKernel>(context);
+    if (std::holds_alternative<ops::GroupNorm>(operation)) return new_kernel<GroupNormKernel>(context);
     if (std::holds_alternative<ops::Activate>(operation)) return make_activate(context);
     if (std::holds_alternative<ops::Add>(operation)) return make_add(context);
     if (std::holds_alternative<ops::Average>(operation)) return make_average(context);
@@ -162,21 +162,21 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     if (std::holds_alternative<ops::ScaleChannels>(operation)) return make_scale_channels(context);
     if (std::holds_alternative<ops::Resize>(operation)) return make_resize(context);
     if (std::holds_alternative<ops::Softmax>(operation)) return make_softmax(context);
-    if (std::holds_alternative<ops::TopK>(operation)) return std::make_unique<TopKKernel>(context);
+    if (std::holds_alternative<ops::TopK>(operation)) return new_kernel<TopKKernel>(context);
     if (std::holds_alternative<ops::DecodeAnchors>(operation)) return make_decode_anchors(context);
-    if (std::holds_alternative<ops::Nms>(operation)) return std::make_unique<NmsKernel>(context);
-    if (std::holds_alternative<ops::RoiAlign>(operation)) return std::make_unique<RoiAlignKernel>(context);
+    if (std::holds_alternative<ops::Nms>(operation)) return new_kernel<NmsKernel>(context);
+    if (std::holds_alternative<ops::RoiAlign>(operation)) return new_kernel<RoiAlignKernel>(context);
     if (std::holds_alternative<ops::ClassCandidates>(operation)) return make_class_candidates(context);
     if (std::holds_alternative<ops::RefineBoxes>(operation)) return make_refine_boxes(context);
     if (std::holds_alternative<ops::ScaleBoxes>(operation)) return make_scale_boxes(context);
     if (std::holds_alternative<ops::SelectChannel>(operation)) return make_select_channel(context);
-    if (std::holds_alternative<ops::Voxelize>(operation)) return std::make_unique<VoxelizeKernel>(context);
-    if (std::holds_alternative<ops::EncodePillars>(operation)) return std::make_unique<EncodePillarsKernel>(context);
+    if (std::holds_alternative<ops::Voxelize>(operation)) return new_kernel<VoxelizeKernel>(context);
+    if (std::holds_alternative<ops::EncodePillars>(operation)) return new_kernel<EncodePillarsKernel>(context);
     if (std::holds_alternative<ops::ScatterPillars>(operation)) return make_scatter_pillars(context);
     if (std::holds_alternative<ops::DecodeBoxes3d>(operation)) return make_decode_boxes3d(context);
-    if (std::holds_alternative<ops::RotatedNms>(operation)) return std::make_unique<RotatedNmsKernel>(context);
+    if (std::holds_alternative<ops::RotatedNms>(operation)) return new_kernel<RotatedNmsKernel>(context);
     if (std::holds_alternative<ops::DynamicVoxelize>(operation)) return make_dynamic_voxelize(context);
-    if (std::holds_alternative<ops::CircleNms>(operation)) return std::make_unique<CircleNmsKernel>(context);
+    if (std::holds_alternative<ops::CircleNms>(operation)) return new_kernel<CircleNmsKernel>(context);
     throw BackendError("cpu: \"" + context.node.name + "\" (" + kind_of(operation) + ") is not supported");
 }
 
