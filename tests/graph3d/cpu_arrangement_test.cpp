@@ -194,3 +194,14 @@ TEST_CASE("cpu: a residual made with its sum is the same where the sum is cut in
     const Tensor expected = Program(CpuBackend{}, shown, weights).run(context, inputs)["sum"], got = Program(CpuBackend{}, made, weights).run(context, inputs)["sum"];
     CHECK(relative_error(got, expected) < 8.4e-6);
 }
+
+TEST_CASE("cpu: a pointwise convolution with few outputs of a map beyond the caches is an own product") {
+    Graph graph;
+    graph.name = "few_outputs";
+    const Scope scope(graph);
+    const ValueId image = record::image_input(graph, 200);
+    graph.outputs = {{"few", record::conv2d(scope / "few", pointwise(200, 9, Activation::relu), image)}, {"pool", record::pool2d(scope / "pool", ops::Pool2d{ops::Pool2d::Kind::maximum, 2, 2, 0}, image)}};
+    CHECK(count(kernels_of(graph, {1, 201, 210}), "matrix product") == 1);
+    CHECK(count(kernels_of(graph, {1, 20, 21}), "matrix product") == 0);
+    for (const int threads : {1, 2}) CHECK(difference(graph, {random_tensor(Shape{1, 200, 201, 210}, 1)}, threads) < 4e-6);
+}

@@ -28,6 +28,7 @@ struct MatrixProduct {
     const float* bias = nullptr;  // `width` floats
     bool relu = false;
     bool streams = false;  // b comes from beyond the second-level cache, one panel after the other
+    bool far_rows = false;  // rows of a lie beside each other and come from beyond the caches: the first panel fetches those of the next block
     std::int64_t taps = 1, b_taps = 1;
     const std::int64_t* a_offsets = &nowhere;
     const std::int64_t* b_slices = &nowhere;

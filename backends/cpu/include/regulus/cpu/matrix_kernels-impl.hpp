@@ -1,8 +1,8 @@
 #pragma once
-// Linear layers over many rows, and pointwise convolutions over large maps that add a residual, as products of blocks in the caches.
+// Linear layers over many rows, and pointwise convolutions over large maps that add a residual or have few outputs, as products of blocks in the caches.
 //
 // oneDNN 2.6 has both. Its inner product reads a weight as large as that of a box head's first layer at four fifths of the processor's
-// speed; its convolutions wait for a residual that is not in the caches, which here is fetched while the sums are made.
+// speed; its convolutions wait for pixels and for a residual that are not in the caches, which here are fetched while sums are made.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -94,8 +94,11 @@ public:
     static bool applies(const ops::Linear& op, const RowCount& rows) { return rows.bound >= 64 && op.in_features >= 64 && op.activation != Activation::sigmoid; }
 
     static bool applies(const ops::Conv2d& op, const Shape& out) {
+        if (!is_matrix_product(op) || op.activation == Activation::sigmoid) return false;
         constexpr std::int64_t cached = 1 << 20;  // elements of a map that the caches hold
-        return is_matrix_product(op) && op.residual && op.activation != Activation::sigmoid && out.numel() >= cached;
+        if (op.residual) return out.numel() >= cached;
+        // Without one oneDNN is as fast, but where few outputs are made of each pixel that comes from memory.
+        return op.stride == 1 && 2 * op.out_channels <= op.in_channels && !crowds_cache_sets(op.in_channels) && out.numel() / op.out_channels * op.in_channels >= 8 * cached;
     }
 
     /// What may be made as the residual of such a convolution instead of being written and read again. To put both inputs beside each other is little work
@@ -110,8 +113,8 @@ public:
     MatrixKernel(const NodeContext& context, const ops::Conv2d& op, std::shared_ptr<const PackedMatrix> weights, int threads, bool residual_in_place)
         : MatrixKernel(context, op.out_channels, op.activation, std::move(weights), {RowSource::of(context, op)}, threads) {
         adds_ = op.residual;
-        residual_ = residual_in_place ? dst_ : context.place(context.in(1));
-        reason = "large map: fetches the residual ahead";
+        if (adds_) residual_ = residual_in_place ? dst_ : context.place(context.in(1));
+        reason = adds_ ? "large map: fetches pixels and residual ahead" : "large map, few outputs: fetches pixels ahead";
     }
 
     /// Together with the convolution that makes the residual: the sum of both is a product of their pixels beside each other with their weights, which are so too.
@@ -155,6 +158,7 @@ private:
             product.width = weights_->width;
             product.streams = weights_->matrix.bytes() >= 8 << 20;
             product.stored = out_;
+            product.far_rows = packed == nullptr && only.stride == 1;
             product.b = weights_->matrix.data<float>() + start * weights_->width;
             product.c_pitch = product.addend_pitch = out_;
             const bool is_last = start + product.depth == in_;

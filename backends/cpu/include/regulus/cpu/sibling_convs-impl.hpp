@@ -59,6 +59,7 @@ private:
             pixels = packed;
         }
         product.a = pixels;
+        product.far_rows = !packs();
         for (const Sibling& sibling : siblings_) {
             product.b = sibling.weights->matrix.data<float>();
             product.bias = sibling.weights->bias.data<float>();
@@ -67,6 +68,7 @@ private:
             product.c = run.floats(sibling.dst) + first * sibling.out;
             product.relu = sibling.relu;
             multiply_(product);
+            product.far_rows = false;  // now they are near
         }
     }
 
