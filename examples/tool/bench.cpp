@@ -85,7 +85,7 @@ bool has_masks(const regulus::Graph& graph) {
     return std::any_of(graph.outputs.begin(), graph.outputs.end(), [](const auto& output) { return output.first == "masks"; });
 }
 
-/// Pastes all masks of a run, each as a bitmap of the network's picture.
+/// Pastes all masks of a run, each as a bitmap of the network's picture, which a thread looks at before it makes the next one.
 void paste_all(const regulus::Outputs& outputs, const regulus::InputSize& size, int threads) {
     const regulus::Tensor& maps = outputs["masks"];
     const regulus::Tensor& boxes = outputs["boxes"];
@@ -93,8 +93,9 @@ void paste_all(const regulus::Outputs& outputs, const regulus::InputSize& size, 
     const std::size_t numbers = std::size_t(side) * std::size_t(side);
     const regulus::cpu::ThreadScope scope(regulus::cpu::thread_count(threads));
     regulus::cpu::parallel_for_dynamic(maps.shape()[0], [&](std::int64_t i) {
+        static thread_local regulus::BitMask mask;
         const float* box = boxes.data<float>() + 4 * i;
-        regulus::paste_mask({maps.data<float>() + std::size_t(i) * numbers, numbers}, side, {box[0], box[1], box[2], box[3]}, {size.height, size.width});
+        mask = regulus::paste_mask({maps.data<float>() + std::size_t(i) * numbers, numbers}, side, {box[0], box[1], box[2], box[3]}, {size.height, size.width}, 0.5f, std::move(mask));
     });
 }
 

@@ -124,6 +124,16 @@ TEST_CASE("paste_mask: the fact sheet's example") {
     }
 }
 
+TEST_CASE("paste_mask: a bitmap's memory serves again, whatever it held") {
+    const std::vector<float> map{0.9f, 0.2f, 0.6f, 0.8f};
+    const std::array<float, 4> box{3.5f, 2.f, 17.f, 9.25f};
+    const BitMask expected = paste_mask(map, 2, box, {20, 30});
+    REQUIRE(std::count(expected.bits.begin(), expected.bits.end(), 1) > 20);
+    for (const std::size_t size : {0, 17, 600, 5000}) {
+        CHECK(paste_mask(map, 2, box, {20, 30}, 0.5f, BitMask{1, std::int64_t(size), std::vector<std::uint8_t>(size, 1)}) == expected);
+    }
+}
+
 TEST_CASE("paste_mask: odd inputs neither crash nor pass silently") {
     const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
     const std::vector<float> map(784, 1.0f);

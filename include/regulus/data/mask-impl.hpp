@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <regulus/data/run_writer.hpp>
@@ -147,14 +148,15 @@ REGULUS_INLINE Rle paste_mask_rle(std::span<const float> probabilities, int side
     return {picture.height, picture.width, runs.finish()};
 }
 
-REGULUS_INLINE BitMask paste_mask(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold) {
+REGULUS_INLINE BitMask paste_mask(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold, BitMask memory) {
     using data_detail::PasteMap;
     data_detail::check_paste(probabilities, side, box, picture, threshold);
     const data_detail::PasteAxis columns = data_detail::paste_axis(box[0], box[2], picture.width, side);
     const data_detail::PasteAxis rows = data_detail::paste_axis(box[1], box[3], picture.height, side);
     const PasteMap map(probabilities, side, threshold);
     const std::vector<std::size_t> ends = data_detail::cell_ends(columns);
-    BitMask mask{picture.height, picture.width, std::vector<std::uint8_t>(std::size_t(picture.height * picture.width))};
+    BitMask mask{picture.height, picture.width, std::move(memory.bits)};
+    mask.bits.assign(std::size_t(picture.height * picture.width), 0);
     for (std::size_t y = 0; y < rows.cell.size(); ++y) {
         std::uint8_t* const line = mask.bits.data() + (rows.first + std::int64_t(y)) * picture.width + columns.first;
         for (std::size_t x = 0; x < columns.cell.size(); x = ends[x]) {
