@@ -10,9 +10,6 @@ namespace regulus::cuda {
 
 namespace {
 
-constexpr std::size_t alignment = 256;  // of everything in the arena and the staging area
-std::size_t rounded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
-
 /// A context's graphs, one per lane that ran the plan and per way of its image, each with the serial number of the lane's buffers.
 struct State final : PlanState {
     explicit State(std::shared_ptr<const Device> own) : device(std::move(own)) {}

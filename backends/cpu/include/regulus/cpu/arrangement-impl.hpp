@@ -25,8 +25,8 @@ struct Arrangement {
     std::vector<ValueId> stored;                // per value: the value that is stored in its place; itself, as a rule; no_value: nothing is
 
     Arrangement(const Graph& graph, const std::vector<Shape>& shapes, bool with_products, bool with_winograd)
-        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()), owners(graph.values.size(), no_value), needed_until(graph.values.size(), -1), stored(graph.values.size()) {
-        lives_ = lifetimes(graph);
+        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()),
+          owners(graph.values.size(), no_value), needed_until(graph.values.size(), -1), stored(graph.values.size()), lives_(lifetimes(graph)) {
         std::iota(stored.begin(), stored.end(), ValueId(0));
         std::vector<int> users(graph.values.size());
         for (const Node& node : graph.nodes) {

@@ -219,9 +219,13 @@ public:
                 if (const NodeId before = arrangement.made_before[id]; before >= 0) {
                     const NodeContext other{graph, graph.nodes[std::size_t(before)], shapes_, compiled_->bound[std::size_t(before)]};
                     kernel = arrangement.siblings[id].empty() ? make_sum(*compiled_, context, other) : make_read_convolution(*compiled_, other, arrangement.siblings[id]);
-                } else if (!arrangement.siblings[id].empty()) kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
-                else if (!arrangement.chosen[id].empty()) kernel = make_chosen(*compiled_, context, arrangement.chosen[id]);
-                else kernel = make_kernel(*compiled_, context, source != no_value, arrangement.slices[std::size_t(node.outputs[0])]);
+                } else if (!arrangement.siblings[id].empty()) {
+                    kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
+                } else if (!arrangement.chosen[id].empty()) {
+                    kernel = make_chosen(*compiled_, context, arrangement.chosen[id]);
+                } else {
+                    kernel = make_kernel(*compiled_, context, source != no_value, arrangement.slices[std::size_t(node.outputs[0])]);
+                }
             }
             if (kernel) {
                 kernel->scratch = {scratch_slot(NodeId(id))};

@@ -16,12 +16,15 @@ void with_storage(Storage storage, const Body& body) {
     }
 }
 
+inline constexpr std::size_t alignment = 256;  // bytes, of everything in the arena, in scratch and in the staging area
+inline std::size_t rounded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
 /// Hands out pieces of a node's scratch.
 class Pieces {
 public:
     std::size_t take(std::int64_t count, std::size_t element) {
         const std::size_t offset = total_;
-        total_ += (std::size_t(std::max<std::int64_t>(count, 1)) * element + 255) / 256 * 256;
+        total_ += rounded(std::size_t(std::max<std::int64_t>(count, 1)) * element);
         return offset;
     }
     std::size_t total() const { return total_; }

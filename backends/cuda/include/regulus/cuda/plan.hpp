@@ -106,7 +106,8 @@ struct NodeContext {
     [[noreturn]] void refuse(const std::string& why) const;
 };
 
-/// The commands of detection, and of point clouds; the rest are in commands.cpp. An empty `enqueue` means that the operation is not among them.
+/// The commands of convolutions, of detection, and of point clouds; the rest are in commands.cpp. An empty `enqueue` means that the operation is not among them.
+Command convolution_command(const NodeContext& context);
 Command detection_command(const NodeContext& context);
 Command pillar_command(const NodeContext& context);
 
