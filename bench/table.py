@@ -63,7 +63,8 @@ def main():
         worst, node, boxes, passed = parity(tool_output(options.tool, "verify", str(case.parent), accept=(0, 1)))
         measured = ratios.get(name.split("/")[-1].removesuffix("_fpn_1x_coco"), {})
         ratio = measured.get("regulus+paste", measured.get("regulus"))
-        print(f"| {name.split('/')[-1]} | {parameters} | {int(macs.replace(',', '')) / 1e9:.0f} | {bench['arena_bytes'] / 1e6:.0f} | {bench['median_ms']:.0f} | "
+        same_tail = sum(other.split("/")[-1] == name.split("/")[-1] for other in known) > 1
+        print(f"| {'/'.join(name.split('/')[-2 if same_tail else -1:])} | {parameters} | {int(macs.replace(',', '')) / 1e9:.0f} | {bench['arena_bytes'] / 1e6:.0f} | {bench['median_ms']:.0f} | "
               f"{f'{ratio:.2f}' if isinstance(ratio, (int, float)) else '-'} | {'passed' if passed else 'FAILED'}, at most {100 * worst:.0f} % of a limit ({node}) | "
               f"{'none found' if boxes is None else f'{boxes:.4f} px'} |", flush=True)
 
