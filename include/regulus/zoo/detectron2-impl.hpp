@@ -1,6 +1,5 @@
 #pragma once
 #include <regulus/models/faster_rcnn.hpp>
-#include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/retina_net.hpp>
 #include <regulus/zoo/detectron2_entry.hpp>
 #include <regulus/zoo/zoo.hpp>
@@ -11,10 +10,6 @@ namespace detail::detectron2 {
 
 template <class Backbone>
 struct Faster : FasterRcnn<Backbone> {
-    static constexpr RcnnSettings settings = detectron2_rcnn;
-};
-template <class Backbone>
-struct Mask : MaskRcnn<Backbone> {
     static constexpr RcnnSettings settings = detectron2_rcnn;
 };
 template <class Backbone>

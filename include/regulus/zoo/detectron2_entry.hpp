@@ -1,8 +1,9 @@
 #pragma once
-// One row of detectron2's tables of models, and how it becomes an entry of the zoo.
+// One row of detectron2's tables of models, how it becomes an entry of the zoo, and the network that most of the tables have.
 #include <cstdint>
 #include <string>
 
+#include <regulus/models/mask_rcnn.hpp>
 #include <regulus/zoo/class_names.hpp>
 #include <regulus/zoo/model_spec.hpp>
 
@@ -19,6 +20,11 @@ struct Row {
     double box_ap;  // published, percent; 0: not known here
     double mask_ap;
     const char* hash;  // of the published model_final_HASH.pkl; "" when not known here
+};
+
+template <class Backbone, const RcnnSizes& Sizes = rcnn_sizes, int Classes = 80>
+struct Mask : MaskRcnn<Backbone, 256, Classes, Sizes> {
+    static constexpr RcnnSettings settings = detectron2_rcnn;
 };
 
 inline ModelSpec entry(const Row& row) {

@@ -1,5 +1,4 @@
 #pragma once
-#include <regulus/models/mask_rcnn.hpp>
 #include <regulus/zoo/detectron2_entry.hpp>
 #include <regulus/zoo/zoo.hpp>
 
@@ -15,12 +14,8 @@ constexpr RcnnSettings with_threshold(RcnnSettings settings, float score) {
 }
 
 template <class Backbone>
-struct LvisMask : MaskRcnn<Backbone, 256, 1230, lvis_sizes> {
+struct LvisMask : Mask<Backbone, lvis_sizes, 1230> {
     static constexpr RcnnSettings settings = with_threshold(detectron2_rcnn, 1e-4f);
-};
-template <class Backbone>
-struct CityscapesMask : MaskRcnn<Backbone, 256, 8> {
-    static constexpr RcnnSettings settings = detectron2_rcnn;
 };
 
 }  // namespace detail::detectron2
@@ -39,7 +34,7 @@ REGULUS_INLINE std::vector<ModelSpec> detectron2_other_data() {
         models.back().facts.category_ids.clear();  // a label's id is the label + 1
         models.back().data = "LVIS 0.5";
     }
-    models.push_back(entry({"Cityscapes/mask_rcnn_R_50_FPN", "Mask R-CNN, ResNet-50, FPN", [] { return recorded<CityscapesMask<ResNet<resnet_50_caffe>>>(); }, Input::caffe, 0, 36.5, "af9cf5"}));
+    models.push_back(entry({"Cityscapes/mask_rcnn_R_50_FPN", "Mask R-CNN, ResNet-50, FPN", [] { return recorded<Mask<ResNet<resnet_50_caffe>, rcnn_sizes, 8>>(); }, Input::caffe, 0, 36.5, "af9cf5"}));
     ModelSpec& streets = models.back();
     streets.facts.preprocessing.short_side = 1024;
     streets.facts.preprocessing.long_side = 2048;

@@ -1,6 +1,5 @@
 #pragma once
 #include <regulus/models/cascade_rcnn.hpp>
-#include <regulus/models/mask_rcnn.hpp>
 #include <regulus/zoo/detectron2_entry.hpp>
 #include <regulus/zoo/zoo.hpp>
 
@@ -14,11 +13,6 @@ inline constexpr RcnnSizes x152_sizes{
     .box_convs = 4, .box_linears = 1, .class_agnostic = true, .mask_convs = 8, .mask_head_per_stage = false, .head_norms = true, .norm_groups = 32};
 inline constexpr ResNetStages resnext_152_dconv_c3_c5 = with_deformable(resnext_152_32x8d, Deformable::offsets);
 
-/// Synchronised batch norm is batch norm once it is trained.
-template <class Backbone, const RcnnSizes& Sizes = rcnn_sizes>
-struct MaskVariant : MaskRcnn<Backbone, 256, 80, Sizes> {
-    static constexpr RcnnSettings settings = detectron2_rcnn;
-};
 template <class Backbone, const RcnnSizes& Sizes = detectron2_cascade_sizes>
 struct CascadeMask : CascadeMaskRcnn<Backbone, 256, 80, Sizes> {
     static constexpr CascadeSettings settings = detectron2_cascade;
@@ -26,15 +20,16 @@ struct CascadeMask : CascadeMaskRcnn<Backbone, 256, 80, Sizes> {
 
 }  // namespace detail::detectron2
 
+/// Synchronised batch norm is batch norm once it is trained.
 REGULUS_INLINE std::vector<ModelSpec> detectron2_variants() {
     using namespace detail::detectron2;
     constexpr auto cascade_50 = [] { return recorded<CascadeMask<ResNet<resnet_50_caffe>>>(); };
-    constexpr auto deformable_50 = [] { return recorded<MaskVariant<ResNet<resnet_50_caffe_dconv_c3_c5>>>(); };
-    constexpr auto baseline_50 = [] { return recorded<MaskVariant<ResNet<resnet_50_caffe>, baseline_sizes>>(); };
-    constexpr auto baseline_101 = [] { return recorded<MaskVariant<ResNet<resnet_101_caffe>, baseline_sizes>>(); };
-    constexpr auto baseline_x = [] { return recorded<MaskVariant<RegNet<regnetx_4_0gf>, baseline_sizes>>(); };
-    constexpr auto baseline_y = [] { return recorded<MaskVariant<RegNet<regnety_4_0gf>, baseline_sizes>>(); };
-    constexpr auto grouped_50 = [] { return recorded<MaskVariant<ResNet<resnet_50>, group_normed_rcnn_sizes>>(); };
+    constexpr auto deformable_50 = [] { return recorded<Mask<ResNet<resnet_50_caffe_dconv_c3_c5>>>(); };
+    constexpr auto baseline_50 = [] { return recorded<Mask<ResNet<resnet_50_caffe>, baseline_sizes>>(); };
+    constexpr auto baseline_101 = [] { return recorded<Mask<ResNet<resnet_101_caffe>, baseline_sizes>>(); };
+    constexpr auto baseline_x = [] { return recorded<Mask<RegNet<regnetx_4_0gf>, baseline_sizes>>(); };
+    constexpr auto baseline_y = [] { return recorded<Mask<RegNet<regnety_4_0gf>, baseline_sizes>>(); };
+    constexpr auto grouped_50 = [] { return recorded<Mask<ResNet<resnet_50>, group_normed_rcnn_sizes>>(); };
     const Row rows[] = {
         {"Misc/cascade_mask_rcnn_R_50_FPN_1x", "Cascade Mask R-CNN, ResNet-50, FPN", cascade_50, Input::caffe, 42.1, 36.4, "e9d89b"},
         {"Misc/cascade_mask_rcnn_R_50_FPN_3x", "Cascade Mask R-CNN, ResNet-50, FPN", cascade_50, Input::caffe, 44.3, 38.5, "480dd8"},
@@ -43,8 +38,8 @@ REGULUS_INLINE std::vector<ModelSpec> detectron2_variants() {
         {"Misc/mask_rcnn_R_50_FPN_3x_gn", "Mask R-CNN, ResNet-50, FPN and heads with group norm", grouped_50, Input::caffe, 42.6, 38.6, "dc5d9e"},
         {"Misc/scratch_mask_rcnn_R_50_FPN_3x_gn", "Mask R-CNN, ResNet-50, FPN and heads with group norm", grouped_50, Input::caffe, 39.9, 36.6, "01ca85"},
         {"Misc/scratch_mask_rcnn_R_50_FPN_9x_gn", "Mask R-CNN, ResNet-50, FPN and heads with group norm", grouped_50, Input::divided, 43.7, 39.6, "da7b4c"},
-        {"Misc/mask_rcnn_R_50_FPN_3x_syncbn", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", [] { return recorded<MaskVariant<ResNet<resnet_50_caffe>, normed_rcnn_sizes>>(); }, Input::caffe, 41.9, 37.8, "3b3c51"},
-        {"Misc/scratch_mask_rcnn_R_50_FPN_9x_syncbn", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", [] { return recorded<MaskVariant<ResNet<resnet_50>, normed_rcnn_sizes>>(); }, Input::divided, 43.6, 39.3, "5ce33e"},
+        {"Misc/mask_rcnn_R_50_FPN_3x_syncbn", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", [] { return recorded<Mask<ResNet<resnet_50_caffe>, normed_rcnn_sizes>>(); }, Input::caffe, 41.9, 37.8, "3b3c51"},
+        {"Misc/scratch_mask_rcnn_R_50_FPN_9x_syncbn", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", [] { return recorded<Mask<ResNet<resnet_50>, normed_rcnn_sizes>>(); }, Input::divided, 43.6, 39.3, "5ce33e"},
         {"new_baselines/mask_rcnn_R_50_FPN_100ep_LSJ", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", baseline_50, Input::caffe, 44.6, 40.3, "bb69de"},
         {"new_baselines/mask_rcnn_R_50_FPN_200ep_LSJ", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", baseline_50, Input::caffe, 46.3, 41.7, "89a8d3"},
         {"new_baselines/mask_rcnn_R_50_FPN_400ep_LSJ", "Mask R-CNN, ResNet-50, FPN and heads with batch norm", baseline_50, Input::caffe, 47.4, 42.5, "14d201"},

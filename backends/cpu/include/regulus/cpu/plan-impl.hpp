@@ -248,14 +248,13 @@ public:
             const bool is_read = before >= 0 && !arrangement.siblings[id].empty();
             const Node& node = graph.nodes[is_read ? std::size_t(before) : id];
             Step step{node.name, describe(node.operation), kernels_[id]->name, kernels_[id]->reason, request.scratch_bytes[id], 0};
-            const auto count = [&](const Node& one) {
-                for (const ValueId out : one.outputs) step.bytes += request.value_bytes[std::size_t(out)];
-                step.macs += cost_of(graph, one, shapes_).macs;
-            };
-            if (is_read || arrangement.siblings[id].empty()) count(node);
-            if (before >= 0 && !is_read) count(graph.nodes[std::size_t(before)]);
-            for (const NodeId sibling : arrangement.siblings[id]) count(graph.nodes[std::size_t(sibling)]);
-            for (const NodeId next : arrangement.chosen[id]) count(graph.nodes[std::size_t(next)]);
+            std::vector<NodeId> made = arrangement.siblings[id].empty() ? std::vector<NodeId>{NodeId(id)} : arrangement.siblings[id];
+            if (before >= 0) made.push_back(before);
+            made.insert(made.end(), arrangement.chosen[id].begin(), arrangement.chosen[id].end());
+            for (const NodeId one : made) {
+                for (const ValueId out : graph.nodes[std::size_t(one)].outputs) step.bytes += request.value_bytes[std::size_t(out)];
+                step.macs += cost_of(graph, graph.nodes[std::size_t(one)], shapes_).macs;
+            }
             steps_.push_back(std::move(step));
         }
     }

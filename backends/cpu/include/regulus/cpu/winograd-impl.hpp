@@ -81,7 +81,7 @@ public:
         for (Kind& kind : kinds_) set_up(kind, out[0]);
         if (!readers_.outputs.empty()) {
             for (const Kind& kind : kinds_) read_pixels_ = std::max(read_pixels_, read_tiles * kind.pixels());
-            task_floats_ += std::size_t(read_pixels_ * (packed_pitch(out_) + readers_.weights->width));
+            task_floats_ += read_floats();
         }
         int side = 0;  // of the largest tiles
         for (const Kind& kind : kinds_) side = std::max({side, kind.down().outputs, kind.across().outputs});
@@ -264,7 +264,7 @@ private:
             }
         }
         if (!readers_.outputs.empty()) {
-            float* const own = memory + task_floats_ - std::size_t(read_pixels_ * (packed_pitch(out_) + readers_.weights->width));
+            float* const own = memory + task_floats_ - read_floats();
             for (std::int64_t tile = first; tile < last; tile += read_tiles) read(run, kind, m + (tile - first) * products, own, tile, std::min(last, tile + read_tiles));
             return;
         }
@@ -277,6 +277,9 @@ private:
             }
         }
     }
+
+    /// Some tiles' pixels and what is read of them.
+    std::size_t read_floats() const { return std::size_t(read_pixels_ * (packed_pitch(out_) + readers_.weights->width)); }
 
     /// What is read of the pixels of tiles [first, last), whose sums begin at m. `own` holds these pixels and the products.
     void read(const Run& run, const Kind& kind, const float* m, float* own, std::int64_t first, std::int64_t last) const {
