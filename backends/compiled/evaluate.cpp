@@ -2,5 +2,7 @@
 #include <regulus/evaluate/coco_accumulation-impl.hpp>
 #include <regulus/evaluate/coco_dataset-impl.hpp>
 #include <regulus/evaluate/coco_evaluation-impl.hpp>
+#include <regulus/evaluate/coco_panoptic-impl.hpp>
 #include <regulus/evaluate/coco_results-impl.hpp>
 #include <regulus/evaluate/coco_table-impl.hpp>
+#include <regulus/evaluate/panoptic_quality-impl.hpp>

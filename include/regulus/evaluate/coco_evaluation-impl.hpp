@@ -4,47 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <exception>
 #include <limits>
 #include <utility>
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 #include <regulus/evaluate/coco_index.hpp>
 #include <regulus/evaluate/coco_matching.hpp>
+#include <regulus/evaluate/parallel.hpp>
 
 namespace regulus {
 namespace evaluate_detail {
-
-/// Calls body(i, thread) for 0 <= i < count; the exception of the least i that threw goes on.
-template <class Body>
-void for_each_in_parallel(std::int64_t count, int threads, Body&& body) {
-    std::exception_ptr error;
-    std::int64_t first_failed = count;
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(dynamic, 16) num_threads(threads) if (threads > 1)
-#endif
-    for (std::int64_t i = 0; i < count; ++i) {
-        try {
-#if defined(_OPENMP)
-            body(i, omp_get_thread_num());
-#else
-            body(i, 0);
-#endif
-        } catch (...) {
-#if defined(_OPENMP)
-#pragma omp critical(regulus_evaluate)
-#endif
-            if (i < first_failed) {
-                first_failed = i;
-                error = std::current_exception();
-            }
-        }
-    }
-    (void)threads;
-    if (error) std::rethrow_exception(error);
-}
 
 [[noreturn]] inline void refuse_settings(const std::string& what) { throw ArgumentError("evaluate_coco: " + what); }
 
@@ -141,11 +109,8 @@ public:
           kind_(kind),
           settings_(complete(settings, kind)),
           categories_("category", dataset.categories, settings.category_ids),
-          images_("image", dataset.images, settings.image_ids) {
-#if defined(_OPENMP)
-        threads_ = settings.threads > 0 ? settings.threads : omp_get_max_threads();
-#endif
-    }
+          images_("image", dataset.images, settings.image_ids),
+          threads_(threads_or_all(settings_.threads)) {}
 
     CocoEvaluation run() {
         place_all();
