@@ -142,9 +142,9 @@ struct Commands {
         });
     }
     Command operator()(const ops::Resize& op) const {
-        return one_kernel(context, "resize", [op, from = context.map(context.in(0)), to = context.map(context.out()), src = context.in(0), like = context.in(1), dst = context.out()](auto tag, const Addresses& at) {
+        return one_kernel(context, "resize", [op, from = context.map(context.in(0)), to = context.map(context.out()), src = context.in(0), like = op.adds ? context.in(1) : no_value, dst = context.out()](auto tag, const Addresses& at) {
             using T = decltype(tag);
-            return Resizing<T>{at.value<const T>(src), op.adds ? at.value<const T>(like) : nullptr, at.value<T>(dst), from, to};
+            return Resizing<T>{at.value<const T>(src), op.adds ? at.value<const T>(like) : nullptr, at.value<T>(dst), from, to, op.mode == ops::Resize::Mode::bilinear};
         });
     }
     Command operator()(const ops::Softmax&) const {

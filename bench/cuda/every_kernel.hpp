@@ -85,7 +85,7 @@ inline Graph maps_graph() {
     const ValueId overlapping = record::conv_transpose2d(scope / "overlapping", up, normed);
     up.kernel = 2, up.padding = 0;
     const ValueId apart = record::conv_transpose2d(scope / "apart", up, normed);
-    const ValueId resized = record::resize(scope / "resize", ops::Resize{}, normed, grouped);
+    const ValueId resized = record::resize(scope / "resize", ops::Resize{ops::Resize::Mode::bilinear}, normed, grouped);
     const ValueId mean = record::average(scope / "mean", {resized, grouped, sum});
     const ValueId all = record::concat(scope / "concat", {mean, grouped});
     const ValueId pooled = record::global_average_pool(scope / "squeeze", all);

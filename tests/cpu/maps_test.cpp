@@ -115,6 +115,22 @@ TEST_CASE("cpu maps: nearest resizing up and down between odd sizes is exact, an
     }
 }
 
+TEST_CASE("cpu maps: bilinear resizing up and down between odd sizes, by a factor, and adding") {
+    constexpr auto bilinear = ops::Resize::Mode::bilinear;
+    const auto every = [](const Scope& scope, int stride, ValueId image) { return record::pool2d(scope / "pool", ops::Pool2d{ops::Pool2d::Kind::maximum, 1, stride, 0}, image); };
+    for (const InputSize& size : odd_sizes) {
+        for (const int stride : {2, 3}) {
+            for (const bool adds : {false, true}) {
+                check_equal_to_reference(graph_of(17, [&](const Scope& scope, ValueId image) { return record::resize(scope / "up", ops::Resize{bilinear, adds}, every(scope, stride, image), image); }), size, one_layer);
+            }
+            check_equal_to_reference(graph_of(3, [&](const Scope& scope, ValueId image) { return record::resize(scope / "down", ops::Resize{bilinear}, image, every(scope, stride, image)); }), size, one_layer);
+            for (const auto mode : {bilinear, ops::Resize::Mode::nearest}) {
+                check_equal_to_reference(graph_of(9, [&](const Scope& scope, ValueId image) { return record::enlarge(scope / "enlarge", mode, stride, image); }), size, one_layer);
+            }
+        }
+    }
+}
+
 TEST_CASE("cpu maps: softmax over vectors, stable for large logits") {
     const Graph graph = graph_of(11, [&](const Scope& scope, ValueId image) { return record::softmax(scope / "softmax", record::linear(scope / "fc", ops::Linear{11, 81, true, Activation::none}, image)); });
     std::vector<Tensor> inputs = random_inputs(graph, {5, 1, 1});

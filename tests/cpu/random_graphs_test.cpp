@@ -94,7 +94,8 @@ private:
     }
     void resize(const Scope& scope, const Map& x) {
         const Map like = dice_.pick(maps_);
-        const ValueId resized = record::resize(scope, ops::Resize{}, x.id, like.id);
+        const auto mode = dice_(2) == 0 ? ops::Resize::Mode::nearest : ops::Resize::Mode::bilinear;
+        const ValueId resized = record::resize(scope, ops::Resize{mode}, x.id, like.id);
         const bool adds = like.channels == x.channels && dice_(2) == 0;
         maps_.push_back({adds ? record::add(scope / "add", resized, like.id) : resized, x.channels, like.stride});
     }

@@ -69,7 +69,7 @@ inline Graph random_graph(std::uint64_t seed, int steps) {
             case 4: {
                 const ValueId like = pick();
                 const ValueId pooled = record::pool2d(scope / "pool", ops::Pool2d{ops::Pool2d::Kind::average, 2, 2, 0}, pick());
-                maps.push_back(record::add(scope / "sum", like, record::resize(scope / "resize", ops::Resize{}, pooled, like)));
+                maps.push_back(record::add(scope / "sum", like, record::resize(scope / "resize", ops::Resize{i % 2 == 0 ? ops::Resize::Mode::nearest : ops::Resize::Mode::bilinear}, pooled, like)));
                 break;
             }
             default: {

@@ -15,9 +15,9 @@ Tensor pooled(const ops::Pool2d& op, const Tensor& src) {
     return run(graph, {}, {src})["y"];
 }
 
-Tensor resized(const Tensor& src, std::int64_t height, std::int64_t width) {
+Tensor resized(const Tensor& src, std::int64_t height, std::int64_t width, ops::Resize::Mode mode = ops::Resize::Mode::nearest) {
     Tensor dst(Shape{src.shape()[0], src.shape()[1], height, width}, DType::f32);
-    reference::resize<float>(ops::Resize{}, {src.data<float>(), src.shape()}, nullptr, {dst.data<float>(), dst.shape()}, 2);
+    reference::resize<float>(ops::Resize{mode, false}, {src.data<float>(), src.shape()}, nullptr, {dst.data<float>(), dst.shape()}, 2);
     return dst;
 }
 
@@ -58,6 +58,44 @@ TEST_CASE("resize: nearest equals torch's, up, down and to odd sizes") {
         ++checked;
     }
     CHECK(checked == 4);
+}
+
+TEST_CASE("resize: bilinear equals torch's, up, down and to odd sizes") {
+    REGULUS_REQUIRE_OPERATOR("layers");
+    const OperatorFile file("layers");
+    int checked = 0;
+    for (const Json& one : file.cases()) {
+        if (name_of_case(one).find("resize_") != 0) continue;
+        CAPTURE(name_of_case(one));
+        const Tensor& expected = file.output(one, "bilinear");
+        CHECK(relative_error(resized(file.input(one, "x"), expected.shape()[2], expected.shape()[3], ops::Resize::Mode::bilinear), expected) <= 1e-6);  // a few roundings
+        ++checked;
+    }
+    CHECK(checked == 4);
+}
+
+TEST_CASE("resize: bilinear keeps a plane a plane between the outer centres, and repeats the border beyond them") {
+    Tensor plane(Shape{1, 1, 4, 3}, DType::f32);
+    for (int i = 0; i < 12; ++i) plane.data<float>()[i] = float(10 * (i / 3) + i % 3);
+    const Tensor y = resized(plane, 8, 6, ops::Resize::Mode::bilinear);
+    for (int i = 0; i < 48; ++i) {
+        const double row = std::min(3.0, std::max(0.0, (i / 6 + 0.5) / 2 - 0.5)), column = std::min(2.0, std::max(0.0, (i % 6 + 0.5) / 2 - 0.5));
+        CHECK(y.data<float>()[i] == doctest::Approx(10 * row + column).epsilon(1e-6));
+    }
+}
+
+TEST_CASE("resize: one pixel fills any size, and a map becomes one pixel of its middle") {
+    CHECK(equal(resized(tensor_of(Shape{1, 1, 1, 1}, {7}), 3, 2, ops::Resize::Mode::bilinear), tensor_of(Shape{1, 1, 3, 2}, {7, 7, 7, 7, 7, 7})));
+    CHECK(equal(resized(tensor_of(Shape{1, 1, 2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}), 1, 1, ops::Resize::Mode::bilinear), tensor_of(Shape{1, 1, 1, 1}, {4.5f})));
+}
+
+TEST_CASE("resize: by a factor, without a second map") {
+    const Graph graph = graph_of(1, [](Graph& g, ValueId image) { return record::enlarge(Scope(g) / "up", ops::Resize::Mode::bilinear, 2, image); });
+    CHECK(equal(run(graph, {}, {tensor_of(Shape{1, 1, 1, 2}, {0, 4})})["y"], tensor_of(Shape{1, 1, 2, 4}, {0, 1, 3, 4, 0, 1, 3, 4})));
+    CHECK(describe(graph.nodes.back().operation) == "bilinear resize, 2 times as large");
+    Node wrong = graph.nodes.back();
+    std::get<ops::Resize>(wrong.operation).factor = -2;
+    CHECK_THROWS_WITH_AS(infer_outputs(wrong, {Shape{1, 1, 1, 2}}, {}), "shape of \"up\" (resize): expected a factor of at least 1 and nothing to add, not -2, got [1, 1, 1, 2]", ShapeError);
 }
 
 TEST_CASE("resize: takes the pixel floor(dst * in / out)") {

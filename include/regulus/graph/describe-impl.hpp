@@ -92,7 +92,8 @@ struct Describer {
     std::vector<Shape> operator()(const ops::ConvTranspose2d& op) const {
         const Shape& src = need_rank(node, in, 0, 4);
         if (src[1] != op.in_channels) wrong_shape(node, std::to_string(op.in_channels) + " channels", src);
-        const auto side = [&](std::int64_t length) { return (length - 1) * op.stride + op.kernel - 2 * op.padding; };
+        const auto side = [&](std::int64_t length) { return (length - 1) * op.stride + op.kernel - 2 * std::int64_t(op.padding); };
+        if (op.kernel < 1 || op.stride < 1 || op.padding < 0 || side(src[2]) < 1 || side(src[3]) < 1) wrong_shape(node, "kernel and stride of at least 1 and a padding that leaves a pixel", src);
         return {Shape{src[0], op.out_channels, side(src[2]), side(src[3])}};
     }
     std::vector<Shape> operator()(const ops::BatchNorm& op) const {
@@ -133,6 +134,10 @@ struct Describer {
     }
     std::vector<Shape> operator()(const ops::Resize& op) const {
         const Shape& src = need_rank(node, in, 0, 4);
+        if (op.factor != 0) {
+            if (op.factor < 1 || op.adds || in.size() != 1) wrong_shape(node, "a factor of at least 1 and nothing to add, not " + std::to_string(op.factor), src);
+            return {Shape{src[0], src[1], src[2] * op.factor, src[3] * op.factor}};
+        }
         const Shape& like = need_rank(node, in, 1, 4);
         const Shape dst{src[0], src[1], like[2], like[3]};
         if (op.adds && !(like == dst)) wrong_shape(node, "an addend of shape " + to_string(dst), like);
@@ -318,7 +323,10 @@ struct Sentence {
     }
     std::string operator()(const ops::GlobalAveragePool&) const { return "mean over height and width"; }
     std::string operator()(const ops::ScaleChannels&) const { return "channels times their gate"; }
-    std::string operator()(const ops::Resize& op) const { return op.adds ? "nearest resize, added to the finer map" : "nearest resize"; }
+    std::string operator()(const ops::Resize& op) const {
+        const std::string text = op.mode == ops::Resize::Mode::nearest ? "nearest resize" : "bilinear resize";
+        return text + (op.factor != 0 ? ", " + std::to_string(op.factor) + " times as large" : op.adds ? ", added to the finer map" : "");
+    }
     std::string operator()(const ops::Linear& op) const { return "linear, " + arrow(op.in_features, op.out_features) + suffix(op.activation); }
     std::string operator()(const ops::Softmax&) const { return "softmax over the last axis"; }
     std::string operator()(const ops::DeformConv2d& op) const {

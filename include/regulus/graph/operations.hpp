@@ -121,12 +121,14 @@ struct GlobalAveragePool {};
 /// Squeeze-excite's last step: src [n, c, h, w] times gate [n, c, 1, 1].
 struct ScaleChannels {};
 
-/// Resamples src to the height and width of `like`; nearest takes source index floor(dst * in / out).
-/// With `adds`, like is added to the result (the top-down step of an FPN). Inputs: src, like.
+/// Resamples src to the height and width of `like`, or to `factor` times its own when that is not 0. Nearest takes source index floor(dst * in / out); bilinear mixes the
+/// four neighbours of the same place, centres of pixels at .5, without antialiasing (torch's interpolate, align_corners false).
+/// With `adds`, like is added to the result (the top-down step of an FPN). Inputs: src; like, where there is no factor.
 struct Resize {
-    enum class Mode : std::uint8_t { nearest };
+    enum class Mode : std::uint8_t { nearest, bilinear };
     Mode mode = Mode::nearest;
     bool adds = false;
+    int factor = 0;
 };
 
 /// dst = activation(src . weight^T + bias); weight [out, in]. Inputs with more than two dimensions are flattened in C order.

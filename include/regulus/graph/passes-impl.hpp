@@ -130,7 +130,7 @@ REGULUS_INLINE Graph fuse_resize_add(Graph graph) {
             const NodeId producer = graph.values[std::size_t(resized)].producer;
             Node& before = graph.nodes[std::size_t(producer)];
             auto* resize = std::get_if<ops::Resize>(&before.operation);
-            if (resize == nullptr || resize->adds || before.inputs[1] != other || !uses.only_link(resized)) continue;
+            if (resize == nullptr || resize->adds || resize->factor != 0 || before.inputs[1] != other || !uses.only_link(resized)) continue;
             resize->adds = true;
             detail::take_output(graph, producer, NodeId(id));
             break;

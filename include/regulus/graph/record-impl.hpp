@@ -62,6 +62,7 @@ REGULUS_INLINE ValueId pool2d(const Scope& scope, ops::Pool2d op, ValueId src) {
 REGULUS_INLINE ValueId global_average_pool(const Scope& scope, ValueId src) { return detail::single(scope, ops::GlobalAveragePool{}, {src}); }
 REGULUS_INLINE ValueId scale_channels(const Scope& scope, ValueId src, ValueId gate) { return detail::single(scope, ops::ScaleChannels{}, {src, gate}); }
 REGULUS_INLINE ValueId resize(const Scope& scope, ops::Resize op, ValueId src, ValueId like) { return detail::single(scope, op, {src, like}); }
+REGULUS_INLINE ValueId enlarge(const Scope& scope, ops::Resize::Mode mode, int factor, ValueId src) { return detail::single(scope, ops::Resize{mode, false, factor}, {src}); }
 REGULUS_INLINE ValueId softmax(const Scope& scope, ValueId src) { return detail::single(scope, ops::Softmax{}, {src}); }
 
 REGULUS_INLINE Candidates anchor_candidates(const Scope& scope, ops::TopK top_k, ops::DecodeAnchors decode, ValueId logits, ValueId deltas, ValueId info) {

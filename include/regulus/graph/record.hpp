@@ -24,6 +24,8 @@ ValueId pool2d(const Scope& scope, ops::Pool2d op, ValueId src);
 ValueId global_average_pool(const Scope& scope, ValueId src);
 ValueId scale_channels(const Scope& scope, ValueId src, ValueId gate);
 ValueId resize(const Scope& scope, ops::Resize op, ValueId src, ValueId like);
+/// To `factor` times the height and width of src.
+ValueId enlarge(const Scope& scope, ops::Resize::Mode mode, int factor, ValueId src);
 ValueId softmax(const Scope& scope, ValueId src);
 
 /// TopK over `logits` and the boxes of its choice: one list of candidates.

@@ -213,7 +213,7 @@ struct Runner {
     void operator()(const ops::Pool2d& op) const { pool2d(op, in(0), out(), threads()); }
     void operator()(const ops::GlobalAveragePool&) const { global_average_pool(in(0), out(), threads()); }
     void operator()(const ops::ScaleChannels&) const { scale_channels(in(0), elements(1), out(), threads()); }
-    void operator()(const ops::Resize& op) const { resize(op, in(0), elements(1), out(), threads()); }
+    void operator()(const ops::Resize& op) const { resize(op, in(0), op.adds ? elements(1) : nullptr, out(), threads()); }
     void operator()(const ops::Linear& op) const { linear(op, elements(0), parameters[0], op.bias ? parameters[1] : nullptr, out(), threads()); }
     void operator()(const ops::Softmax&) const { softmax(in(0), out(), threads()); }
     void operator()(const ops::TopK& op) const { top_k(op, in(0), reinterpret_cast<kernels::Scored<T>*>(scratch), out(0), out_integers(1), out_integers(2)); }

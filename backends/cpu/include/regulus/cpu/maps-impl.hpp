@@ -9,6 +9,7 @@
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/parallel.hpp>
 #include <regulus/cpu/simd.hpp>
+#include <regulus/graph/kernels/bilinear.hpp>
 
 namespace regulus::cpu {
 
@@ -202,12 +203,56 @@ inline std::unique_ptr<Kernel> make_scale_channels(const NodeContext& context) {
     });
 }
 
-/// Nearest neighbour to the size of the second input; with `adds`, plus that input.
-inline std::unique_ptr<Kernel> make_resize(const NodeContext& context) {
+/// Lines of pixels of which four neighbours make one: dst = their mean with the weights (1 - x, x) and (1 - y, y) [+ other].
+struct BilinearLine {
+    const float* above;
+    const float* below;
+    const float* other;  // null: nothing is added
+    float weight;        // of `below`
+    const kernels::BilinearTap<float>* columns;
+    std::int64_t width, channels;
+};
+REGULUS_ALWAYS_INLINE void bilinear_line_body(const BilinearLine& line, float* dst) {
+    const float lower = line.weight, upper = 1.f - lower;
+    for (std::int64_t x = 0; x < line.width; ++x) {
+        const kernels::BilinearTap<float>& tap = line.columns[x];
+        const float right = tap.weight, left = 1.f - right;
+        const float *a = line.above + tap.first * line.channels, *b = line.above + tap.second * line.channels, *c = line.below + tap.first * line.channels, *d = line.below + tap.second * line.channels;
+        float* to = dst + x * line.channels;
+        const auto mixed = [=](std::int64_t i) { return (a[i] * left + b[i] * right) * upper + (c[i] * left + d[i] * right) * lower; };
+        if (const float* const other = line.other; other != nullptr) {
+            for (std::int64_t i = 0; i < line.channels; ++i) to[i] = mixed(i) + other[x * line.channels + i];
+        } else {
+            for (std::int64_t i = 0; i < line.channels; ++i) to[i] = mixed(i);
+        }
+    }
+}
+REGULUS_SIMD_KERNEL(bilinear_line, bilinear_line_body, (const BilinearLine& line, float* dst), (line, dst))
+
+inline std::unique_ptr<Kernel> make_bilinear(const NodeContext& context) {
     const auto& op = std::get<ops::Resize>(context.node.operation);
     const Shape in = context.shape(context.in(0)), out = context.shape(context.out(0));
+    std::vector<kernels::BilinearTap<float>> columns;
+    for (std::int64_t x = 0; x < out[3]; ++x) columns.push_back(kernels::bilinear_tap<float>(x, in[3], out[3]));
+    return std::make_unique<FunctionKernel>(op.adds ? "bilinear + add" : "bilinear", [=, adds = op.adds, columns = std::move(columns), rows = context.rows_of(context.out(0)), src = context.place(context.in(0)),
+                                                                                     like = context.place(context.in(op.adds ? 1 : 0)), dst = context.place(context.out(0))](const Run& run) {
+        const std::int64_t channels = in[1];
+        parallel_for(rows(run) * out[2], [&](std::int64_t line) {
+            const kernels::BilinearTap<float> tap = kernels::bilinear_tap<float>(line % out[2], in[2], out[2]);
+            const float* const map = run.floats(src) + line / out[2] * in[2] * in[3] * channels;
+            const std::int64_t pitch = in[3] * channels, place = line * out[3] * channels;
+            bilinear_line({map + tap.first * pitch, map + tap.second * pitch, adds ? run.floats(like) + place : nullptr, tap.weight, columns.data(), out[3], channels}, run.floats(dst) + place);
+        });
+    });
+}
+
+/// To the size of the second input, or so many times the own; with `adds`, plus that input.
+inline std::unique_ptr<Kernel> make_resize(const NodeContext& context) {
+    const auto& op = std::get<ops::Resize>(context.node.operation);
+    if (op.mode == ops::Resize::Mode::bilinear) return make_bilinear(context);
+    const Shape in = context.shape(context.in(0)), out = context.shape(context.out(0));
     return std::make_unique<FunctionKernel>(op.adds ? "nearest + add" : "nearest", [=, adds = op.adds, rows = context.rows_of(context.out(0)), src = context.place(context.in(0)),
-                                                                                   like = context.place(context.in(1)), dst = context.place(context.out(0))](const Run& run) {
+                                                                                   like = context.place(context.in(op.adds ? 1 : 0)), dst = context.place(context.out(0))](const Run& run) {
         const std::int64_t channels = in[1];
         parallel_for(rows(run) * out[2], [&](std::int64_t line) {
             const std::int64_t row = line / out[2], y = line % out[2] * in[2] / out[2];

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include <regulus/graph/kernels/bilinear.hpp>
 #include <regulus/graph/kernels/candidates.hpp>
 #include <regulus/reference/parallel.hpp>
 
@@ -57,8 +58,20 @@ void scale_channels(const View<const T>& src, const T* gate, const View<T>& dst,
 /// `like` is read when op.adds only; dst has its height and width.
 template <class T>
 void resize(const ops::Resize& op, const View<const T>& src, const T* like, const View<T>& dst, int threads) {
+    const bool bilinear = op.mode == ops::Resize::Mode::bilinear;
     parallel_for(threads, dst[0] * dst[1], [&](int, std::int64_t plane) {
-        for (std::int64_t y = 0; y < dst[2]; ++y) {
+        for (std::int64_t y = 0; bilinear && y < dst[2]; ++y) {
+            const kernels::BilinearTap<T> rows = kernels::bilinear_tap<T>(y, src[2], dst[2]);
+            const T* above = src.data + (plane * src[2] + rows.first) * src[3];
+            const T* below = src.data + (plane * src[2] + rows.second) * src[3];
+            const std::int64_t line = (plane * dst[2] + y) * dst[3];
+            for (std::int64_t x = 0; x < dst[3]; ++x) {
+                const kernels::BilinearTap<T> columns = kernels::bilinear_tap<T>(x, src[3], dst[3]);
+                const auto mixed = [&](const T* pixels) { return pixels[columns.first] * (1 - columns.weight) + pixels[columns.second] * columns.weight; };
+                dst.data[line + x] = mixed(above) * (1 - rows.weight) + mixed(below) * rows.weight + (op.adds ? like[line + x] : T(0));
+            }
+        }
+        for (std::int64_t y = 0; !bilinear && y < dst[2]; ++y) {
             const T* from = src.data + (plane * src[2] + y * src[2] / dst[2]) * src[3];
             const std::int64_t line = (plane * dst[2] + y) * dst[3];
             for (std::int64_t x = 0; x < dst[3]; ++x) dst.data[line + x] = from[x * src[3] / dst[3]] + (op.adds ? like[line + x] : T(0));

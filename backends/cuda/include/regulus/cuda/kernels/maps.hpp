@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <regulus/cuda/kernels/storage.hpp>
+#include <regulus/graph/kernels/bilinear.hpp>
 #include <regulus/graph/kernels/candidates.hpp>
 
 namespace regulus::cuda {
@@ -175,18 +176,27 @@ struct ScalingChannels {
     REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const { store(dst + i, widened(src[i]) * widened(gate[i / (map.h * map.w * map.c) * map.c + i % map.c])); }
 };
 
-/// Nearest: source index floor(dst * in / out); `like` is added when it is given.
+/// Nearest: source index floor(dst * in / out); bilinear: the four neighbours, mixed along x first; `like` is added when it is given.
 template <class T>
 struct Resizing {
     const T* src;
     const T* like;
     T* dst;
     MapSize from, to;
+    bool bilinear;
     REGULUS_HOST_DEVICE std::uint32_t size() const { return to.elements(); }
     REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const {
         const std::uint32_t c = i % to.c, x = i / to.c % to.w, y = i / to.c / to.w % to.h, image = i / to.c / to.w / to.h;
-        const std::uint32_t source_y = std::uint32_t(std::uint64_t(y) * from.h / to.h), source_x = std::uint32_t(std::uint64_t(x) * from.w / to.w);
-        const float value = widened(src[((image * from.h + source_y) * from.w + source_x) * from.c + c]);
+        const auto pixel = [&](std::int64_t source_y, std::int64_t source_x) { return widened(src[((image * from.h + std::uint32_t(source_y)) * from.w + std::uint32_t(source_x)) * from.c + c]); };
+        float value;
+        if (bilinear) {
+            const kernels::BilinearTap<float> rows = kernels::bilinear_tap<float>(y, from.h, to.h), columns = kernels::bilinear_tap<float>(x, from.w, to.w);
+            const float above = pixel(rows.first, columns.first) * (1 - columns.weight) + pixel(rows.first, columns.second) * columns.weight;
+            const float below = pixel(rows.second, columns.first) * (1 - columns.weight) + pixel(rows.second, columns.second) * columns.weight;
+            value = above * (1 - rows.weight) + below * rows.weight;
+        } else {
+            value = pixel(std::int64_t(y) * from.h / to.h, std::int64_t(x) * from.w / to.w);
+        }
         store(dst + i, like != nullptr ? value + widened(like[i]) : value);
     }
 };
