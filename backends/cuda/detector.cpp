@@ -131,6 +131,7 @@ CudaDetector::CudaDetector(const CudaBackend& backend, const Graph& graph, const
     state_->in_original_pixels = gives_original_pixels(graph);
     state_->facts = facts_from_metadata(weights.metadata, facts, weights.source);
     const Preprocessing& how = state_->facts.preprocessing;
+    if (!(how.divisor > 0)) throw ArgumentError("detector: divisor must be > 0, got " + std::to_string(how.divisor));
     for (const float deviation : how.std) {
         if (!(deviation > 0)) throw ArgumentError("detector: each std must be > 0, got " + std::to_string(deviation));
     }
@@ -159,8 +160,8 @@ CudaTensor CudaDetector::masks(const DetectionList& list) const {
     }
     std::vector<float> numbers;
     for (const Detection& one : list) {
-        if (!one.has_mask() || std::size_t(one.mask_side) != side || one.mask_probabilities.size() != side * side || one.mask_threshold != list[0].mask_threshold) {
-            throw ArgumentError("detector: every object needs a mask of the same side and threshold to be pasted");
+        if (!one.has_mask() || std::size_t(one.mask_side) != side || one.mask_probabilities.size() != side * side || one.mask_threshold != list[0].mask_threshold || one.paste_rule != list[0].paste_rule) {
+            throw ArgumentError("detector: every object needs a mask of the same side, threshold and rule to be pasted");
         }
         numbers.insert(numbers.end(), one.mask_probabilities.begin(), one.mask_probabilities.end());
     }
@@ -176,7 +177,7 @@ CudaTensor CudaDetector::masks(const DetectionList& list) const {
     cuda::Queue queue(device, lane->stream());
     const auto* const maps = reinterpret_cast<const float*>(given.address());
     queue.each(cuda::PastingMasks{maps, maps + rows * side * side, reinterpret_cast<std::uint8_t*>(pasted->address()), std::uint32_t(rows), std::uint32_t(height), std::uint32_t(width), std::int32_t(side),
-                                  list[0].mask_threshold});
+                                  list[0].mask_threshold, list[0].paste_rule == PasteRule::torchvision});
     lane->synchronize();
     return result;
 }

@@ -6,6 +6,7 @@
 #include <regulus/cuda/commands.hpp>
 #include <regulus/data/preprocess-impl.hpp>
 #include <regulus/data/resize-impl.hpp>
+#include <regulus/data/torch_tap.hpp>
 
 namespace regulus::cuda {
 
@@ -48,6 +49,19 @@ Axis add_pillow(Tables& tables, std::int64_t in, std::int64_t out, Interpolation
     return {tables.add(taps.first), tables.add(taps.count), tables.add(taps.offset), tables.add(taps.weights)};
 }
 
+Axis add_torch(Tables& tables, std::int64_t in, std::int64_t out) {
+    std::vector<std::int64_t> first, second;
+    std::vector<std::uint32_t> near, far;
+    for (std::int64_t d = 0; d < out; ++d) {
+        const data_detail::TorchTap tap = data_detail::torch_tap(in, out, d);
+        first.push_back(tap.first);
+        second.push_back(tap.second);
+        near.push_back(bits_of(tap.near));
+        far.push_back(bits_of(tap.far));
+    }
+    return {tables.add(first), tables.add(second), tables.add(near), tables.add(far)};
+}
+
 struct PictureAxes {
     Axis rows, columns;
 };
@@ -79,7 +93,9 @@ Prepared prepare(const PictureBatch& batch, const Preprocessing& how) {
     for (std::size_t i = 0; i < batch.pictures.size(); ++i) {
         const PictureSize from = batch.pictures[i].size, to = batch.resized[i];
         PictureAxes axes;
-        if (!(from == to) && how.interpolation == Interpolation::opencv_bilinear) {
+        if (!(from == to) && how.interpolation == Interpolation::torch_bilinear) {
+            axes = {add_torch(result.tables, from.height, to.height), add_torch(result.tables, from.width, to.width)};
+        } else if (!(from == to) && how.interpolation == Interpolation::opencv_bilinear) {
             axes = {add_opencv(result.tables, from.height, to.height, false), add_opencv(result.tables, from.width, to.width, true)};
         } else {
             if (from.height != to.height) axes.rows = add_pillow(result.tables, from.height, to.height, how.interpolation);
@@ -163,6 +179,15 @@ void enqueue_pictures(const Device& device, Lane& lane, const PictureBatch& batc
         Pixels at{picture.on_device ? static_cast<const std::uint8_t*>(picture.pixels) : reinterpret_cast<const std::uint8_t*>(base + uploads[i]), picture.on_device ? picture.pitch : from.width * 3};
         const std::uint32_t height = std::uint32_t(to.height), width = std::uint32_t(to.width);
         std::uint8_t* const result = reinterpret_cast<std::uint8_t*>(base + resized_at);
+        const auto* const table = reinterpret_cast<const float*>(base);
+        const std::uint32_t map_height = std::uint32_t(batch.height), map_width = std::uint32_t(batch.width);
+        const bool reversed = how.channel_order == ChannelOrder::bgr;
+        const auto map = [&](auto tag) { return reinterpret_cast<decltype(tag)*>(dst) + std::int64_t(i) * batch.height * batch.width * 3; };
+        if (!(from == to) && how.interpolation == Interpolation::torch_bilinear) {  // one step: the resized picture is not one of bytes
+            const auto taps = [&](const Axis& axis) { return TapsTorch{numbers(axis.first), numbers(axis.second), table + axis.third, table + axis.fourth}; };
+            with_storage(storage, [&](auto tag) { queue.each(SamplingPicture<decltype(tag)>{at, table, map(tag), taps(axes.rows), taps(axes.columns), height, width, map_height, map_width, reversed}); });
+            continue;
+        }
         if (!(from == to) && how.interpolation == Interpolation::opencv_bilinear) {
             const auto taps = [&](const Axis& axis) { return TapsOpencv{numbers(axis.first), numbers(axis.second), numbers(axis.third), numbers(axis.fourth)}; };
             queue.each(ResizingOpencv{at, result, taps(axes.rows), taps(axes.columns), height, width});
@@ -179,11 +204,7 @@ void enqueue_pictures(const Device& device, Lane& lane, const PictureBatch& batc
                 at = {result, to.width * 3};
             }
         }
-        with_storage(storage, [&](auto tag) {
-            using T = decltype(tag);
-            T* const map = reinterpret_cast<T*>(dst) + std::int64_t(i) * batch.height * batch.width * 3;
-            queue.each(NormalisingPicture<T>{at, reinterpret_cast<const float*>(base), map, height, width, std::uint32_t(batch.height), std::uint32_t(batch.width), how.channel_order == ChannelOrder::bgr});
-        });
+        with_storage(storage, [&](auto tag) { queue.each(NormalisingPicture<decltype(tag)>{at, table, map(tag), height, width, map_height, map_width, reversed}); });
     }
 }
 

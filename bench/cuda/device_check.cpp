@@ -97,8 +97,8 @@ void run_case(const device_check::Case& one, const CudaBackend& backend, bool co
 
 /// From pictures by each rule of resizing: what the network finds on prepared input, and pasted masks like the host's.
 void run_pictures(const device_check::Case& one, const CudaBackend& backend) {
-    for (const Interpolation interpolation : {Interpolation::opencv_bilinear, Interpolation::pillow_bilinear}) {
-        const std::string what = std::string("pictures resized by the rules of ") + (interpolation == Interpolation::opencv_bilinear ? "OpenCV" : "Pillow") + " on " + backend.name();
+    for (const Interpolation interpolation : {Interpolation::opencv_bilinear, Interpolation::pillow_bilinear, Interpolation::torch_bilinear}) {
+        const std::string what = std::string("pictures resized by the rules of ") + (interpolation == Interpolation::opencv_bilinear ? "OpenCV" : interpolation == Interpolation::pillow_bilinear ? "Pillow" : "torch") + " on " + backend.name();
         try {
             ModelFacts facts;
             facts.preprocessing.long_side = 96, facts.preprocessing.short_side = 64;

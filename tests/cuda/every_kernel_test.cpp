@@ -32,7 +32,7 @@ TEST_CASE("device_check: its small graphs, in every precision, and a detector fr
                 else CHECK(equal(tensor, wanted));
             }
         }
-        for (const Interpolation interpolation : {Interpolation::opencv_bilinear, Interpolation::pillow_bilinear}) {
+        for (const Interpolation interpolation : {Interpolation::opencv_bilinear, Interpolation::pillow_bilinear, Interpolation::torch_bilinear}) {
             ModelFacts facts;
             facts.preprocessing.long_side = 96, facts.preprocessing.short_side = 64;
             facts.preprocessing.interpolation = interpolation;

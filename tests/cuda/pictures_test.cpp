@@ -64,12 +64,13 @@ void check_equal(const DetectionList& a, const DetectionList& b) {
 TEST_CASE("cuda emulated: pictures are resized, normalised and padded to the bytes of preprocess, by every rule, larger and smaller, again in kept memory") {
     EmulatedDevice emulated;
     const auto device = std::make_shared<const cuda::Device>(emulated.libraries(), 0);
-    for (const Interpolation interpolation : {Interpolation::opencv_bilinear, Interpolation::pillow_bilinear, Interpolation::pillow_bicubic}) {
-        for (const ResizeRule rule : {ResizeRule::mmdet_keep_ratio, ResizeRule::detectron2_short, ResizeRule::none}) {
+    for (const Interpolation interpolation : {Interpolation::opencv_bilinear, Interpolation::pillow_bilinear, Interpolation::pillow_bicubic, Interpolation::torch_bilinear}) {
+        for (const ResizeRule rule : {ResizeRule::mmdet_keep_ratio, ResizeRule::detectron2_short, ResizeRule::torchvision_short, ResizeRule::none}) {
             Preprocessing how;
             how.interpolation = interpolation;
             how.resize_rule = rule;
             how.long_side = 61, how.short_side = 37;
+            how.divisor = rule == ResizeRule::torchvision_short ? 255.f : 1.f;
             how.channel_order = rule == ResizeRule::detectron2_short ? ChannelOrder::rgb : ChannelOrder::bgr;
             cuda::Lane lane(device, false);
             for (const std::vector<PictureSize>& sizes : std::vector<std::vector<PictureSize>>{{{20, 31}}, {{90, 131}, {37, 50}}, {{90, 131}, {37, 50}}, {{1, 1}, {200, 3}, {37, 61}}, {{5, 7}}, {{37, 80}}}) {
@@ -150,7 +151,8 @@ TEST_CASE("cuda emulated: masks are pasted to the pixels of Detection::mask, box
     EmulatedDevice emulated;
     const Graph graph = recorded<SmallMaskRcnn>();
     const CudaDetector detector(CudaBackend({.cudnn = false}, emulated.libraries()), graph, detector_weights(graph, 3), small_facts());
-    for (const float threshold : {0.5f, 0.3f, 0.f}) {
+    for (const auto& [threshold, rule] : {std::pair{0.5f, PasteRule::sampled}, std::pair{0.3f, PasteRule::sampled}, std::pair{0.f, PasteRule::sampled}, std::pair{0.5f, PasteRule::torchvision},
+                                          std::pair{0.3f, PasteRule::torchvision}, std::pair{0.f, PasteRule::torchvision}}) {
         DetectionList list;
         list.picture = {45, 67};
         const std::array<float, 4> boxes[] = {{3.25f, 4.5f, 40.75f, 30.125f}, {-20, -10, 90, 60}, {10, 10, 10, 20}, {60, 40, 66.9f, 44.9f}, {100, 100, 120, 130}, {5, 5, 5.5f, 44}};
@@ -161,6 +163,7 @@ TEST_CASE("cuda emulated: masks are pasted to the pixels of Detection::mask, box
             one.picture = list.picture;
             one.mask_side = 28;
             one.mask_threshold = threshold;
+            one.paste_rule = rule;
             const Tensor map = random_tensor(Shape{28, 28}, seed++, 0, 1);
             one.mask_probabilities.assign(map.data<float>(), map.data<float>() + 28 * 28);
             list.items.push_back(one);
@@ -179,7 +182,7 @@ TEST_CASE("cuda emulated: masks are pasted to the pixels of Detection::mask, box
     none.picture = {4, 4};
     CHECK(detector.masks(none).shape()[0] == 0);
     none.items.emplace_back();
-    CHECK_THROWS_WITH_AS(detector.masks(none), "detector: every object needs a mask of the same side and threshold to be pasted", ArgumentError);
+    CHECK_THROWS_WITH_AS(detector.masks(none), "detector: every object needs a mask of the same side, threshold and rule to be pasted", ArgumentError);
 }
 
 TEST_CASE("dlpack: pictures of other programs are taken as they lie; device, type, shape, strides and version are checked") {

@@ -61,6 +61,54 @@ TEST_CASE("paste_mask: equals mmdetection's and detectron2's CPU masks on the go
     CHECK(compared == 24);
 }
 
+TEST_CASE("paste_mask: torchvision's rule equals its masks at any threshold on the golden file, as a bitmap and as run lengths") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/ops/mask_paste.json");
+    const GoldenFile golden("golden/detection2d/ops/mask_paste");
+    int compared = 0;
+    std::int64_t different = 0, near = 0;
+    for (const Json& entry : list(member(golden.facts, "cases"))) {
+        const Tensor& maps = golden.tensor(text(member(member(entry, "inputs"), "masks")));
+        const Tensor& boxes = golden.tensor(text(member(member(entry, "inputs"), "boxes")));
+        const PictureSize size = {whole(member(entry, "height")), whole(member(entry, "width"))};
+        const Tensor& soft = golden.tensor(text(member(member(entry, "outputs"), "torchvision_soft")));
+        const int side = int(maps.shape()[2]);
+        for (std::int64_t i = 0; i < maps.shape()[0]; ++i, ++compared) {
+            const std::span<const float> map{maps.data<float>() + i * side * side, std::size_t(side) * std::size_t(side)};
+            const float* b = boxes.data<float>() + 4 * i;
+            for (const float threshold : {0.5f, 0.1f, 0.9f}) {
+                const BitMask mask = paste_mask(map, side, {b[0], b[1], b[2], b[3]}, size, threshold, {}, PasteRule::torchvision);
+                CHECK(rle_decode(paste_mask_rle(map, side, {b[0], b[1], b[2], b[3]}, size, threshold, PasteRule::torchvision)) == mask);
+                const float* const value = soft.data<float>() + i * size.height * size.width;
+                for (std::size_t p = 0; p < mask.bits.size(); ++p) {
+                    const bool close = std::fabs(value[p] - threshold) < 1e-6f;  // a fused product may round over the threshold
+                    near += close ? 1 : 0;
+                    different += !close && (mask.bits[p] != 0) != (value[p] >= threshold) ? 1 : 0;
+                }
+            }
+        }
+    }
+    CHECK(different == 0);
+    CHECK(near < 10);
+    CHECK(compared == 24);
+}
+
+TEST_CASE("paste_mask: torchvision's rule on odd boxes: beyond the picture, inside out, of one point, huge") {
+    const std::vector<float> map(784, 1.0f);
+    const auto area = [&](const std::array<float, 4>& box) {
+        const BitMask mask = paste_mask(map, 28, box, {50, 60}, 0.5f, {}, PasteRule::torchvision);
+        const Rle runs = paste_mask_rle(map, 28, box, {50, 60}, 0.5f, PasteRule::torchvision);
+        CHECK(rle_decode(runs) == mask);
+        return rle_area(runs);
+    };
+    CHECK(area({-100, -100, -50, -50}) == 0);
+    CHECK(area({100, 100, 150, 150}) == 0);
+    CHECK(area({20, 20, 10, 10}) == 0);
+    CHECK(area({7.5f, 7.5f, 7.5f, 7.5f}) == 1);  // the pixel that the point is in
+    CHECK(area({0, 0, 56, 28}) == 57 * 29);        // 60 x 30 with the border, cut to -2 .. 58 and -1 .. 29; its outermost pixels are below the threshold
+    CHECK(area({-3e38f, -3e38f, 3e38f, 3e38f}) == 3000);
+    CHECK(area({3e38f, 0, 3.2e38f, 9}) == 0);
+}
+
 TEST_CASE("paste_mask: recorded maps of a whole network give mmdetection's run lengths") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/mm_mask_rcnn_regnetx_3.2gf/case.json");
     const std::string folder = "golden/detection2d/mm_mask_rcnn_regnetx_3.2gf/";

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -43,6 +44,17 @@ std::vector<std::uint8_t> planes(const Image& image, bool blue_first) {
         }
     }
     return result;
+}
+
+Preprocessing torchvision_like() {
+    Preprocessing p;
+    p.resize_rule = ResizeRule::torchvision_short;
+    p.interpolation = Interpolation::torch_bilinear;
+    p.channel_order = ChannelOrder::rgb;
+    p.divisor = 255;
+    p.mean = {0.485f, 0.456f, 0.406f};
+    p.std = {0.229f, 0.224f, 0.225f};
+    return p;
 }
 
 void check_case(const std::string& name, const Preprocessing& preprocessing) {
@@ -102,6 +114,68 @@ TEST_CASE("preprocess: decoded and resized pictures and inputs equal detectron2'
     check_case("d2_faster_rcnn_R_50_FPN_batch2", caffe);
 }
 
+TEST_CASE("preprocess: inputs are torchvision's: normalised, then resized by torch's rule in float32") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/tv_fasterrcnn_r50_fpn/case.json");
+    const std::string folder = "golden/detection2d/tv_fasterrcnn_r50_fpn/";
+    const GoldenFile golden(folder + "case.json", folder + "expected.safetensors");
+    Preprocessing p = torchvision_like();
+    p.long_side = 448;
+    p.short_side = 256;
+    const Image image = read_image(shared_path("data/images/dog.jpg"));
+    CHECK(differences(golden, "decoded.0", planes(image, false)) == 0);
+    const PreparedBatch batch = preprocess(image, p);
+    CHECK(batch.resized_sizes[0] == PictureSize{255, 342});
+    REQUIRE(batch.input.shape() == Shape{1, 3, 256, 352});
+    const Tensor &index = golden.tensor("input@index"), &value = golden.tensor("input@value");
+    float largest = 0;
+    for (std::int64_t i = 0; i < index.numel(); ++i) largest = std::max(largest, std::fabs(batch.input.data<float>()[index.data<std::int32_t>()[i]] - value.data<float>()[i]));
+    MESSAGE("largest difference of " << index.numel() << " values: " << largest);
+    CHECK(largest <= 1e-6f);  // torch's sums of products may be fused; values reach 2.6
+}
+
+TEST_CASE("preprocess: torch's resize on the golden file, with values as they are") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/ops/image_resize.json");
+    const GoldenFile golden("golden/detection2d/ops/image_resize");
+    Preprocessing p = torchvision_like();
+    p.divisor = 1;
+    p.mean = {0, 0, 0};
+    p.std = {1, 1, 1};
+    p.pad_divisor = 1;
+    p.short_side = 64;
+    const Tensor &x = golden.tensor("to_64x86.x"), &expected = golden.tensor("to_64x86.torch_linear_f32");
+    Image source(x.shape()[0], x.shape()[1]);
+    std::copy_n(x.data<std::uint8_t>(), x.numel(), source.pixels.data());
+    const Tensor ours = preprocess(source, p).input;
+    REQUIRE(ours.shape() == Shape{1, 3, 64, 86});
+    REQUIRE(expected.numel() == ours.numel());
+    float largest = 0;
+    for (std::int64_t pixel = 0; pixel < 64 * 86; ++pixel)
+        for (std::int64_t c = 0; c < 3; ++c) largest = std::max(largest, std::fabs(ours.data<float>()[c * 64 * 86 + pixel] - expected.data<float>()[3 * pixel + c]));
+    MESSAGE("largest difference of " << ours.numel() << " values: " << largest);
+    CHECK(largest <= 255 * 1e-6f);  // the golden file's own limit is 1e-5 of the greatest value
+}
+
+TEST_CASE("preprocess: by torch's rule a picture that keeps its size keeps its values, a doubled one has means of three and one, borders repeat") {
+    Preprocessing p = torchvision_like();
+    p.pad_divisor = 1;
+    Image image(2, 2);
+    for (std::size_t i = 0; i < 12; ++i) image.pixels[i] = std::uint8_t(20 * i);
+    const auto value = [&](std::size_t pixel, std::size_t c) { return (float(image.pixels[3 * pixel + c]) / 255.f - p.mean[c]) / p.std[c]; };
+    p.short_side = p.long_side = 2;
+    const Tensor same = preprocess(image, p).input;
+    for (std::size_t c = 0; c < 3; ++c)
+        for (std::size_t pixel = 0; pixel < 4; ++pixel) CHECK(same.data<float>()[4 * c + pixel] == value(pixel, c));
+    p.short_side = p.long_side = 4;
+    const Tensor larger = preprocess(image, p).input;
+    REQUIRE(larger.shape() == Shape{1, 3, 4, 4});
+    for (std::size_t c = 0; c < 3; ++c) {
+        CHECK(larger.data<float>()[16 * c] == value(0, c));
+        CHECK(larger.data<float>()[16 * c + 1] == value(0, c) * 0.75f + value(1, c) * 0.25f);
+        CHECK(larger.data<float>()[16 * c + 15] == value(3, c));
+        CHECK(larger.data<float>()[16 * c + 12] == value(2, c));
+    }
+}
+
 TEST_CASE("preprocess: pictures of different sizes share a canvas of zeros") {
     Preprocessing p;
     p.resize_rule = ResizeRule::none;
@@ -150,6 +224,10 @@ TEST_CASE("preprocess: bad arguments are refused in words") {
     CHECK_THROWS_WITH_AS(preprocess(Image(0, 0), p), "preprocess: a picture has no pixels", ShapeError);
     p.std[1] = 0;
     CHECK_THROWS_WITH_AS(preprocess(Image(2, 2), p), "preprocess: each std must be > 0, got 0.000000", ArgumentError);
+    p = {};
+    p.divisor = 0;
+    CHECK_THROWS_WITH_AS(preprocess(Image(2, 2), p), "preprocess: divisor must be > 0, got 0.000000", ArgumentError);
+    CHECK_THROWS_WITH_AS(resize(Image(2, 2), {3, 3}, Interpolation::torch_bilinear), "resize: torch_bilinear has no 8-bit result; preprocess resizes normalised values so", ArgumentError);
     p = {};
     p.pad_divisor = 0;
     CHECK_THROWS_WITH_AS(preprocess(Image(2, 2), p), "preprocess: pad_divisor must be >= 1, got 0", ArgumentError);

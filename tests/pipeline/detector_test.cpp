@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -108,6 +109,39 @@ TEST_CASE("detector: boxes are clipped to the original picture, and what is empt
     CHECK(found[0].box == std::array<float, 4>{0, 0, 40, 60});
     CHECK(found[1].box == std::array<float, 4>{20, 20, 160, 120});
     CHECK(found[1].label == 1);
+}
+
+TEST_CASE("detector: boxes go to the original picture by a quotient or by a factor, as the model's facts say; without objects there is an empty list") {
+    const auto collected = [](std::int32_t objects, const ModelFacts& facts, bool in_original_pixels) {
+        Outputs outputs;
+        Tensor boxes(Shape{1, 4}, DType::f32), count(Shape{1}, DType::i32), info(Shape{1, 4}, DType::f32);
+        for (int i = 0; i < 4; ++i) boxes.data<float>()[i] = 33.3f + float(i % 2);
+        count.data<std::int32_t>()[0] = objects;
+        outputs.add("boxes", boxes);
+        outputs.add("scores", Tensor::zeros(Shape{1}));
+        outputs.add("labels", Tensor::zeros(Shape{1}, DType::i32));
+        outputs.add("count", count);
+        outputs.add("masks", Tensor::zeros(Shape{1, 28, 28}));
+        const float sizes[] = {255, 342, 255.f / 374.f, 342.f / 500.f};
+        std::copy_n(sizes, 4, info.data<float>());
+        PreparedBatch batch;
+        batch.image_info = info;
+        batch.original_sizes = {{374, 500}};
+        return collect_detections(outputs, batch, facts, in_original_pixels)[0];
+    };
+    ModelFacts facts;
+    CHECK(collected(0, facts, false).empty());
+    CHECK(collected(1, facts, false)[0].box[0] == 33.3f / (342.f / 500.f));
+    CHECK(collected(1, facts, false)[0].paste_rule == PasteRule::sampled);
+    facts.multiplies_boxes = true;
+    facts.paste_rule = PasteRule::torchvision;
+    CHECK(collected(0, facts, false).empty());
+    const Detection found = collected(1, facts, false)[0];
+    const float across = 500.f / 342.f, down = 374.f / 255.f;
+    CHECK(found.box == std::array<float, 4>{33.3f * across, 34.3f * down, 33.3f * across, 34.3f * down});
+    CHECK(found.box[0] != 33.3f / (342.f / 500.f));  // the last bit
+    CHECK(found.paste_rule == PasteRule::torchvision);
+    CHECK(collected(1, facts, true)[0].box[0] == 33.3f);
 }
 
 TEST_CASE("shipped detector: on twelve pictures it finds what mmdetection found with the float32 checkpoint") {

@@ -17,6 +17,7 @@ ModelFacts odd_facts() {
     facts.preprocessing.mean = {0.1f, 1.0f / 3, 123.675f};
     facts.preprocessing.std = {1e-3f, 58.395f, 3.4e38f};
     facts.preprocessing.pad_divisor = 7;
+    facts.preprocessing.divisor = 0.3f;
     facts.class_names = {"a \"quoted\" name", "line\nbreak", "gr\xc3\xbcn"};
     facts.category_ids = {3, 1, 90};
     return facts;
@@ -30,6 +31,17 @@ TEST_CASE("facts: what is written into metadata reads back to the last bit") {
     CHECK(back.preprocessing == facts.preprocessing);
     CHECK(back.class_names == facts.class_names);
     CHECK(back.category_ids == facts.category_ids);
+}
+
+TEST_CASE("facts: every rule that a picture can be resized by has a name in files") {
+    for (const ResizeRule rule : {ResizeRule::none, ResizeRule::mmdet_keep_ratio, ResizeRule::detectron2_short, ResizeRule::torchvision_short}) {
+        for (const Interpolation interpolation : {Interpolation::opencv_bilinear, Interpolation::pillow_bilinear, Interpolation::pillow_bicubic, Interpolation::torch_bilinear}) {
+            ModelFacts facts;
+            facts.preprocessing.resize_rule = rule;
+            facts.preprocessing.interpolation = interpolation;
+            CHECK(facts_from_metadata(facts_to_metadata(facts), ModelFacts{}, "file").preprocessing == facts.preprocessing);
+        }
+    }
 }
 
 TEST_CASE("facts: the file's go before the model's, keys that it lacks keep the model's") {
@@ -56,6 +68,10 @@ TEST_CASE("facts: a regulus key that cannot be understood is refused, naming fil
     CHECK_THROWS_WITH_AS(read("regulus.preprocessing", R"({"pad_divisor": 1048576})"), Contains("\"pad_divisor\""), FileError);
     CHECK_THROWS_WITH_AS(read("regulus.preprocessing", R"({"mean": [0, 0, 1e39]})"), Contains("single precision"), FileError);
     CHECK_THROWS_WITH_AS(read("regulus.preprocessing", R"({"std": [1, 1, -1]})"), Contains("three numbers above zero"), FileError);
+    CHECK_THROWS_WITH_AS(read("regulus.preprocessing", R"({"divisor": 0})"), "load: net.safetensors: regulus.preprocessing: \"divisor\" must be a number above zero of single precision", FileError);
+    CHECK_THROWS_WITH_AS(read("regulus.preprocessing", R"({"divisor": 1e39})"), Contains("\"divisor\""), FileError);
+    CHECK_THROWS_WITH_AS(read("regulus.preprocessing", R"({"divisor": 1e-60})"), Contains("\"divisor\""), FileError);
+    CHECK_THROWS_WITH_AS(read("regulus.preprocessing", R"({"divisor": "255"})"), Contains("\"divisor\""), FileError);
     CHECK_THROWS_WITH_AS(read("regulus.preprocessing", R"({"channel_order": "grb"})"), Contains("\"channel_order\""), FileError);
     CHECK_THROWS_WITH_AS(read("regulus.preprocessing", "[]"), Contains("must be a JSON object"), FileError);
     CHECK_THROWS_WITH_AS(read("regulus.preprocessing", "{"), Contains("net.safetensors"), FileError);

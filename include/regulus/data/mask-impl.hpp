@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <regulus/data/run_writer.hpp>
+#include <regulus/data/torch_tap.hpp>
 
 namespace regulus {
 namespace data_detail {
@@ -40,13 +41,34 @@ inline PasteAxis paste_axis(float low, float high, std::int64_t pixels, int side
     return axis;
 }
 
+/// The same for torchvision's rule: the box grows by the border's share and loses its fractions, the map of side + 2 is resized to its whole pixels.
+inline PasteAxis torchvision_axis(float low, float high, std::int64_t pixels, int side) {
+    const float half = (high - low) * 0.5f * float(double(side + 2) / double(side)), centre = (high + low) * 0.5f;
+    constexpr float far_away = 1e9f;  // beyond every picture; integers hold it
+    const std::int64_t first = std::int64_t(std::clamp(centre - half, -far_away, far_away)), last = std::int64_t(std::clamp(centre + half, -far_away, far_away));
+    const std::int64_t size = std::max<std::int64_t>(last - first + 1, 1);
+    PasteAxis axis;
+    axis.first = std::clamp<std::int64_t>(first, 0, pixels);
+    for (std::int64_t p = axis.first, end = std::min(last + 1, pixels); p < end; ++p) {
+        const TorchTap tap = torch_tap(side + 2, size, p - first);
+        axis.cell.push_back(tap.second == tap.first ? PasteAxis::outside_cell : int(tap.first) - 1);  // in the border only
+        axis.near.push_back(tap.near);
+        axis.far.push_back(tap.far);
+    }
+    return axis;
+}
+
+inline PasteAxis paste_axis(PasteRule rule, float low, float high, std::int64_t pixels, int side) {
+    return rule == PasteRule::sampled ? paste_axis(low, high, pixels, side) : torchvision_axis(low, high, pixels, side);
+}
+
 /// The map with a border of zeros, and what each of its cells decides for all pixels in it.
 class PasteMap {
 public:
     enum class Cell : std::uint8_t { off, on, mixed };
 
-    PasteMap(std::span<const float> map, int side, float threshold)
-        : side_(side), threshold_(threshold), values_(std::size_t(side + 2) * std::size_t(side + 2)), cells_(std::size_t(side + 1) * std::size_t(side + 1)) {
+    PasteMap(std::span<const float> map, int side, float threshold, PasteRule rule)
+        : side_(side), threshold_(threshold), rule_(rule), values_(std::size_t(side + 2) * std::size_t(side + 2)), cells_(std::size_t(side + 1) * std::size_t(side + 1)) {
         for (int y = 0; y < side; ++y) std::copy_n(map.data() + y * side, side, values_.data() + (y + 1) * (side + 2) + 1);
         for (int y = -1; y < side; ++y) {
             for (int x = -1; x < side; ++x) cells_[std::size_t((y + 1) * (side + 1) + x + 1)] = judge(y, x);
@@ -65,11 +87,18 @@ public:
     }
 
     /// A line of `count` pixels of cell (y, x), 1 or 0 each. The terms in the order of PyTorch's grid_sample: north-west, north-east, south-west,
-    /// south-east.
+    /// south-east; or in that of its interpolate: along the upper row and the lower one, then across.
     void pixels(int y, int x, float near_y, float far_y, const float* near_x, const float* far_x, std::int64_t count, std::uint8_t* on) const {
         const float* upper = corner(y, x);
         const float* lower = upper + side_ + 2;
         const float north_west = upper[0], north_east = upper[1], south_west = lower[0], south_east = lower[1], threshold = threshold_;
+        if (rule_ == PasteRule::torchvision) {
+            for (std::int64_t i = 0; i < count; ++i) {
+                const float value = (north_west * near_x[i] + north_east * far_x[i]) * near_y + (south_west * near_x[i] + south_east * far_x[i]) * far_y;
+                on[i] = value >= threshold ? 1 : 0;
+            }
+            return;
+        }
         for (std::int64_t i = 0; i < count; ++i) {
             const float value = north_west * (near_y * near_x[i]) + north_east * (near_y * far_x[i]) + south_west * (far_y * near_x[i]) + south_east * (far_y * far_x[i]);
             on[i] = value >= threshold ? 1 : 0;
@@ -93,6 +122,7 @@ private:
 
     int side_;
     float threshold_;
+    PasteRule rule_;
     std::vector<float> values_;
     std::vector<Cell> cells_;
 };
@@ -116,12 +146,12 @@ inline void check_paste(std::span<const float> probabilities, int side, const st
 
 }  // namespace data_detail
 
-REGULUS_INLINE Rle paste_mask_rle(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold) {
+REGULUS_INLINE Rle paste_mask_rle(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold, PasteRule rule) {
     using data_detail::PasteMap;
     data_detail::check_paste(probabilities, side, box, picture, threshold);
-    const data_detail::PasteAxis columns = data_detail::paste_axis(box[0], box[2], picture.width, side);
-    const data_detail::PasteAxis rows = data_detail::paste_axis(box[1], box[3], picture.height, side);
-    const PasteMap map(probabilities, side, threshold);
+    const data_detail::PasteAxis columns = data_detail::paste_axis(rule, box[0], box[2], picture.width, side);
+    const data_detail::PasteAxis rows = data_detail::paste_axis(rule, box[1], box[3], picture.height, side);
+    const PasteMap map(probabilities, side, threshold, rule);
     const std::int64_t height = std::int64_t(rows.cell.size()), above = rows.first, below = picture.height - above - height;
     data_detail::RunWriter runs;
     if (columns.cell.empty() || height == 0) {
@@ -148,12 +178,13 @@ REGULUS_INLINE Rle paste_mask_rle(std::span<const float> probabilities, int side
     return {picture.height, picture.width, runs.finish()};
 }
 
-REGULUS_INLINE BitMask paste_mask(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold, BitMask memory) {
+REGULUS_INLINE BitMask paste_mask(std::span<const float> probabilities, int side, const std::array<float, 4>& box, PictureSize picture, float threshold, BitMask memory,
+                                  PasteRule rule) {
     using data_detail::PasteMap;
     data_detail::check_paste(probabilities, side, box, picture, threshold);
-    const data_detail::PasteAxis columns = data_detail::paste_axis(box[0], box[2], picture.width, side);
-    const data_detail::PasteAxis rows = data_detail::paste_axis(box[1], box[3], picture.height, side);
-    const PasteMap map(probabilities, side, threshold);
+    const data_detail::PasteAxis columns = data_detail::paste_axis(rule, box[0], box[2], picture.width, side);
+    const data_detail::PasteAxis rows = data_detail::paste_axis(rule, box[1], box[3], picture.height, side);
+    const PasteMap map(probabilities, side, threshold, rule);
     const std::vector<std::size_t> ends = data_detail::cell_ends(columns);
     BitMask mask{picture.height, picture.width, std::move(memory.bits)};
     mask.bits.assign(std::size_t(picture.height * picture.width), 0);

@@ -1,5 +1,6 @@
 #pragma once
 #include <regulus/data/preprocess.hpp>
+#include <regulus/data/torch_tap.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -15,7 +16,7 @@ using NormaliseTable = std::array<std::array<float, 256>, 3>;
 inline NormaliseTable normalise_table(const Preprocessing& p) {
     NormaliseTable table{};
     for (std::size_t c = 0; c < 3; ++c) {
-        for (std::size_t v = 0; v < 256; ++v) table[c][v] = (float(v) - p.mean[c]) / p.std[c];
+        for (std::size_t v = 0; v < 256; ++v) table[c][v] = (float(v) / p.divisor - p.mean[c]) / p.std[c];
     }
     return table;
 }
@@ -36,12 +37,44 @@ inline void write_planes(const Image& image, const NormaliseTable& table, Channe
     }
 }
 
+/// The same of a picture whose normalised values are resized by torch's rule: first along rows, of which the last two are kept, then across them.
+inline void write_sampled(const Image& image, PictureSize size, const NormaliseTable& table, ChannelOrder order, float* planes, std::int64_t h, std::int64_t w) {
+    std::vector<TorchTap> columns;
+    for (std::int64_t x = 0; x < size.width; ++x) columns.push_back(torch_tap(image.width, size.width, x));
+    std::vector<float> memory(2 * std::size_t(size.width));
+    for (int c = 0; c < 3; ++c) {
+        const float* const values = table[std::size_t(c)].data();
+        const int channel = order == ChannelOrder::rgb ? c : 2 - c;
+        float* rows[2] = {memory.data(), memory.data() + size.width};
+        std::int64_t held[2] = {-1, -1};  // which source row each has
+        const auto hold = [&](int k, std::int64_t row) {
+            if (held[k] == row) return;
+            const std::uint8_t* const src = image.row(row) + channel;
+            for (std::size_t x = 0; x < columns.size(); ++x) rows[k][x] = values[src[3 * columns[x].first]] * columns[x].near + values[src[3 * columns[x].second]] * columns[x].far;
+            held[k] = row;
+        };
+        for (std::int64_t y = 0; y < h; ++y) {
+            float* const dst = planes + (c * h + y) * w;
+            std::int64_t x = 0;
+            if (y < size.height) {
+                const TorchTap tap = torch_tap(image.height, size.height, y);
+                if (held[1] == tap.first) std::swap(rows[0], rows[1]), std::swap(held[0], held[1]);
+                hold(0, tap.first);
+                hold(1, tap.second);
+                for (; x < size.width; ++x) dst[x] = rows[0][x] * tap.near + rows[1][x] * tap.far;
+            }
+            std::fill(dst + x, dst + w, 0.0f);
+        }
+    }
+}
+
 }  // namespace data_detail
 
 REGULUS_INLINE PictureSize resized_size(PictureSize size, const Preprocessing& preprocessing) {
     switch (preprocessing.resize_rule) {
         case ResizeRule::mmdet_keep_ratio: return fit_keep_ratio_mmdet(size, preprocessing.long_side, preprocessing.short_side);
         case ResizeRule::detectron2_short: return fit_detectron2(size, preprocessing.short_side, preprocessing.long_side);
+        case ResizeRule::torchvision_short: return fit_torchvision(size, preprocessing.short_side, preprocessing.long_side);
         case ResizeRule::none: break;
     }
     return size;
@@ -49,6 +82,7 @@ REGULUS_INLINE PictureSize resized_size(PictureSize size, const Preprocessing& p
 
 REGULUS_INLINE PreparedBatch preprocess(std::span<const Image> images, const Preprocessing& preprocessing) {
     if (images.empty()) throw ShapeError("preprocess: needs one picture or more, got none");
+    if (!(preprocessing.divisor > 0)) throw ArgumentError("preprocess: divisor must be > 0, got " + std::to_string(preprocessing.divisor));
     for (const float deviation : preprocessing.std) {
         if (!(deviation > 0)) throw ArgumentError("preprocess: each std must be > 0, got " + std::to_string(deviation));
     }
@@ -75,6 +109,7 @@ REGULUS_INLINE PreparedBatch preprocess(std::span<const Image> images, const Pre
     for (std::size_t i = 0; i < images.size(); ++i, planes += 3 * h * w, info += 4) {
         const PictureSize size = batch.resized_sizes[i];
         if (size == images[i].size()) data_detail::write_planes(images[i], table, preprocessing.channel_order, planes, h, w);
+        else if (preprocessing.interpolation == Interpolation::torch_bilinear) data_detail::write_sampled(images[i], size, table, preprocessing.channel_order, planes, h, w);
         else data_detail::write_planes(resize(images[i], size, preprocessing.interpolation), table, preprocessing.channel_order, planes, h, w);
         info[0] = float(size.height);
         info[1] = float(size.width);

@@ -16,6 +16,7 @@ enum class ResizeRule : std::uint8_t {
     none,               ///< pictures go in at their own size
     mmdet_keep_ratio,   ///< fit_keep_ratio_mmdet(size, long_side, short_side)
     detectron2_short,   ///< fit_detectron2(size, short_side, long_side)
+    torchvision_short,  ///< fit_torchvision(size, short_side, long_side)
 };
 
 enum class ChannelOrder : std::uint8_t { rgb, bgr };
@@ -27,7 +28,9 @@ struct Preprocessing {
     std::int64_t short_side = 800;
     Interpolation interpolation = Interpolation::opencv_bilinear;
     ChannelOrder channel_order = ChannelOrder::bgr;
-    /// In channel_order, in units of 8-bit values (0..255).
+    /// What 8-bit values are divided by before mean and std: 1, or 255 (torchvision).
+    float divisor = 1;
+    /// In channel_order, in units of values / divisor.
     std::array<float, 3> mean = {103.53f, 116.28f, 123.675f};
     std::array<float, 3> std = {57.375f, 57.12f, 58.395f};
     /// Height and width of the batch are rounded up to a multiple of this.
@@ -49,9 +52,9 @@ struct PreparedBatch {
 /// The size that a picture gets before padding. Throws as the fit_* functions do.
 PictureSize resized_size(PictureSize size, const Preprocessing& preprocessing);
 
-/// Prepares pictures of any sizes as one batch. Values are (x - mean) / std in float32, division last, as mmengine and
-/// detectron2 compute them. Throws ShapeError for no or an empty picture, ArgumentError for a std that is not > 0 or a
-/// pad_divisor < 1.
+/// Prepares pictures of any sizes as one batch. Values are (x / divisor - mean) / std in float32, divisions as such, as mmengine, detectron2 and
+/// torchvision compute them; pictures are resized before, with torch_bilinear after. Throws ShapeError for no or an empty picture, ArgumentError for
+/// a divisor or std that is not > 0 or a pad_divisor < 1.
 PreparedBatch preprocess(std::span<const Image> images, const Preprocessing& preprocessing);
 PreparedBatch preprocess(const Image& image, const Preprocessing& preprocessing);
 

@@ -223,6 +223,7 @@ REGULUS_INLINE Image resize(const Image& image, PictureSize size, Interpolation 
         throw ShapeError("resize: sizes must be 1 .. 2^29, got " + std::to_string(image.height) + " x " + std::to_string(image.width) + " to " +
                          std::to_string(size.height) + " x " + std::to_string(size.width));
     }
+    if (interpolation == Interpolation::torch_bilinear) throw ArgumentError("resize: torch_bilinear has no 8-bit result; preprocess resizes normalised values so");
     if (size == image.size()) return image;
     if (interpolation == Interpolation::opencv_bilinear) return data_detail::resize_opencv_bilinear(image, size);
     if (size.width == image.width) return data_detail::pillow_rows(image, size.height, interpolation);

@@ -11,11 +11,12 @@ enum class Interpolation : std::uint8_t {
     opencv_bilinear,  ///< cv2.resize(INTER_LINEAR) on uint8: two taps, no antialiasing (checked against 4.9)
     pillow_bilinear,  ///< Image.resize(BILINEAR): antialiased when shrinking
     pillow_bicubic,   ///< Image.resize(BICUBIC), a = -0.5, antialiased when shrinking
+    torch_bilinear,   ///< torch's interpolate on float32 values, which preprocess has normalised before (torchvision's detectors): two taps, no antialiasing
 };
 
 /// The picture at another size. Pillow's results are those of 10.4, columns first; Pillow 13 does rows first for some changes of shape that make a
 /// picture wider and lower, which may differ by a few units there. Only Pillow's kinds, on large pictures, use OpenMP threads.
-/// Throws ShapeError when the picture or the new size is empty.
+/// Throws ShapeError when the picture or the new size is empty, ArgumentError for torch_bilinear, which has no 8-bit result.
 Image resize(const Image& image, PictureSize size, Interpolation interpolation);
 
 /// mmcv's rescale_size: the largest scale that keeps the long side <= long_side and the short side <= short_side;

@@ -64,11 +64,12 @@ REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outp
         result[i].picture = batch.original_sizes[i];
         const float* info = batch.image_info.data<float>() + 4 * i;
         const std::array<float, 4> scale{info[3], info[2], info[3], info[2]};
+        const std::array<float, 2> factor{float(batch.original_sizes[i].width) / info[1], float(batch.original_sizes[i].height) / info[0]};
         for (std::int32_t k = 0; k < counts.data<std::int32_t>()[i]; ++k, ++row) {
             Detection detection;
             for (std::size_t j = 0; j < 4; ++j) {
                 const float value = boxes.data<float>()[std::size_t(4 * row) + j];
-                detection.box[j] = in_original_pixels ? value : value / scale[j];
+                detection.box[j] = in_original_pixels ? value : facts.multiplies_boxes ? value * factor[j % 2] : value / scale[j];
             }
             if (facts.clips_boxes && !detail::clip_to(detection.box, batch.original_sizes[i])) continue;
             detection.score = scores.data<float>()[row];
@@ -81,6 +82,7 @@ REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outp
                 detection.mask_side = side;
                 detection.mask_probabilities.assign(first, first + mask_size);
                 detection.mask_threshold = facts.mask_threshold;
+                detection.paste_rule = facts.paste_rule;
             }
             result[i].items.push_back(std::move(detection));
         }

@@ -8,12 +8,12 @@ namespace regulus {
 
 REGULUS_INLINE BitMask Detection::mask() const {
     if (!has_mask()) throw ArgumentError("mask: this detection has none; use a model with a mask head");
-    return paste_mask(mask_probabilities, mask_side, box, picture, mask_threshold);
+    return paste_mask(mask_probabilities, mask_side, box, picture, mask_threshold, {}, paste_rule);
 }
 
 REGULUS_INLINE Rle Detection::mask_rle() const {
     if (!has_mask()) throw ArgumentError("mask: this detection has none; use a model with a mask head");
-    return paste_mask_rle(mask_probabilities, mask_side, box, picture, mask_threshold);
+    return paste_mask_rle(mask_probabilities, mask_side, box, picture, mask_threshold, paste_rule);
 }
 
 REGULUS_INLINE std::string to_string(const Detection& detection) {

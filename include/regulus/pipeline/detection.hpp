@@ -25,6 +25,7 @@ struct Detection {
     int mask_side = 0;                 ///< 28; 0 without a mask
     std::vector<float> mask_probabilities;  ///< [mask_side, mask_side] over the box; empty without a mask
     float mask_threshold = 0.5f;
+    PasteRule paste_rule = PasteRule::sampled;
     PictureSize picture;               ///< size of the picture as read
 
     bool has_mask() const noexcept { return mask_side > 0; }

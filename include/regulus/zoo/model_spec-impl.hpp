@@ -24,8 +24,8 @@ inline std::string number(float value) {
 inline std::string triple(const std::array<float, 3>& values) { return "[" + number(values[0]) + ", " + number(values[1]) + ", " + number(values[2]) + "]"; }
 
 // Names in files, in the order of the enumerators.
-inline constexpr const char* resize_rules[] = {"none", "mmdet_keep_ratio", "detectron2_short"};
-inline constexpr const char* interpolations[] = {"opencv_bilinear", "pillow_bilinear", "pillow_bicubic"};
+inline constexpr const char* resize_rules[] = {"none", "mmdet_keep_ratio", "detectron2_short", "torchvision_short"};
+inline constexpr const char* interpolations[] = {"opencv_bilinear", "pillow_bilinear", "pillow_bicubic", "torch_bilinear"};
 inline constexpr const char* channel_orders[] = {"rgb", "bgr"};
 
 /// A member of the preprocessing object; each complaint names source and key.
@@ -54,6 +54,13 @@ struct Reader {
         if (member == nullptr) return;
         if (member->integer() == nullptr || *member->integer() < 1 || *member->integer() > 8192) refuse(key, "an integer of 1 .. 8192");
         value = *member->integer();
+    }
+    void positive(const char* key, float& result) const {
+        const Json* member = object.find(key);
+        if (member == nullptr) return;
+        const double value = member->real() != nullptr ? *member->real() : member->integer() != nullptr ? double(*member->integer()) : 0;
+        if (!(value > 0 && float(value) > 0 && value <= double(std::numeric_limits<float>::max()))) refuse(key, "a number above zero of single precision");
+        result = float(value);
     }
     void values(const char* key, std::array<float, 3>& result) const {
         const Json* member = object.find(key);
@@ -96,7 +103,7 @@ REGULUS_INLINE std::map<std::string, std::string> facts_to_metadata(const ModelF
     std::map<std::string, std::string> metadata;
     metadata["regulus.preprocessing"] = std::string("{\"resize_rule\": \"") + resize_rules[int(p.resize_rule)] + "\", \"long_side\": " + std::to_string(p.long_side) +
                                         ", \"short_side\": " + std::to_string(p.short_side) + ", \"interpolation\": \"" + interpolations[int(p.interpolation)] +
-                                        "\", \"channel_order\": \"" + channel_orders[int(p.channel_order)] + "\", \"mean\": " + triple(p.mean) + ", \"std\": " + triple(p.std) +
+                                        "\", \"channel_order\": \"" + channel_orders[int(p.channel_order)] + (p.divisor == 1 ? "\"" : "\", \"divisor\": " + number(p.divisor)) + ", \"mean\": " + triple(p.mean) + ", \"std\": " + triple(p.std) +
                                         ", \"pad_divisor\": " + std::to_string(p.pad_divisor) + "}";
     std::string classes, ids;
     for (const std::string& name : facts.class_names) classes += (classes.empty() ? "" : ", ") + json_quote(name);
@@ -119,6 +126,7 @@ REGULUS_INLINE ModelFacts facts_from_metadata(const std::map<std::string, std::s
         reader.count("long_side", facts.preprocessing.long_side);
         reader.count("short_side", facts.preprocessing.short_side);
         reader.count("pad_divisor", facts.preprocessing.pad_divisor);
+        reader.positive("divisor", facts.preprocessing.divisor);
         reader.values("mean", facts.preprocessing.mean);
         reader.values("std", facts.preprocessing.std);
         for (const float std : facts.preprocessing.std) {

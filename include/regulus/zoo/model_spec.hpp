@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <regulus/core/config.hpp>
+#include <regulus/data/mask.hpp>
 #include <regulus/data/preprocess.hpp>
 #include <regulus/graph/graph.hpp>
 
@@ -19,6 +20,8 @@ struct ModelFacts {
     std::vector<std::string> class_names;    ///< by label; a label beyond them is called "class 7"
     std::vector<std::int64_t> category_ids;  ///< the data set's id by label; a label beyond them has label + 1
     float mask_threshold = 0.5f;             ///< a mask's pixel is on from this probability on
+    PasteRule paste_rule = PasteRule::sampled;  ///< how masks get their place in the picture
+    bool multiplies_boxes = false;           ///< boxes go to the original picture by a factor, original over network sides (torchvision), not by a quotient
     bool clips_boxes = false;                ///< boxes are clipped to the original picture once they are scaled to it; what is empty then is left out (detectron2)
 
     /// The class's name, or "class 7".

@@ -83,6 +83,38 @@ struct NormalisingPicture {
     }
 };
 
+/// torch's taps of one axis: for each output position two sources and their weights.
+struct TapsTorch {
+    const std::int32_t *first, *second;
+    const float *near, *far;
+};
+
+/// The same with torch's bilinear resize of the normalised values on the way, along rows first.
+template <class T>
+struct SamplingPicture {
+    Pixels src;
+    const float* table;  // [3, 256]
+    T* dst;              // [height, width, 3]
+    TapsTorch rows, columns;
+    std::uint32_t picture_height, picture_width, height, width;  // the picture's after resizing
+    bool reversed;                                               // blue first
+    REGULUS_HOST_DEVICE std::uint32_t size() const { return height * width; }
+    REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const {
+        const std::uint32_t y = i / width, x = i % width;
+        const bool inside = y < picture_height && x < picture_width;
+        for (int c = 0; c < 3; ++c) store(dst + 3 * std::int64_t(i) + c, inside ? sampled(c, y, x) : 0.f);
+    }
+    REGULUS_HOST_DEVICE float sampled(int c, std::uint32_t y, std::uint32_t x) const {
+        const float* const values = table + 256 * c;
+        const int channel = reversed ? 2 - c : c;
+        const std::uint32_t upper = std::uint32_t(rows.first[y]), lower = std::uint32_t(rows.second[y]), left = std::uint32_t(columns.first[x]), right = std::uint32_t(columns.second[x]);
+        const float a = columns.near[x], b = columns.far[x];
+        const float top = values[src.at(upper, left)[channel]] * a + values[src.at(upper, right)[channel]] * b;
+        const float bottom = values[src.at(lower, left)[channel]] * a + values[src.at(lower, right)[channel]] * b;
+        return top * rows.near[y] + bottom * rows.far[y];
+    }
+};
+
 /// Masks [rows, side, side] pasted into their boxes in pictures of one size: 1 or 0 a pixel; a thread a pixel. A box that is not finite gives an empty mask.
 struct PastingMasks {
     const float* masks;
@@ -91,6 +123,7 @@ struct PastingMasks {
     std::uint32_t rows, height, width;
     std::int32_t side;
     float threshold;
+    bool torchvision;    // by its rule, else by mmdetection's and detectron2's
 
     /// Where a pixel of one axis falls: between map positions `cell` and `cell` + 1, with these weights.
     struct Place {
@@ -99,7 +132,18 @@ struct PastingMasks {
         bool looked_at;  // in the box or one pixel around it
         bool inside;     // a neighbour is in the map
     };
+    REGULUS_HOST_DEVICE static std::int64_t whole(float x) { return std::int64_t(x < -1e9f ? -1e9f : x > 1e9f ? 1e9f : x); }
     REGULUS_HOST_DEVICE static float clamped(float x, float limit) { return x < 0.f ? 0.f : x > limit ? limit : x; }
+    REGULUS_HOST_DEVICE Place torchvision_place(float low, float high, std::uint32_t p) const {
+        const float half = (high - low) * 0.5f * float(double(side + 2) / double(side)), centre = (high + low) * 0.5f;
+        const std::int64_t first = whole(centre - half), last = whole(centre + half), pixel = std::int64_t(p);
+        if (pixel < first || pixel > last) return {0, 0, 0, false, false};
+        float position = float(side + 2) / float(last - first + 1) * (float(pixel - first) + 0.5f) - 0.5f;
+        if (position < 0.f) position = 0.f;
+        const std::int64_t cell = std::int64_t(position) > side + 1 ? side + 1 : std::int64_t(position);  // of the map with its border
+        const float far = position - float(cell) > 1.f ? 1.f : position - float(cell);
+        return {std::int32_t(cell) - 1, 1.f - far, far, true, cell <= side};
+    }
     REGULUS_HOST_DEVICE Place place(float low, float high, std::uint32_t pixels, std::uint32_t p) const {
         const float limit = float(std::int64_t(pixels));
         const std::int64_t first = std::int64_t(clamped(std::floor(low) - 1.f, limit)), end = std::int64_t(clamped(std::ceil(high) + 1.f, limit));
@@ -119,16 +163,19 @@ struct PastingMasks {
         for (int k = 0; k < 4; ++k) {
             if (!std::isfinite(box[k])) return;
         }
-        const Place across = place(box[0], box[2], width, x), down = place(box[1], box[3], height, y);
+        const Place across = torchvision ? torchvision_place(box[0], box[2], x) : place(box[0], box[2], width, x);
+        const Place down = torchvision ? torchvision_place(box[1], box[3], y) : place(box[1], box[3], height, y);
         if (!across.looked_at || !down.looked_at) return;
         if (!across.inside || !down.inside) {
             dst[i] = threshold <= 0 ? 1 : 0;
             return;
         }
         const float* const map = masks + std::int64_t(row) * side * side;
-        // In the order of PyTorch's grid_sample: north-west, north-east, south-west, south-east.
-        const float sum = value(map, down.cell, across.cell) * (down.near * across.near) + value(map, down.cell, across.cell + 1) * (down.near * across.far) +
-                          value(map, down.cell + 1, across.cell) * (down.far * across.near) + value(map, down.cell + 1, across.cell + 1) * (down.far * across.far);
+        const float north_west = value(map, down.cell, across.cell), north_east = value(map, down.cell, across.cell + 1);
+        const float south_west = value(map, down.cell + 1, across.cell), south_east = value(map, down.cell + 1, across.cell + 1);
+        // In the order of PyTorch's interpolate: along rows, then across; or of its grid_sample: north-west, north-east, south-west, south-east.
+        const float sum = torchvision ? (north_west * across.near + north_east * across.far) * down.near + (south_west * across.near + south_east * across.far) * down.far
+                                      : north_west * (down.near * across.near) + north_east * (down.near * across.far) + south_west * (down.far * across.near) + south_east * (down.far * across.far);
         dst[i] = sum >= threshold ? 1 : 0;
     }
 };
