@@ -184,17 +184,40 @@ TEST_CASE("torchvision: the state dicts of its detectors fit our graphs") {
     CHECK(ours_of_keypoints.count("keypoint_head.conv8.bias") == 1);
     CHECK(detectron2_resnet_rcnn_names().to_foreign("keypoint_head.logits.weight") == "roi_heads.keypoint_head.score_lowres.weight");
 
-    // The second version of RetinaNet has group norms and no biases in its towers: names only.
+    check_entries(entries("tv_retinanet_r50_fpn_v2"), recorded(find_model(zoo_models(), "retinanet_resnet50_fpn_v2")), "torchvision");
     const NameTable table = torchvision_retinanet_names();
-    int wrong = 0;
-    for (const auto& [name, shape] : entries("tv_retinanet_r50_fpn_v2")) {
-        const auto ours = table.to_ours(name);
-        wrong += ours && table.to_foreign(*ours) == name ? 0 : 1;
-    }
-    CHECK(wrong == 0);
     CHECK(table.to_ours("backbone.fpn.inner_blocks.2.0.weight") == "neck.lateral.c5.weight");
     CHECK(table.to_ours("backbone.fpn.inner_blocks.2.weight") == "neck.lateral.c5.weight");  // before 0.13
     CHECK(table.to_ours("head.classification_head.conv.6.bias") == "head.class_tower.4.bias");
+}
+
+TEST_CASE("torchvision: its detectors of both versions go there and back, each by its own table, the second's norms with their counters") {
+    struct Row {
+        std::string name;
+        const char *kind, *parameter;
+        int counters;  // of ResNet-50's 53 norms, the pyramid's 8, four in each head
+    };
+    for (const Row& row : {Row{"fasterrcnn_resnet50_fpn", "R-CNN", "roi_heads.box_head.fc7.bias", 0}, Row{"maskrcnn_resnet50_fpn", "R-CNN", "roi_heads.mask_head.3.0.bias", 0},
+                           Row{"retinanet_resnet50_fpn", "RetinaNet", "head.regression_head.conv.3.0.bias", 0},
+                           Row{"fasterrcnn_resnet50_fpn_v2", "R-CNN, version 2", "roi_heads.box_head.5.weight", 53 + 8 + 4},
+                           Row{"maskrcnn_resnet50_fpn_v2", "R-CNN, version 2", "roi_heads.mask_head.3.1.running_var", 53 + 8 + 8},
+                           Row{"retinanet_resnet50_fpn_v2", "RetinaNet, version 2", "head.classification_head.conv.3.1.weight", 53}}) {
+        CAPTURE(row.name);
+        const Graph graph = recorded(find_model(zoo_models(), row.name));
+        CHECK(names_of("torchvision", graph).kind == row.kind);
+        check_round_trip(graph, "torchvision");
+        const Weights theirs = from_regulus(seeded_weights(graph, "torchvision", 3), graph, "torchvision");
+        CHECK(theirs.find(row.parameter) != nullptr);
+        int counters = 0;
+        for (const auto& entry : theirs.entries()) counters += is_counter(entry.name) ? 1 : 0;
+        CHECK(counters == row.counters);
+        if (row.name == "maskrcnn_resnet50_fpn_v2") {
+            CHECK(theirs.find("rpn.head.conv.1.0.weight")->shape() == Shape{256, 256, 3, 3});
+            CHECK(theirs.find("roi_heads.box_head.5.weight")->shape() == Shape{1024, 12544});
+            CHECK(theirs.find("backbone.fpn.layer_blocks.3.1.num_batches_tracked") != nullptr);
+            CHECK(theirs.find("backbone.fpn.inner_blocks.0.0.bias") == nullptr);
+        }
+    }
 }
 
 TEST_CASE("torchvision: the background's class comes first in the file and last in ours, its boxes and mask go and come back as zeros") {

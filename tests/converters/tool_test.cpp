@@ -26,6 +26,7 @@
 #include <regulus/weights/write_safetensors.hpp>
 #include <regulus/weights/write_torch.hpp>
 #include <regulus/zoo/classifiers.hpp>
+#include <regulus/zoo/zoo.hpp>
 
 #include "support/shared.hpp"
 #include "weights/pickle_assembler.hpp"
@@ -283,6 +284,27 @@ TEST_CASE("classify, detect, convert, inspect: a file of a hundred thousand tens
         CHECK(answer.code == (command == "inspect FILE" ? 0 : 2));
         if (answer.code == 2) CHECK(answer.out.find("fits none of the known") != std::string::npos);
     }
+}
+
+TEST_CASE("inspect, convert: a detector of torchvision is recognised, and goes to our file and back with the same bits") {
+    REQUIRE_TOOL();
+    const Folder folder;
+    const Graph graph = recorded(find_model(zoo_models(), "torchvision/retinanet_resnet50_fpn_v2"));
+    const Weights theirs = from_regulus(seeded_weights(graph, "torchvision", 4), graph, "torchvision");
+    write_torch(folder / "net.pth", theirs, TorchContent::bare);
+    const Answer inspected = run("inspect --json " + (folder / "net.pth"));
+    CHECK(inspected.code == 0);
+    const Json json = parse_json(inspected.out, "inspect");
+    CHECK(*json.find("code_base")->text() == "torchvision");
+    CHECK(*json.find("architecture")->text() == "RetinaNet: ResNet, stem 64, widths 256, 512, 1024, 2048, depths 3, 4, 6, 3, group width 64, 128, 256, 512");
+    REQUIRE(json.find("models")->array()->size() == 1);
+    CHECK(*(*json.find("models")->array())[0].text() == "torchvision/retinanet_resnet50_fpn_v2");
+    REQUIRE(run("convert " + (folder / "net.pth") + " " + (folder / "ours.safetensors")).code == 0);
+    const Weights ours = read_weights(folder / "ours.safetensors");
+    CHECK(ours.metadata.at("regulus.model") == "torchvision/retinanet_resnet50_fpn_v2");
+    CHECK(ours.metadata.at("regulus.preprocessing").find("\"interpolation\": \"torch_bilinear\", \"channel_order\": \"rgb\", \"divisor\": 255") != std::string::npos);
+    REQUIRE(run("convert " + (folder / "ours.safetensors") + " " + (folder / "back.pth") + " --to torchvision").code == 0);
+    CHECK(same(read_weights(folder / "back.pth"), theirs));
 }
 
 TEST_CASE("inspect: says whose names, which network and which entry of the zoo, and whether the sum in the file's name is right") {

@@ -112,6 +112,8 @@ bad "classify: a broken picture among good ones, no half of a JSON" 'notes.jpg' 
 good "zoo list --names" '^regulus/fasteners$' zoo list --names
 good "zoo list: detectors of point clouds" 'mmdetection3d/hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d .* 45.1 +57.0' zoo list
 good "zoo show: a detector of point clouds" 'range +x -50 to 50, y -50 to 50, z -5 to 3 m' zoo show pointpillars_hv_regnet-400mf_fpn_sbn-all_8xb4-2x_nus-3d
+good "zoo list: torchvision's detectors" 'torchvision/maskrcnn_resnet50_fpn_v2 .* 47.4 +41.8' zoo list
+good "zoo show: torchvision's detectors" '"resize_rule": "torchvision_short", .*"interpolation": "torch_bilinear", "channel_order": "rgb", "divisor": 255' zoo show torchvision/fasterrcnn_resnet50_fpn
 good "zoo show" 'checkpoint +mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth' zoo show mask-rcnn_r50_fpn_1x_coco
 good "help teaches" 'regulus detect picture.jpg' --help
 for command in detect classify summary explain inspect convert verify bench eval zoo completion; do good "help of $command" 'Usage: ' "$command" --help; done

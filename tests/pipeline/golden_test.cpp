@@ -30,6 +30,8 @@ const char* const cases[] = {"mm_mask_rcnn_regnetx_3.2gf", "mm_faster_rcnn_regne
 const char* const detectron2_cases[] = {"d2_retinanet_R_50_FPN", "d2_faster_rcnn_R_50_FPN_batch2", "d2_mask_rcnn_R_50_FPN", "d2_mask_rcnn_regnetx_4gf", "d2_lvis_mask_rcnn_R_50_FPN",
                                         "d2_cascade_mask_rcnn_R_50_FPN", "d2_mask_rcnn_R_50_FPN_dconv", "d2_faster_rcnn_R_50_C4", "d2_mask_rcnn_R_50_FPN_gn", "d2_rpn_R_50_FPN"};
 
+const char* const torchvision_cases[] = {"tv_fasterrcnn_r50_fpn", "tv_maskrcnn_r50_fpn", "tv_retinanet_r50_fpn_v2"};
+
 std::string folder_of(const std::string& name) { return testing::shared_path("golden/detection2d/" + name); }
 
 void all_pass(const Backend& backend, std::span<const char* const> names) {
@@ -111,6 +113,16 @@ TEST_CASE("golden: detectors of detectron2 compute on the cpu and on the referen
 #endif
 }
 
+TEST_CASE("golden: detectors of torchvision compute on the cpu and on the reference backend what torchvision computed, node by node") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/tv_fasterrcnn_r50_fpn/case.json");
+    all_pass(CpuBackend{}, torchvision_cases);
+#if defined(REGULUS_SANITIZED)
+    CHECK(verify_golden_case(folder_of("tv_retinanet_r50_fpn_v2"), zoo_models(), ReferenceBackend{}).passed());  // the others take too long so
+#else
+    all_pass(ReferenceBackend{}, torchvision_cases);
+#endif
+}
+
 TEST_CASE("golden: nine detectors of mmdetection compute on the reference backend what mmdetection computed, node by node") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_r50/case.json");
 #if defined(REGULUS_SANITIZED)
@@ -128,6 +140,17 @@ TEST_CASE("golden: a node that is off by a thousandth of its deviation fails, an
     CHECK(failures(report) == std::vector<std::string>{"C3"});
     CHECK_FALSE(report.passed());
     CHECK(to_string(report).find("FAILED: 1 of") != std::string::npos);
+}
+
+TEST_CASE("golden: a class of torchvision's that is off fails, and a number of classes that cannot be is refused") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/tv_fasterrcnn_r50_fpn/case.json");
+    const SpoiledCase spoiled("tv_fasterrcnn_r50_fpn");
+    spoiled.shift("expected.safetensors", "class_logits_first64", 0.01);  // the background's of the first region
+    spoiled.shift("expected.safetensors", "box_regression_first32", 10);  // the background's box, which nobody has
+    spoiled.shift("expected.safetensors", "labels.0", 1000);
+    CHECK(failures(verify_golden_case(spoiled.folder(), zoo_models(), CpuBackend{})) == std::vector<std::string>{"class_logits_first64", "labels.0"});
+    spoiled.replace_in_json("\"num_classes\":91", "\"num_classes\":1");
+    CHECK_THROWS_WITH_AS(read_golden_case(spoiled.folder()), Contains("\"num_classes\" of a model with a background must be 2 .. 100000"), FileError);
 }
 
 TEST_CASE("golden: a box, a score, a label that differ fail") {

@@ -56,7 +56,7 @@ TEST_CASE("zoo: names and spellings are distinct, every model records, and is ca
         CHECK(names.insert(model.name).second);
         for (const std::string& alias : model.aliases) CHECK(names.insert("mmdetection/" + alias).second);
         CHECK(recorded(model).name == model.name);
-        const std::size_t classes = model.proposal_ar > 0 ? model.facts.class_names.size() : model.data == "LVIS 0.5" ? 1230 : model.data == "Cityscapes" ? 8 : model.data == "Pascal VOC 2007" ? 20 : 80;
+        const std::size_t classes = model.proposal_ar > 0 ? model.facts.class_names.size() : model.data == "LVIS 0.5" ? 1230 : model.data == "Cityscapes" ? 8 : model.data == "Pascal VOC 2007" ? 20 : model.code_base == "torchvision" ? (model.name.find("retinanet") == std::string::npos ? 90 : 91) : 80;
         CHECK(model.facts.class_names.size() == classes);
         CHECK(model.facts.category_ids.size() == (classes == 1230 || classes == 20 ? 0 : classes));
         for (const Node& node : recorded(model).nodes) {
@@ -204,6 +204,42 @@ TEST_CASE("zoo: detectron2's models on LVIS keep more boxes of lower scores, and
     const ModelSpec& streets = find_model(zoo_models(), "Cityscapes/mask_rcnn_R_50_FPN");
     CHECK(streets.facts.class_name(7) == "bicycle");
     CHECK(streets.facts.category_id(5) == 31);  // train
+}
+
+TEST_CASE("zoo: torchvision's detectors have the published parameters, and its labels") {
+    // torchvision counts no parameters of frozen norms (53'120 in ResNet-50) and has the background's boxes and masks: rows of 1025 and 257.
+    constexpr std::int64_t frozen = 53120, boxes = 4 * 1025, masks = 257;
+    const auto count = [](const char* name) { return recorded(find_model(zoo_models(), name)).parameter_count(); };
+    CHECK(count("fasterrcnn_resnet50_fpn") - frozen + boxes == 41755286);
+    CHECK(count("maskrcnn_resnet50_fpn") - frozen + boxes + masks == 44401393);
+    CHECK(count("retinanet_resnet50_fpn") - frozen == 34014999);
+    CHECK(count("fasterrcnn_resnet50_fpn_v2") + boxes == 43712278);
+    CHECK(count("maskrcnn_resnet50_fpn_v2") + boxes + masks == 46359409);
+    CHECK(count("retinanet_resnet50_fpn_v2") == 38198935);
+    int models = 0;
+    for (const ModelSpec& model : zoo_models()) {
+        if (model.code_base != "torchvision") continue;
+        CAPTURE(model.name);
+        ++models;
+        const Preprocessing& p = model.facts.preprocessing;
+        CHECK(resized_size({480, 640}, p) == PictureSize{800, 1066});
+        CHECK(resized_size({1024, 2048}, p) == PictureSize{666, 1333});
+        CHECK(p.channel_order == ChannelOrder::rgb);
+        const int first = model.name.find("retinanet") == std::string::npos ? 1 : 0;
+        for (std::size_t i = 0; i < 80; ++i) {
+            const int label = int(coco_category_ids()[i]) - first;
+            CHECK(model.facts.class_name(label) == coco_classes()[i]);
+            CHECK(model.facts.category_id(label) == coco_category_ids()[i]);
+        }
+        CHECK(model.facts.class_name(12 - first) == "N/A");
+        // Frozen norms lost their epsilon when the first version's weights were loaded; the second has norms that were trained.
+        const bool second = model.name.find("_v2") != std::string::npos;
+        for (const Node& node : recorded(model).nodes) {
+            if (const auto* norm = std::get_if<ops::BatchNorm>(&node.operation)) CHECK(norm->eps == (second ? 1e-5 : 0));
+            if (const auto* norm = std::get_if<ops::GroupNorm>(&node.operation)) CHECK((norm->eps == 1e-5 && norm->groups == 32));
+        }
+    }
+    CHECK(models == 6);
 }
 
 TEST_CASE("classes: COCO's 80 things and their ids with the ten gaps") {

@@ -12,7 +12,7 @@
 //   rpn.{conv, logits, deltas} (w b)                shared by all levels; conv1 .. convN where there are several
 //   box_head.{fc1, fc2, logits, deltas} (w b)       background is the last logit; deltas: four per class; conv1 .. convN where there are some
 //   mask_head.conv1 .. convN, .upsample, .logits (w b)
-//   NAME.weight, NAME.norm.*                        where a convolution of neck, box_head or mask_head has a norm instead of a bias
+//   NAME.weight, NAME.norm.*                        where a convolution of neck, box_head, mask_head or a tower has a norm instead of a bias
 //   shared_head.s4.*                                the ResNet's last stage on regions (C4), named as in a backbone
 //   box_head.K.*, mask_head.K.*                     the same of a cascade's stage K = 1..3
 //   head.class_tower.1 .. N, head.box_tower.1 .. N, head.logits, head.deltas (w b)      RetinaNet, shared by all levels

@@ -44,6 +44,9 @@ inline constexpr RcnnSizes normed_rcnn_sizes{.box_convs = 4, .box_linears = 1, .
 inline constexpr RcnnSizes group_normed_rcnn_sizes{
     .box_convs = 4, .box_linears = 1, .neck_norms = true, .head_norms = true, .norm_groups = 32, .backbone_norm_groups = 32};
 
+/// The second version of torchvision's: batch norms throughout, two convolutions before the proposals.
+inline constexpr RcnnSizes torchvision_rcnn_v2_sizes{.rpn_convs = 2, .box_convs = 4, .box_linears = 1, .neck_norms = true, .head_norms = true};
+
 /// What is chosen at run time. The defaults are mmdetection 3's.
 struct RcnnSettings {
     AnchorRule anchor_rule = AnchorRule::mmdetection;

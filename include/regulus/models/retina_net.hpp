@@ -17,6 +17,7 @@ struct RetinaSizes {
     int candidates = 1000;                      // kept per level before suppression
     int detections = 100;                       // per picture
     FpnExtra extra = FpnExtra::convs_on_input;  // how P6 and P7 are made
+    int tower_norm_groups = 0;                  // the towers' convolutions have group norms of so many groups; 0: biases
 };
 
 inline constexpr RetinaSizes retina_sizes{};
@@ -49,10 +50,12 @@ inline constexpr RetinaSettings detectron2_retina{
     .anchor_rule = AnchorRule::detectron2, .coder = {.clamp_both_sides = false, .clip = false}, .min_size = -1.f, .rescale = false};
 inline constexpr RetinaSizes detectron2_retina_sizes{.extra = FpnExtra::convs_on_input_relu};
 
-/// Where torchvision differs (first version of its weights): rounded anchors, deltas clamped above only, 300 detections, P6 from P5.
+/// Where torchvision differs: rounded anchors, deltas clamped above only, 300 detections; the first version of its weights has P6 from P5, the second
+/// has it from C5 and group norms in the towers.
 inline constexpr RetinaSettings torchvision_retina{
     .anchor_rule = AnchorRule::torchvision, .coder = {.clamp_both_sides = false}, .min_size = -1.f, .rescale = false};
 inline constexpr RetinaSizes torchvision_retina_sizes{.detections = 300, .extra = FpnExtra::convs_on_output_relu};
+inline constexpr RetinaSizes torchvision_retina_v2_sizes{.detections = 300, .extra = FpnExtra::convs_on_input_relu, .tower_norm_groups = 32};
 
 /// image [n, 3, H, W], image_info [n, 4]  ->  boxes, scores, labels, count (models/names.hpp).
 ///
@@ -72,7 +75,7 @@ struct RetinaNet {
     void operator()(const Scope& scope, const ImageInput<3>& input, const RetinaSettings& chosen) const {
         const auto maps = labelled_levels(Backbone{}(scope / "backbone", input.image));
         const auto pyramid = Fpn<typename Backbone::Widths, FpnChannels, Sizes.extra, 1>{}(scope / "neck", maps);
-        const auto dense = RetinaHead<FpnChannels, Sizes.tower_depth, Sizes.anchors, Classes>{}(scope / "head", pyramid);
+        const auto dense = RetinaHead<FpnChannels, Sizes.tower_depth, Sizes.anchors, Classes, (Sizes.tower_norm_groups > 0)>{}(scope.with_group_norm(Sizes.tower_norm_groups) / "head", pyramid);
         const CandidateSettings candidates{.anchors = {chosen.anchor_rule, chosen.anchor_scale, chosen.scales_per_octave, chosen.anchor_ratios},
                                            .limit = Sizes.candidates,
                                            .threshold = chosen.score_threshold,

@@ -140,6 +140,50 @@ inline void rename_detectron2_nodes(std::vector<GoldenTensor>& expected) {
     }
 }
 
+/// The background is the first class of torchvision's R-CNNs and the last of ours; boxes and masks we have of objects only. The first `first` entries of axis 1
+/// of an array of this shape go to the axis' end, or are left out.
+inline void move_background(GoldenTensor& tensor, const Shape& shape, std::int64_t first, bool keep) {
+    const std::int64_t columns = shape[1], after = shape.numel() / std::max<std::int64_t>(shape[0] * columns, 1), left = keep ? columns : columns - first;
+    std::vector<std::int64_t> index;
+    std::vector<float> values;
+    for (std::int64_t k = 0; k < tensor.value.numel(); ++k) {
+        const std::int64_t at = tensor.index.empty() ? k : tensor.index[std::size_t(k)];
+        const std::int64_t row = at / (columns * after), column = at / after % columns;
+        if (column < first && !keep) continue;
+        index.push_back((row * left + (column + columns - first) % columns) * after + at % after);
+        values.push_back(tensor.value.data<float>()[k]);
+    }
+    tensor.index = std::move(index);
+    tensor.value = Tensor(Shape{std::int64_t(values.size())}, DType::f32);
+    std::copy(values.begin(), values.end(), tensor.value.data<float>());
+}
+
+/// torchvision's names of nodes to those that our models' labels have; the R-CNNs' classes in our order.
+inline void rename_torchvision_nodes(const CaseJson& json, std::vector<GoldenTensor>& expected) {
+    const bool rcnn = std::any_of(expected.begin(), expected.end(), [](const GoldenTensor& tensor) { return tensor.name == "proposals.0"; });
+    const std::int64_t classes = json.size(json.member(json.root, "num_classes"), "num_classes");  // with the background
+    if (rcnn && (classes < 2 || classes > 100'000)) json.refuse("\"num_classes\" of a model with a background must be 2 .. 100000");
+    for (GoldenTensor& tensor : expected) {
+        std::string& name = tensor.name;
+        const auto begins = [&](const char* begin) { return name.rfind(begin, 0) == 0; };
+        if (name == "body.conv1") name = "stem_conv";
+        else if (name == "body.maxpool") name = "stem_pool";
+        else if (begins("body.layer") && name.size() == 11) name = {'C', char(name[10] + 1)};
+        else if (name == "fpn.pool") name = "P6";
+        else if (begins("fpn.p")) name = "P" + name.substr(5);
+        else if (begins("fpn.") && name.size() == 5) name = {'P', char(name[4] + (rcnn ? 2 : 3))};
+        if (!rcnn) continue;
+        if (begins("labels.") && tensor.value.dtype() == DType::i32) {
+            tensor.value = tensor.value.clone();
+            for (std::int64_t i = 0; i < tensor.value.numel(); ++i) --tensor.value.data<std::int32_t>()[i];
+        }
+        if (tensor.value.dtype() != DType::f32) continue;
+        if (begins("class_logits")) move_background(tensor, {1, classes}, 1, true);
+        if (begins("box_regression")) move_background(tensor, {1, 4 * classes}, 4, false);
+        if (name == "mask_logits") move_background(tensor, {1, classes, 28, 28}, 1, false);
+    }
+}
+
 inline std::vector<GoldenTensor> expected_tensors(const CaseJson& json, const std::string& folder) {
     const std::string path = folder + "/expected.safetensors";
     const Weights file = read_weights(path);
@@ -211,9 +255,17 @@ REGULUS_INLINE GoldenCase read_golden_case(const std::string& folder) {
         result.short_side = short_side;
         result.long_side = long_side;
     }
+    const Json* peer = json.root.find("peer");
+    const auto made_by = [&](const char* name) { return peer != nullptr && peer->text() != nullptr && *peer->text() == name; };
+    const bool torchvision_detector = made_by("torchvision") && json.root.find("min_size") != nullptr;
+    if (torchvision_detector) {
+        result.short_side = json.size(json.member(json.root, "min_size"), "min_size");
+        result.long_side = json.size(json.member(json.root, "max_size"), "max_size");
+    }
     result.state = state_dict(json, folder, result.salt);
     result.expected = expected_tensors(json, folder);
-    if (const Json* peer = json.root.find("peer"); peer != nullptr && peer->text() != nullptr && *peer->text() == "detectron2") rename_detectron2_nodes(result.expected);
+    if (made_by("detectron2")) rename_detectron2_nodes(result.expected);
+    if (torchvision_detector) rename_torchvision_nodes(json, result.expected);
     return result;
 }
 

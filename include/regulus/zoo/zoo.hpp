@@ -29,6 +29,9 @@ std::vector<ModelSpec> detectron2_proposal_networks();
 /// Its Mask R-CNNs on LVIS 0.5 and Cityscapes.
 std::vector<ModelSpec> detectron2_other_data();
 
+/// torchvision's Faster R-CNN, Mask R-CNN and RetinaNet with a feature pyramid on ResNet-50, in both versions of its weights.
+std::vector<ModelSpec> torchvision_detectors();
+
 /// All of the above.
 const std::vector<ModelSpec>& zoo_models();
 
@@ -62,5 +65,6 @@ ModelSpec model_spec(std::string name, std::string code_base, std::string archit
 #include <regulus/zoo/mmdetection_mask_rcnn-impl.hpp>
 #include <regulus/zoo/mmdetection_mdconv-impl.hpp>
 #include <regulus/zoo/mmdetection_retinanet-impl.hpp>
+#include <regulus/zoo/torchvision_detectors-impl.hpp>
 #include <regulus/zoo/zoo-impl.hpp>
 #endif

@@ -26,6 +26,8 @@ inline NameTable torchvision_regnet_names();
 inline NameTable timm_resnet_names();
 inline NameTable torchvision_rcnn_names();
 inline NameTable torchvision_retinanet_names();
+inline NameTable torchvision_rcnn_v2_names();
+inline NameTable torchvision_retinanet_v2_names();
 inline NameTable detectron2_resnet_rcnn_names();
 inline NameTable detectron2_resnet_retinanet_names();
 inline NameTable detectron2_regnet_rcnn_names();
@@ -136,7 +138,7 @@ REGULUS_INLINE std::optional<std::string> NameTable::to_foreign(std::string_view
 REGULUS_INLINE const std::vector<NameTable>& name_tables() {
     static const std::vector<NameTable> tables{
         mmdetection_rcnn_names(), mmdetection_retinanet_names(), mmdetection3d_names(), mmdetection3d_voxelnet_names(), pycls_names(), mmpretrain_names(), timm_names(),
-        torchvision_resnet_names(), torchvision_regnet_names(), torchvision_rcnn_names(), torchvision_retinanet_names(), timm_resnet_names(),
+        torchvision_resnet_names(), torchvision_regnet_names(), torchvision_rcnn_names(), torchvision_retinanet_names(), torchvision_rcnn_v2_names(), torchvision_retinanet_v2_names(), timm_resnet_names(),
         // One map before pyramids: of tables that know equally many names the first is taken, and only those of pyramids know a neck.
         detectron2_one_map_rcnn_names(), detectron2_resnet_rcnn_names(), detectron2_resnet_retinanet_names(), detectron2_regnet_rcnn_names(), detectron2_regnet_retinanet_names(),
         caffe2_152_names(), caffe2_101_names(), caffe2_50_names(), caffe2_group_101_names(), caffe2_group_50_names(), caffe2_one_map_names()};

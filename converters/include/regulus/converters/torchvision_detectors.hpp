@@ -61,10 +61,8 @@ inline constexpr NameRule torchvision_retinanet_heads[] = {
     {"backbone.fpn.extra_blocks.p7.*", "neck.output.p7.*"},
     {"backbone.fpn.inner_blocks.{i}.0.*", "neck.lateral.c{i+3}.*"},  // from C3 on
     {"backbone.fpn.layer_blocks.{i}.0.*", "neck.output.p{i+3}.*"},
-    {"head.classification_head.conv.{i}.1.*", "head.class_tower.{i+1}.norm.*"},  // group norms of the second version of its weights
     {"head.classification_head.conv.{i}.0.*", "head.class_tower.{i+1}.*"},
     {"head.classification_head.cls_logits.*", "head.logits.*"},
-    {"head.regression_head.conv.{i}.1.*", "head.box_tower.{i+1}.norm.*"},
     {"head.regression_head.conv.{i}.0.*", "head.box_tower.{i+1}.*"},
     {"head.regression_head.bbox_reg.*", "head.deltas.*"},
     // Files before torchvision 0.13.
@@ -80,9 +78,52 @@ inline constexpr NameRule torchvision_retinanet_heads[] = {
     {"head.regression_head.conv.6.*", "head.box_tower.4.*"},
 };
 
+// The second version of its networks: norms that count batches behind each convolution but the last ones.
+inline constexpr NameRule torchvision_rcnn_v2_heads[] = {
+    {"backbone.fpn.inner_blocks.{i}.1.*", "neck.lateral.c{i+2}.norm.*"},
+    {"backbone.fpn.inner_blocks.{i}.0.*", "neck.lateral.c{i+2}.*"},
+    {"backbone.fpn.layer_blocks.{i}.1.*", "neck.output.p{i+2}.norm.*"},
+    {"backbone.fpn.layer_blocks.{i}.0.*", "neck.output.p{i+2}.*"},
+    {"rpn.head.conv.{i}.0.*", "rpn.conv{i+1}.*"},
+    {"rpn.head.cls_logits.*", "rpn.logits.*"},
+    {"rpn.head.bbox_pred.*", "rpn.deltas.*"},
+    {"roi_heads.box_head.{i}.1.*", "box_head.conv{i+1}.norm.*"},
+    {"roi_heads.box_head.{i}.0.*", "box_head.conv{i+1}.*"},
+    {"roi_heads.box_head.5.*", "box_head.fc1.*"},  // behind four convolutions and the flattening
+    {"roi_heads.box_predictor.cls_score.*", "box_head.logits.*", ValueRule::background_first},
+    {"roi_heads.box_predictor.bbox_pred.*", "box_head.deltas.*", ValueRule::background_boxes_first},
+    {"roi_heads.mask_head.{i}.1.*", "mask_head.conv{i+1}.norm.*"},
+    {"roi_heads.mask_head.{i}.0.*", "mask_head.conv{i+1}.*"},
+    {"roi_heads.mask_predictor.conv5_mask.*", "mask_head.upsample.*"},
+    {"roi_heads.mask_predictor.mask_fcn_logits.*", "mask_head.logits.*", ValueRule::background_mask_first},
+};
+
+inline constexpr NameRule torchvision_retinanet_v2_heads[] = {
+    {"backbone.fpn.extra_blocks.p6.*", "neck.output.p6.*"},
+    {"backbone.fpn.extra_blocks.p7.*", "neck.output.p7.*"},
+    {"backbone.fpn.inner_blocks.{i}.0.*", "neck.lateral.c{i+3}.*"},
+    {"backbone.fpn.layer_blocks.{i}.0.*", "neck.output.p{i+3}.*"},
+    {"head.classification_head.conv.{i}.1.*", "head.class_tower.{i+1}.norm.*"},  // group norms
+    {"head.classification_head.conv.{i}.0.*", "head.class_tower.{i+1}.*"},
+    {"head.classification_head.cls_logits.*", "head.logits.*"},
+    {"head.regression_head.conv.{i}.1.*", "head.box_tower.{i+1}.norm.*"},
+    {"head.regression_head.conv.{i}.0.*", "head.box_tower.{i+1}.*"},
+    {"head.regression_head.bbox_reg.*", "head.deltas.*"},
+};
+
+/// A table of networks that have the node, whose norms are not frozen.
+template <std::size_t B>
+NameTable torchvision_v2_table(const char* kind, const NameRule (&heads)[B], const char* node) {
+    NameTable table = frozen_table("torchvision", kind, torchvision_body, heads, node);
+    table.counts_batches = true;
+    return table;
+}
+
 }  // namespace detail::names
 
 inline NameTable torchvision_rcnn_names() { return detail::names::frozen_table("torchvision", "R-CNN", detail::names::torchvision_body, detail::names::torchvision_rcnn_heads); }
 inline NameTable torchvision_retinanet_names() { return detail::names::frozen_table("torchvision", "RetinaNet", detail::names::torchvision_body, detail::names::torchvision_retinanet_heads); }
+inline NameTable torchvision_rcnn_v2_names() { return detail::names::torchvision_v2_table("R-CNN, version 2", detail::names::torchvision_rcnn_v2_heads, "neck.lateral.c2.norm"); }
+inline NameTable torchvision_retinanet_v2_names() { return detail::names::torchvision_v2_table("RetinaNet, version 2", detail::names::torchvision_retinanet_v2_heads, "head.class_tower.1.norm"); }
 
 }  // namespace regulus
