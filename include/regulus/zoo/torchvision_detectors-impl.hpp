@@ -79,11 +79,11 @@ REGULUS_INLINE std::vector<ModelSpec> torchvision_detectors() {
     using namespace detail::torchvision;
     const Row rows[] = {
         {"fasterrcnn_resnet50_fpn", "Faster R-CNN, ResNet-50, FPN", [] { return recorded<WithoutEpsilon<Faster<>>>(); }, 1, 37.0, 0, "258fb6c6"},
-        {"fasterrcnn_resnet50_fpn_v2", "Faster R-CNN, ResNet-50, FPN, batch norm in all heads", [] { return recorded<Faster<torchvision_rcnn_v2_sizes>>(); }, 1, 46.7, 0, "dd69338a"},
+        {"fasterrcnn_resnet50_fpn_v2", "Faster R-CNN, ResNet-50, FPN, batch norm", [] { return recorded<Faster<torchvision_rcnn_v2_sizes>>(); }, 1, 46.7, 0, "dd69338a"},
         {"maskrcnn_resnet50_fpn", "Mask R-CNN, ResNet-50, FPN", [] { return recorded<WithoutEpsilon<Mask<>>>(); }, 1, 37.9, 34.6, "bf2d0c1e"},
-        {"maskrcnn_resnet50_fpn_v2", "Mask R-CNN, ResNet-50, FPN, batch norm in all heads", [] { return recorded<Mask<torchvision_rcnn_v2_sizes>>(); }, 1, 47.4, 41.8, "73cbd019"},
+        {"maskrcnn_resnet50_fpn_v2", "Mask R-CNN, ResNet-50, FPN, batch norm", [] { return recorded<Mask<torchvision_rcnn_v2_sizes>>(); }, 1, 47.4, 41.8, "73cbd019"},
         {"retinanet_resnet50_fpn", "RetinaNet, ResNet-50, FPN", [] { return recorded<WithoutEpsilon<Retina<torchvision_retina_sizes>>>(); }, 0, 36.4, 0, "eeacb38b"},
-        {"retinanet_resnet50_fpn_v2", "RetinaNet, ResNet-50, FPN, group norm in the head", [] { return recorded<Retina<torchvision_retina_v2_sizes>>(); }, 0, 41.5, 0, "5905b1c5"},
+        {"retinanet_resnet50_fpn_v2", "RetinaNet, ResNet-50, FPN, group norm", [] { return recorded<Retina<torchvision_retina_v2_sizes>>(); }, 0, 41.5, 0, "5905b1c5"},
     };
     std::vector<ModelSpec> models;
     for (const Row& row : rows) models.push_back(entry(row));
