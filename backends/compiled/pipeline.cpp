@@ -1,5 +1,6 @@
 // The definitions of include/regulus/ itself.
 #include <regulus/pipeline/any_detector-impl.hpp>
+#include <regulus/pipeline/augmented-impl.hpp>
 #include <regulus/pipeline/classifier-impl.hpp>
 #include <regulus/pipeline/detection-impl.hpp>
 #include <regulus/pipeline/detector3d-impl.hpp>
