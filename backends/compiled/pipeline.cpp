@@ -10,3 +10,6 @@
 #include <regulus/pipeline/golden_classification-impl.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>
 #include <regulus/pipeline/golden_points-impl.hpp>
+#include <regulus/pipeline/panoptic-impl.hpp>
+#include <regulus/pipeline/panoptic_detector-impl.hpp>
+#include <regulus/pipeline/semantic_labels-impl.hpp>

@@ -155,10 +155,10 @@ TEST_CASE("detectron2: the state dicts of its models fit our graphs, shapes incl
         check(config, recorded(model));
         ++of_zoo;
     }
-    CHECK(of_zoo == 54);
+    CHECK(of_zoo == 58);
     for (const char* name : {"retinanet_R_50_FPN_1x", "COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_1x", "mask_rcnn_regnety_4gf_dds_fpn_1x", "new_baselines/mask_rcnn_regnetx_4gf_dds_FPN_100ep_LSJ", "cascade_mask_rcnn_R_50_FPN_1x", "mask_rcnn_R_50_FPN_1x_dconv_c3-c5",
                              "faster_rcnn_R_50_C4_1x", "mask_rcnn_R_50_C4_3x", "mask_rcnn_R_50_DC5_3x", "Misc/mask_rcnn_R_50_FPN_3x_gn", "rpn_R_50_FPN_1x",
-                             "rpn_R_50_C4_1x"}) check_round_trip(recorded(find_model(zoo_models(), name)), "detectron2");
+                             "rpn_R_50_C4_1x", "panoptic_fpn_R_50_3x"}) check_round_trip(recorded(find_model(zoo_models(), name)), "detectron2");
     check("LVISv1-InstanceSegmentation__mask_rcnn_R_50_FPN_1x", recorded<MaskRcnn<ResNet<resnet_50_caffe>, 256, 1203>>());
 }
 

@@ -4,6 +4,7 @@
 
 #include <regulus/graph/describe.hpp>
 #include <regulus/models/faster_rcnn.hpp>
+#include <regulus/models/panoptic_fpn.hpp>
 
 #include "fasteners.hpp"
 
@@ -228,4 +229,21 @@ TEST_CASE("values are used after they are made, and every value has its producer
         }
         for (const auto& [name, id] : graph.outputs) CHECK(made.at(std::size_t(id)));
     }
+}
+
+TEST_CASE("panoptic fpn: a mask r-cnn and a semantic head of 54 labels at a quarter of the input") {
+    const Graph graph = recorded<PanopticFpn<ResNet<resnet_50_caffe>>>();
+    CHECK(output_names(graph) == std::vector<std::string>{"boxes", "scores", "labels", "count", "masks", "semantic_logits"});
+    CHECK(shape_of(graph, "semantic_logits", two) == Shape{2, 54, 64, 88});
+    CHECK(has_parameter(graph, "semantic_head.p2.conv1.weight", {128, 256, 3, 3}));
+    CHECK(has_parameter(graph, "semantic_head.p5.conv3.norm.bias", {128}));
+    CHECK(has_parameter(graph, "semantic_head.logits.bias", {54}));
+    CHECK(all<ops::GroupNorm>(graph).size() == 7);
+    CHECK(all<ops::Resize>(graph).size() == 3 + 6);
+    std::int64_t trained = graph.parameter_count();
+    for (const Node& node : graph.nodes) {
+        if (!std::holds_alternative<ops::BatchNorm>(node.operation)) continue;
+        trained -= 2 * node.parameters.at(0).shape.numel();  // weight and bias
+    }
+    CHECK(trained == 45'973'990);  // A.5: frozen batch norms are not counted
 }

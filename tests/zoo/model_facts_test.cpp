@@ -20,6 +20,8 @@ ModelFacts odd_facts() {
     facts.preprocessing.divisor = 0.3f;
     facts.class_names = {"a \"quoted\" name", "line\nbreak", "gr\xc3\xbcn"};
     facts.category_ids = {3, 1, 90};
+    facts.stuff_names = {"things", "\"sky\""};
+    facts.stuff_ids = {0, 187};
     return facts;
 }
 
@@ -31,6 +33,12 @@ TEST_CASE("facts: what is written into metadata reads back to the last bit") {
     CHECK(back.preprocessing == facts.preprocessing);
     CHECK(back.class_names == facts.class_names);
     CHECK(back.category_ids == facts.category_ids);
+    CHECK(back.stuff_names == facts.stuff_names);
+    CHECK(back.stuff_ids == facts.stuff_ids);
+    CHECK(back.stuff_name(1) == "\"sky\"");
+    CHECK(back.stuff_name(2) == "stuff 2");
+    CHECK(back.stuff_id(1) == 187);
+    CHECK(back.stuff_id(7) == 7);
 }
 
 TEST_CASE("facts: every rule that a picture can be resized by has a name in files") {
@@ -77,6 +85,8 @@ TEST_CASE("facts: a regulus key that cannot be understood is refused, naming fil
     CHECK_THROWS_WITH_AS(read("regulus.preprocessing", "{"), Contains("net.safetensors"), FileError);
     CHECK_THROWS_AS(read("regulus.classes", R"({"a": 1})"), FileError);
     CHECK_THROWS_AS(read("regulus.category_ids", R"(["one"])"), FileError);
+    CHECK_THROWS_WITH_AS(read("regulus.stuff_ids", "[0, 1.5]"), "load: net.safetensors: regulus.stuff_ids must be a JSON array of integers", FileError);
+    CHECK_THROWS_WITH_AS(read("regulus.stuff_classes", "[]"), "load: net.safetensors: regulus.stuff_classes must be a JSON array of names", FileError);
 }
 
 TEST_CASE("facts: labels without a name or an id get one that says so") {

@@ -184,7 +184,39 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         CHECK((std::get<ops::Conv2d>(strided->operation).stride == 2) == *network.find("RESNETS")->find("STRIDE_IN_1X1")->boolean());
         check_proposals(graph, network);
     }
-    CHECK(models == 54);
+    CHECK(models == 58);
+}
+
+TEST_CASE("zoo: detectron2's panoptic models know 53 kinds of stuff by name and id, and the rule of their configs") {
+    int models = 0;
+    for (const ModelSpec& model : zoo_models()) {
+        if (model.facts.stuff_names.empty()) continue;
+        CAPTURE(model.name);
+        ++models;
+        CHECK(model.panoptic_quality > 30);
+        CHECK(model.facts.stuff_names.size() == 54);
+        CHECK(model.facts.stuff_ids.size() == 54);
+        CHECK(model.facts.stuff_name(1) == "banner");
+        CHECK(model.facts.stuff_id(1) == 92);
+        CHECK(model.facts.stuff_name(53) == "rug-merged");
+        CHECK(model.facts.stuff_id(53) == 200);
+        const Graph graph = recorded(model);
+        CHECK(graph.outputs.back().first == "semantic_logits");
+        std::string config = model.name.substr(model.name.find('/') + 1);
+        config.replace(config.find('/'), 1, "__");
+        const std::string file = "golden/detection2d/inventory/detectron2/" + config + ".json";
+        REGULUS_REQUIRE_SHARED(file);
+        const auto bytes = read_file(testing::shared_path(file), 1 << 26);
+        const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
+        const Json& network = *json.find("config_resolved")->find("MODEL");
+        const Json& rule = *network.find("PANOPTIC_FPN")->find("COMBINE");
+        CHECK(double(model.facts.panoptic.score) == *rule.find("INSTANCES_CONFIDENCE_THRESH")->real());
+        CHECK(double(model.facts.panoptic.overlap) == *rule.find("OVERLAP_THRESH")->real());
+        CHECK(model.facts.panoptic.stuff_area == *rule.find("STUFF_AREA_LIMIT")->integer());
+        CHECK(*network.find("SEM_SEG_HEAD")->find("NUM_CLASSES")->integer() == 54);
+    }
+    CHECK(models == 4);
+    CHECK(std::is_sorted(coco_stuff_ids().begin(), coco_stuff_ids().end()));
 }
 
 TEST_CASE("zoo: detectron2's models on LVIS keep more boxes of lower scores, and their labels are LVIS's") {

@@ -47,7 +47,8 @@ struct Cascade {
     /// Whether boxes leave the graph in pixels of the original picture.
     static constexpr bool rescales(const CascadeSettings& chosen) { return chosen.rcnn.rescales(HasMasks); }
 
-    void operator()(const Scope& scope, const ImageInput<3>& input, const CascadeSettings& chosen) const {
+    /// Gives the pyramid, for heads beside (models/panoptic_fpn.hpp).
+    auto operator()(const Scope& scope, const ImageInput<3>& input, const CascadeSettings& chosen) const {
         const RcnnSettings& rcnn = chosen.rcnn;
         const auto [pyramid, proposals] = propose_regions<PyramidFeatures<Backbone, FpnChannels, Sizes>, Sizes>(scope, input, rcnn);
         const CascadeBoxHead<BoxHeadOf<FpnChannels, Classes, Sizes>, cascade_stages> head{rcnn.pooling(), chosen.stage_coders, chosen.averages_probabilities};
@@ -64,6 +65,7 @@ struct Cascade {
             else masks = select_masks(scope / "mask_head.select", MaskHeadOf<FpnChannels, Classes, Sizes>{}(own, mask_regions), detections);
             scope.graph().outputs.emplace_back("masks", masks);
         }
+        return pyramid;
     }
 };
 

@@ -151,7 +151,8 @@ struct Rcnn {
     /// Whether boxes leave the graph in pixels of the original picture.
     static constexpr bool rescales(const RcnnSettings& chosen) { return chosen.rescales(HasMasks); }
 
-    void operator()(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) const {
+    /// Gives the features, for heads beside (models/panoptic_fpn.hpp).
+    auto operator()(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) const {
         const auto [pyramid, proposals] = propose_regions<Features, Sizes>(scope, input, chosen);
         const auto regions = labelled(RoiExtractor<Sizes.box_size, Features::roi_levels>{chosen.pooling()}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
         const auto predictions = BoxHeadOf<Features::channels, Classes, Sizes>{}(scope.with_group_norm(Sizes.norm_groups) / "box_head", regions);
@@ -164,6 +165,7 @@ struct Rcnn {
             const auto logits = MaskHeadOf<Features::channels, Classes, Sizes>{}(scope.with_group_norm(Sizes.norm_groups) / "mask_head", mask_regions);
             scope.graph().outputs.emplace_back("masks", select_masks(scope / "mask_head.select", logits, detections));
         }
+        return pyramid;
     }
 };
 

@@ -9,6 +9,7 @@
 #include <regulus/pipeline/any_detector.hpp>
 #include <regulus/pipeline/golden_case-impl.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>
+#include <regulus/pipeline/panoptic_detector.hpp>
 #include <regulus/zoo/zoo.hpp>
 
 namespace regulus {
@@ -52,6 +53,7 @@ public:
         rows_of_proposals();
         for (std::size_t i = 0; i < peer_.images.size(); ++i) detections(i);
         rows_of_detections();
+        if (gives_segments(graph_)) segments();
         return std::move(checks_);
     }
 
@@ -294,6 +296,42 @@ private:
             different += unequal;
         }
         checks_.push_back({name, "of the pixels allowed", worst, 1, -1, std::to_string(different) + " of " + std::to_string(pixels) + " pixels differ, at most " + std::to_string(largest) + " in a mask"});
+    }
+
+    /// Labels of a semantic head and segments, pixel by pixel. As many may differ as of a mask: 0.5 %, at least ten.
+    void segments() {
+        const std::vector<LabelMap> labels = collect_labels(outputs_, batch_);
+        const auto compare_pixels = [&](const std::string& name, const auto& ours) {
+            const GoldenTensor* expected = peer_.find(name);
+            if (expected == nullptr) return;
+            const std::vector<std::int64_t> theirs = integers(expected->value, name);
+            if (theirs.size() != ours.size()) throw FileError("golden case: \"" + name + "\" has " + std::to_string(theirs.size()) + " pixels, the picture " + std::to_string(ours.size()));
+            std::int64_t different = 0;
+            for (std::size_t k = 0; k < theirs.size(); ++k) different += theirs[k] == std::int64_t(ours[k]) ? 0 : 1;
+            checks_.push_back({name, "of the pixels allowed", double(different) / std::max(10.0, 0.005 * double(theirs.size())), 1, -1, std::to_string(different) + " of " + std::to_string(theirs.size()) + " pixels differ"});
+        };
+        for (std::size_t i = 0; i < labels.size(); ++i) {
+            const std::string number = "." + std::to_string(i);
+            const PanopticResult ours = combine_panoptic(detections_[i], labels[i], facts_);
+            compare_pixels("sem_seg_argmax" + number, labels[i].labels);
+            compare_pixels("panoptic" + number, ours.map.ids);
+            if (i < peer_.segments.size()) compare_segments(number, ours.segments, peer_.segments[i]);
+        }
+    }
+
+    void compare_segments(const std::string& number, const std::vector<PanopticSegment>& ours, const std::vector<GoldenSegment>& theirs) {
+        const std::size_t both = std::min(ours.size(), theirs.size());
+        std::size_t unequal = std::max(ours.size(), theirs.size()) - both;
+        Difference score;
+        double area = 0;
+        for (std::size_t k = 0; k < both; ++k) {
+            unequal += std::int64_t(ours[k].id) == theirs[k].id && ours[k].is_thing == theirs[k].is_thing && ours[k].label == theirs[k].label ? 0 : 1;
+            if (theirs[k].is_thing) score.add(double(ours[k].score), theirs[k].score);
+            else area = std::max(area, std::abs(double(ours[k].area - theirs[k].area)) / std::max(10.0, 0.005 * double(theirs[k].area)));
+        }
+        checks_.push_back({"segments" + number, "differ", double(unequal), 0, -1, std::to_string(ours.size()) + " found, " + std::to_string(theirs.size()) + " expected"});
+        checks_.push_back({"scores of things" + number, "absolute", score.largest, score_limit, score.rms(), std::to_string(score.count) + " things"});
+        checks_.push_back({"area of stuff" + number, "of the pixels allowed", area, 1, -1, std::to_string(std::int64_t(both) - score.count) + " kinds"});
     }
 
     const GoldenCase& peer_;

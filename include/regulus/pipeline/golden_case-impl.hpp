@@ -132,6 +132,7 @@ inline void rename_detectron2_nodes(std::vector<GoldenTensor>& expected) {
         if (name.compare(0, 14, "roi_feats.call") == 0) name = "stage" + name.substr(14) + ".roi_feats";
         if (name == "roi_feats" && cascade) name = "stage0.roi_feats";
         if (name.size() == 2 && name[0] == 'p') name = "P" + name.substr(1);
+        if (name == "sem_seg_logits_stride4") name = "semantic_logits";
         if (name.compare(0, 16, "proposal_logits.") != 0 || tensor.value.dtype() != DType::f32) continue;
         name = "proposal_scores." + name.substr(16);
         Tensor scores(tensor.value.shape(), DType::f32);
@@ -182,6 +183,20 @@ inline void rename_torchvision_nodes(const CaseJson& json, std::vector<GoldenTen
         if (begins("box_regression")) move_background(tensor, {1, 4 * classes}, 4, false);
         if (name == "mask_logits") move_background(tensor, {1, classes, 28, 28}, 1, false);
     }
+}
+
+inline std::vector<GoldenSegment> expected_segments(const CaseJson& json, const Json& list) {
+    std::vector<GoldenSegment> segments;
+    for (const Json& item : json.array(list, "panoptic_segments")) {
+        GoldenSegment segment{json.size(json.member(item, "id"), "id"), false, json.size(json.member(item, "category_id"), "category_id"), 0, 0};
+        const Json& kind = json.member(item, "isthing");
+        if (kind.boolean() == nullptr) json.refuse("\"isthing\" must be true or false");
+        segment.is_thing = *kind.boolean();
+        if (segment.is_thing) segment.score = json.number(json.member(item, "score"), "score");
+        else segment.area = json.size(json.member(item, "area"), "area");
+        segments.push_back(segment);
+    }
+    return segments;
 }
 
 inline std::vector<GoldenTensor> expected_tensors(const CaseJson& json, const std::string& folder) {
@@ -264,6 +279,9 @@ REGULUS_INLINE GoldenCase read_golden_case(const std::string& folder) {
     }
     result.state = state_dict(json, folder, result.salt);
     result.expected = expected_tensors(json, folder);
+    for (std::size_t i = 0; i < result.images.size(); ++i) {
+        if (const Json* list = json.root.find("panoptic_segments." + std::to_string(i))) result.segments.push_back(expected_segments(json, *list));
+    }
     if (made_by("detectron2")) rename_detectron2_nodes(result.expected);
     if (torchvision_detector) rename_torchvision_nodes(json, result.expected);
     return result;

@@ -20,6 +20,15 @@ struct GoldenTensor {
     double std = 0;                   ///< of the whole array; 0: not stored
 };
 
+/// A segment of a peer's panoptic result.
+struct GoldenSegment {
+    std::int64_t id = 0;
+    bool is_thing = false;
+    std::int64_t label = 0;
+    double score = 0;       ///< of a thing
+    std::int64_t area = 0;  ///< of stuff
+};
+
 struct GoldenCase {
     std::string folder;
     std::string zoo;                          ///< the model's name in the zoo
@@ -30,6 +39,7 @@ struct GoldenCase {
     std::int64_t short_side = 0;
     std::int64_t proposals = 0;               ///< kept per picture; 0: as many as the model's own
     std::vector<GoldenTensor> expected;       ///< in the order of their names
+    std::vector<std::vector<GoldenSegment>> segments;  ///< of each picture; empty unless the model has a semantic head
 
     const GoldenTensor* find(const std::string& name) const;
     /// As find; throws FileError when the case lacks it.

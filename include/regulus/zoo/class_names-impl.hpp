@@ -22,6 +22,24 @@ REGULUS_INLINE const std::vector<std::int64_t>& coco_category_ids() {
     return ids;
 }
 
+REGULUS_INLINE const std::vector<std::string>& coco_stuff_classes() {
+    static const std::vector<std::string> names{
+        "things", "banner", "blanket", "bridge", "cardboard", "counter", "curtain", "door-stuff", "floor-wood", "flower", "fruit", "gravel", "house",
+        "light", "mirror-stuff", "net", "pillow", "platform", "playingfield", "railroad", "river", "road", "roof", "sand", "sea", "shelf", "snow",
+        "stairs", "tent", "towel", "wall-brick", "wall-stone", "wall-tile", "wall-wood", "water-other", "window-blind", "window-other", "tree-merged",
+        "fence-merged", "ceiling-merged", "sky-other-merged", "cabinet-merged", "table-merged", "floor-other-merged", "pavement-merged",
+        "mountain-merged", "grass-merged", "dirt-merged", "paper-merged", "food-other-merged", "building-other-merged", "rock-merged",
+        "wall-other-merged", "rug-merged"};
+    return names;
+}
+
+REGULUS_INLINE const std::vector<std::int64_t>& coco_stuff_ids() {
+    static const std::vector<std::int64_t> ids{
+        0, 92, 93, 95, 100, 107, 109, 112, 118, 119, 122, 125, 128, 130, 133, 138, 141, 144, 145, 147, 148, 149, 151, 154, 155, 156, 159, 161, 166,
+        168, 171, 175, 176, 177, 178, 180, 181, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200};
+    return ids;
+}
+
 REGULUS_INLINE const std::vector<std::string>& voc_classes() {
     static const std::vector<std::string> names{"aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
                                                 "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"};

@@ -13,6 +13,10 @@ const std::vector<std::string>& coco_classes();
 /// COCO's ids of the same, 1 .. 90 with gaps.
 const std::vector<std::int64_t>& coco_category_ids();
 
+/// The 53 kinds of stuff of COCO's panoptic task and their ids, by label of a semantic head; label 0, "things" of id 0, is any thing.
+const std::vector<std::string>& coco_stuff_classes();
+const std::vector<std::int64_t>& coco_stuff_ids();
+
 /// The 1230 categories of LVIS 0.5 by label, each by its first synonym; a category's id is its label + 1.
 const std::vector<std::string>& lvis_0_5_classes();
 

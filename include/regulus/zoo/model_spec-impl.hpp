@@ -97,6 +97,14 @@ REGULUS_INLINE std::int64_t ModelFacts::category_id(int label) const {
     return label >= 0 && std::size_t(label) < category_ids.size() ? category_ids[std::size_t(label)] : std::int64_t(label) + 1;
 }
 
+REGULUS_INLINE std::string ModelFacts::stuff_name(int label) const {
+    return label >= 0 && std::size_t(label) < stuff_names.size() ? stuff_names[std::size_t(label)] : "stuff " + std::to_string(label);
+}
+
+REGULUS_INLINE std::int64_t ModelFacts::stuff_id(int label) const {
+    return label >= 0 && std::size_t(label) < stuff_ids.size() ? stuff_ids[std::size_t(label)] : std::int64_t(label);
+}
+
 REGULUS_INLINE std::map<std::string, std::string> facts_to_metadata(const ModelFacts& facts) {
     using namespace detail::facts;
     const Preprocessing& p = facts.preprocessing;
@@ -105,11 +113,17 @@ REGULUS_INLINE std::map<std::string, std::string> facts_to_metadata(const ModelF
                                         ", \"short_side\": " + std::to_string(p.short_side) + ", \"interpolation\": \"" + interpolations[int(p.interpolation)] +
                                         "\", \"channel_order\": \"" + channel_orders[int(p.channel_order)] + (p.divisor == 1 ? "\"" : "\", \"divisor\": " + number(p.divisor)) + ", \"mean\": " + triple(p.mean) + ", \"std\": " + triple(p.std) +
                                         ", \"pad_divisor\": " + std::to_string(p.pad_divisor) + "}";
-    std::string classes, ids;
-    for (const std::string& name : facts.class_names) classes += (classes.empty() ? "" : ", ") + json_quote(name);
-    for (const std::int64_t id : facts.category_ids) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
-    if (!classes.empty()) metadata["regulus.classes"] = "[" + classes + "]";
-    if (!ids.empty()) metadata["regulus.category_ids"] = "[" + ids + "]";
+    const auto add = [&](const char* key, const auto& list, auto&& word) {
+        std::string text;
+        for (const auto& item : list) text += (text.empty() ? "[" : ", ") + word(item);
+        if (!text.empty()) metadata[key] = text + "]";
+    };
+    const auto quoted = [](const std::string& name) { return json_quote(name); };
+    const auto digits = [](std::int64_t id) { return std::to_string(id); };
+    add("regulus.classes", facts.class_names, quoted);
+    add("regulus.category_ids", facts.category_ids, digits);
+    add("regulus.stuff_classes", facts.stuff_names, quoted);
+    add("regulus.stuff_ids", facts.stuff_ids, digits);
     return metadata;
 }
 
@@ -133,19 +147,27 @@ REGULUS_INLINE ModelFacts facts_from_metadata(const std::map<std::string, std::s
             if (!(std > 0)) reader.refuse("std", "three numbers above zero");
         }
     }
-    if (const auto found = metadata.find("regulus.classes"); found != metadata.end()) {
-        facts.class_names = detail::facts::texts(parse(found->first, found->second));
-        if (facts.class_names.empty()) throw FileError("load: " + source + ": regulus.classes must be a JSON array of names");
-    }
-    if (const auto found = metadata.find("regulus.category_ids"); found != metadata.end()) {
-        const Json json = parse(found->first, found->second);
-        facts.category_ids.clear();
-        if (json.array() == nullptr) throw FileError("load: " + source + ": regulus.category_ids must be a JSON array of integers");
+    const auto names = [&](const char* key, std::vector<std::string>& list) {
+        const auto found = metadata.find(key);
+        if (found == metadata.end()) return;
+        list = detail::facts::texts(parse(key, found->second));
+        if (list.empty()) throw FileError("load: " + source + ": " + key + " must be a JSON array of names");
+    };
+    const auto ids = [&](const char* key, std::vector<std::int64_t>& list) {
+        const auto found = metadata.find(key);
+        if (found == metadata.end()) return;
+        const Json json = parse(key, found->second);
+        list.clear();
+        if (json.array() == nullptr) throw FileError("load: " + source + ": " + key + " must be a JSON array of integers");
         for (const Json& item : *json.array()) {
-            if (item.integer() == nullptr) throw FileError("load: " + source + ": regulus.category_ids must be a JSON array of integers");
-            facts.category_ids.push_back(*item.integer());
+            if (item.integer() == nullptr) throw FileError("load: " + source + ": " + key + " must be a JSON array of integers");
+            list.push_back(*item.integer());
         }
-    }
+    };
+    names("regulus.classes", facts.class_names);
+    ids("regulus.category_ids", facts.category_ids);
+    names("regulus.stuff_classes", facts.stuff_names);
+    ids("regulus.stuff_ids", facts.stuff_ids);
     if (facts.class_names.empty()) {
         for (const char* key : {"meta.CLASSES", "meta.dataset_meta.CLASSES", "meta.dataset_meta.classes"}) {
             const auto found = metadata.find(key);

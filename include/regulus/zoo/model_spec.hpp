@@ -14,6 +14,13 @@
 
 namespace regulus {
 
+/// How things and stuff become one map (PanopticCanvas in pipeline/panoptic.hpp). The defaults are those of all models of detectron2.
+struct PanopticRule {
+    float score = 0.5f;              ///< things below are left out
+    float overlap = 0.5f;            ///< so are those of which more than this part is taken by better ones
+    std::int64_t stuff_area = 4096;  ///< and stuff of fewer free pixels
+};
+
 /// How a detector was trained to see and to speak.
 struct ModelFacts {
     Preprocessing preprocessing;
@@ -22,11 +29,17 @@ struct ModelFacts {
     float mask_threshold = 0.5f;             ///< a mask's pixel is on from this probability on
     PasteRule paste_rule = PasteRule::sampled;  ///< how masks get their place in the picture
     bool multiplies_boxes = false;           ///< boxes go to the original picture by a factor, original over network sides (torchvision), not by a quotient
+    std::vector<std::string> stuff_names;    ///< by label of a semantic head, whose label 0 is any thing; empty without one
+    std::vector<std::int64_t> stuff_ids;     ///< the data set's ids of the same
+    PanopticRule panoptic;
     bool clips_boxes = false;                ///< boxes are clipped to the original picture once they are scaled to it; what is empty then is left out (detectron2)
 
     /// The class's name, or "class 7".
     std::string class_name(int label) const;
     std::int64_t category_id(int label) const;
+    /// The same of a semantic head's label: its name or "stuff 7", its id or the label.
+    std::string stuff_name(int label) const;
+    std::int64_t stuff_id(int label) const;
 };
 
 /// The facts that a model's type states in a static member `facts()`; the defaults of mmdetection's RegNet detectors without one.
@@ -36,7 +49,7 @@ ModelFacts facts_of() {
     else return {};
 }
 
-/// Facts as text for the metadata of a safetensors file: regulus.classes, regulus.category_ids, regulus.preprocessing (JSON).
+/// Facts as text for the metadata of a safetensors file: regulus.classes, regulus.category_ids, regulus.stuff_classes, regulus.stuff_ids, regulus.preprocessing (JSON).
 std::map<std::string, std::string> facts_to_metadata(const ModelFacts& facts);
 
 /// The facts that a file of weights states, put over `defaults`: Regulus's own keys, else the class names that mmdetection writes into its
@@ -55,6 +68,7 @@ struct ModelSpec {
     std::string checkpoint;            ///< published file name; empty when none is known
     double box_ap = 0;                 ///< published, percent; 0: none
     double mask_ap = 0;
+    double panoptic_quality = 0;
     double proposal_ar = 0;            ///< of a network that proposes regions only: published average recall of 1000 a picture, percent
     std::string data;                  ///< what it was trained and judged on
 };

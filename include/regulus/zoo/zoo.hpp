@@ -24,6 +24,8 @@ std::vector<ModelSpec> detectron2_pyramid_detectors();
 std::vector<ModelSpec> detectron2_one_map_detectors();
 /// Its cascades, deformable convolutions, norms in all heads, and the Mask R-CNNs of 2021 (new_baselines), on COCO.
 std::vector<ModelSpec> detectron2_variants();
+/// Its Panoptic FPNs, on COCO.
+std::vector<ModelSpec> detectron2_panoptic();
 /// Its networks that propose regions only.
 std::vector<ModelSpec> detectron2_proposal_networks();
 /// Its Mask R-CNNs on LVIS 0.5 and Cityscapes.
@@ -58,6 +60,7 @@ ModelSpec model_spec(std::string name, std::string code_base, std::string archit
 #include <regulus/zoo/detectron2-impl.hpp>
 #include <regulus/zoo/detectron2_one_map-impl.hpp>
 #include <regulus/zoo/detectron2_other_data-impl.hpp>
+#include <regulus/zoo/detectron2_panoptic-impl.hpp>
 #include <regulus/zoo/detectron2_proposals-impl.hpp>
 #include <regulus/zoo/detectron2_variants-impl.hpp>
 #include <regulus/zoo/mmdetection_cascade-impl.hpp>
