@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <regulus/data/file.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/pipeline/draw.hpp>
 
@@ -23,8 +24,10 @@ struct Options {
     std::string model;
     std::string weights;
     double score = 0.3;
+    bool score_given = false;
     std::string json;
     std::string draw;
+    std::string segments;
     std::string annotations;
     std::string device = "cpu";
     std::string precision = "f32";
@@ -35,14 +38,14 @@ struct Options {
 };
 
 /// "36 objects: 8 nut, 13 washer".
-std::string counts_text(const std::vector<std::pair<std::string, int>>& counts) {
+std::string counts_text(const std::vector<std::pair<std::string, int>>& counts, const std::string& noun) {
     int sum = 0;
     std::string parts;
     for (const auto& [name, count] : counts) {
         sum += count;
         parts += (parts.empty() ? ": " : ", ") + std::to_string(count) + " " + name;
     }
-    return sum == 0 ? "nothing found" : std::to_string(sum) + (sum == 1 ? " object" : " objects") + parts;
+    return sum == 0 ? "nothing found" : std::to_string(sum) + " " + noun + (sum == 1 ? "" : "s") + parts;
 }
 
 /// Adds counts of one picture to those of all, keeping the order of first occurrence.
@@ -56,6 +59,59 @@ void add_counts(std::vector<std::pair<std::string, int>>& total, const std::vect
     }
 }
 
+/// What is told and kept of each picture.
+class Findings {
+public:
+    Findings(const Options& options, const PictureDetector& detector) : options_(options), detector_(detector) {}
+
+    /// What a picture's lines on stdout say.
+    std::string look(const Picture& picture) {
+        regulus::Image image = regulus::read_image(picture.path);
+        return detector_.has_segments() ? segments(picture, image) : objects(picture, image);
+    }
+
+    std::string counts(const std::vector<std::pair<std::string, int>>& of) const { return counts_text(of, detector_.has_segments() ? "segment" : "object"); }
+    const std::vector<std::pair<std::string, int>>& total() const { return total_; }
+    std::string json() const { return detector_.has_segments() ? regulus::coco_panoptic_json(annotations_) : regulus::coco_results_json(results_); }
+
+private:
+    std::string objects(const Picture& picture, regulus::Image& image) {
+        const regulus::DetectionList found = regulus::above(detector_(image), float(options_.score));
+        if (!options_.json.empty()) {
+            for (auto& result : regulus::coco_results(found, picture.image_id)) results_.push_back(std::move(result));
+        }
+        return told(picture, image, found, found.items);
+    }
+
+    std::string segments(const Picture& picture, regulus::Image& image) {
+        const regulus::PanopticResult found = detector_.segments(image);
+        if (!options_.json.empty()) annotations_.push_back(regulus::coco_panoptic(found, picture.image_id, segments_name(picture.name)));
+        if (!options_.segments.empty()) regulus::write_png(options_.segments + "/" + segments_name(picture.name), regulus::segments_as_colours(found.map));
+        return told(picture, image, found, found.segments);
+    }
+
+    template <class Found, class Items>
+    std::string told(const Picture& picture, regulus::Image& image, const Found& found, const Items& items) {
+        const auto counted = regulus::class_counts(found);
+        add_counts(total_, counted);
+        std::string text = picture.path + "  " + counts(counted) + "\n";
+        if (options_.list) {
+            for (const auto& item : items) text += "  " + regulus::to_string(item) + "\n";
+        }
+        if (!options_.draw.empty()) {
+            regulus::draw(image, found);
+            regulus::write_image(drawn_path(options_.draw, picture), image);
+        }
+        return text;
+    }
+
+    const Options& options_;
+    const PictureDetector& detector_;
+    std::vector<regulus::CocoResult> results_;
+    std::vector<regulus::PanopticAnnotation> annotations_;
+    std::vector<std::pair<std::string, int>> total_;
+};
+
 void detect(const Options& options) {
     const std::vector<Picture> pictures = find_pictures(options.paths, options.annotations);
     const bool json_on_stdout = options.json == "-";
@@ -63,62 +119,55 @@ void detect(const Options& options) {
     const Loaded loaded = load(options.model, options.weights);
     regulus::CompileOptions compile;
     compile.threads = options.threads;
-    const PictureDetector detector(*make_backend(options.device, options.precision), graph_of(*loaded.model, options.mmdetection), loaded.weights, loaded.model->facts, compile);
+    regulus::ModelFacts facts = loaded.model->facts;
+    if (options.score_given) facts.panoptic.score = float(options.score);
+    const PictureDetector detector(*make_backend(options.device, options.precision), graph_of(*loaded.model, options.mmdetection), loaded.weights, facts, compile);
     if (!options.draw.empty()) prepare_draw_folder(options.draw, pictures);
+    if (!options.segments.empty()) {
+        if (!detector.has_segments()) throw regulus::ArgumentError("detect: --segments needs a panoptic model; " + loaded.model->name + " finds objects");
+        prepare_segments_folder(options.segments, pictures);
+    }
 
     const auto say = [&](const std::string& text) { json_on_stdout ? talk(text) : print(text); };
-    std::vector<regulus::CocoResult> results;
-    std::vector<std::pair<std::string, int>> total;
+    Findings findings(options, detector);
     const auto start = std::chrono::steady_clock::now();
     Progress progress(pictures.size());
     for (std::size_t i = 0; i < pictures.size(); ++i) {
-        const Picture& picture = pictures[i];
-        progress.show(i, picture.name);
-        regulus::Image image = regulus::read_image(picture.path);
-        const regulus::DetectionList found = regulus::above(detector(image), float(options.score));
-        const auto counts = regulus::class_counts(found);
-        add_counts(total, counts);
-        std::string text = picture.path + "  " + counts_text(counts) + "\n";
-        for (const regulus::Detection& detection : found) {
-            if (options.list) text += "  " + regulus::to_string(detection) + "\n";
-        }
+        progress.show(i, pictures[i].name);
+        const std::string text = findings.look(pictures[i]);
         progress.clear();
         say(text);
-        if (!options.json.empty()) {
-            for (auto& result : regulus::coco_results(found, picture.image_id)) results.push_back(std::move(result));
-        }
-        if (!options.draw.empty()) {
-            regulus::draw(image, found);
-            regulus::write_image(drawn_path(options.draw, picture), image);
-        }
     }
     progress.clear();
     if (pictures.size() > 1) {
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         char time[64];
         std::snprintf(time, sizeof time, "  (%.1f s, %.1f pictures/s)", seconds, double(pictures.size()) / seconds);
-        say("all " + std::to_string(pictures.size()) + " pictures  " + counts_text(total) + "\n");
+        say("all " + std::to_string(pictures.size()) + " pictures  " + findings.counts(findings.total()) + "\n");
         talk(loaded.model->name + " on " + options.device + time + "\n");
     }
-    if (json_on_stdout) print(regulus::coco_results_json(results));
-    else if (!options.json.empty()) regulus::write_coco_results(options.json, results);
+    if (json_on_stdout) print(findings.json());
+    else if (!options.json.empty()) regulus::write_file(options.json, findings.json());
 }
 
 }  // namespace
 
 void add_detect(CLI::App& app, Outcome&) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("detect", "Finds objects on JPEG and PNG pictures and prints how many of each class.\n"
+    CLI::App* command = app.add_subcommand("detect", "Finds objects, with a panoptic model all things and stuff, on JPEG and PNG pictures and prints how many of each class.\n"
                                                      "Without --model and --weights the shipped detector is used (fasteners: nut, washer, bolt, screw, pin).\n"
                                                      "Examples:\n"
                                                      "  regulus detect tray.jpg --list --draw out\n"
                                                      "  regulus detect --weights mask_rcnn.pth --json - pictures/ > results.json\n"
-                                                     "  regulus detect --model retinanet_r50_fpn_1x_coco --weights retina.pth street.jpg");
+                                                     "  regulus detect --model retinanet_r50_fpn_1x_coco --weights retina.pth street.jpg\n"
+                                                     "  regulus detect --model panoptic_fpn_R_50_3x --weights model_final_c10459.pkl --draw out --segments ids street.jpg");
     command->add_option("PICTURE|DIR", options->paths, "Pictures, or folders of *.jpg, *.jpeg, *.png")->required();
     command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (default: what the weights say or fit)");
     command->add_option("--weights", options->weights, "Checkpoint: .pth, .pkl, .safetensors of any layout; or seeded[:SALT]");
-    command->add_option("--score", options->score, "Least score that counts; models drop what is below 0.05 themselves")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-    command->add_option("--json", options->json, "Write COCO results (image_id counts from 1) to this file; - for stdout");
+    CLI::Option* score = command->add_option("--score", options->score, "Least score that counts; models drop what is below 0.05 themselves (things of a panoptic model: what is below 0.5, unless given)");
+    score->check(CLI::Range(0.0, 1.0))->capture_default_str();
+    command->add_option("--json", options->json, "Write COCO results, of a panoptic model COCO panoptic results (image_id counts from 1) to this file; - for stdout");
+    command->add_option("--segments", options->segments, "Write a panoptic model's segments into this folder: PNG files as COCO has them, ids as colours");
     command->add_option("--image-ids", options->annotations, "Take image ids from this COCO annotations file, by file name");
     command->add_option("--draw", options->draw, "Write pictures with boxes, masks and labels into this folder");
     command->add_flag("--list", options->list, "Print every object with score and box");
@@ -126,7 +175,10 @@ void add_detect(CLI::App& app, Outcome&) {
     command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command->add_option("--precision", options->precision, precision_help)->check(CLI::IsMember(precision_names))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
-    command->callback([options] { detect(*options); });
+    command->callback([options, score] {
+        options->score_given = score->count() > 0;
+        detect(*options);
+    });
 }
 
 }  // namespace tool

@@ -220,6 +220,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
     command->add_option("--precision", options->precision, precision_help)->check(CLI::IsMember(precision_names))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has, divided by the processes on it")->check(CLI::Range(0, 1024))->capture_default_str();
     command->callback([options, &outcome] { eval_coco(*options, outcome); });
+    add_eval_panoptic(*eval, outcome);
     add_eval_imagenet(*eval, outcome);
     add_eval_nuscenes(*eval, outcome);
     add_eval_lyft(*eval, outcome);

@@ -17,6 +17,8 @@ namespace tool {
 
 /// `regulus eval imagenet`; each evaluation of its own file adds itself so.
 void add_eval_imagenet(CLI::App& eval, Outcome& outcome);
+/// `regulus eval panoptic`.
+void add_eval_panoptic(CLI::App& eval, Outcome& outcome);
 
 /// "1 picture", "3 pictures", "2 classes".
 std::string count_of(std::size_t count, const std::string& what);

@@ -25,6 +25,12 @@ bool same_bits(const regulus::Detection& a, const regulus::Detection& b) { retur
 }  // namespace
 
 PictureDetector::PictureDetector(const regulus::Backend& backend, const regulus::Graph& graph, const regulus::Weights& weights, const regulus::ModelFacts& facts, const regulus::CompileOptions& options) {
+    if (regulus::gives_segments(graph)) {
+        segments_.emplace(backend, graph, weights, facts, options);
+        facts_ = segments_->facts();
+        find_ = finder(segments_->detector());
+        return;
+    }
 #if defined(REGULUS_TOOL_CUDA)
     if (const auto* const cuda = dynamic_cast<const regulus::CudaBackend*>(&backend)) {
         const regulus::CudaDetector detector(*cuda, graph, weights, facts, options);

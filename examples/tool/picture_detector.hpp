@@ -4,12 +4,13 @@
 #include <optional>
 #include <string>
 
-#include <regulus/pipeline/any_detector.hpp>
 #include <regulus/pipeline/golden_report.hpp>
+#include <regulus/pipeline/panoptic_detector.hpp>
 
 namespace tool {
 
-/// On a GPU everything from the decoded picture to boxes and masks runs there (regulus::CudaDetector); else the network runs on the backend (regulus::AnyDetector).
+/// On a GPU everything from the decoded picture to boxes and masks runs there (regulus::CudaDetector); else, and for models with a semantic head, the network runs on the
+/// backend (regulus::AnyDetector, regulus::PanopticDetector).
 class PictureDetector {
 public:
     /// Throws as regulus::AnyDetector does.
@@ -18,7 +19,12 @@ public:
     regulus::DetectionList operator()(const regulus::Image& image) const { return find_(image); }
     const regulus::ModelFacts& facts() const { return facts_; }
 
+    /// Whether the model has a semantic head, and then the picture's segments.
+    bool has_segments() const { return segments_.has_value(); }
+    regulus::PanopticResult segments(const regulus::Image& image) const { return segments_.value()(image); }
+
 private:
+    std::optional<regulus::PanopticDetector> segments_;
     regulus::ModelFacts facts_;
     std::function<regulus::DetectionList(const regulus::Image&)> find_;
 };

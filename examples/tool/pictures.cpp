@@ -85,19 +85,38 @@ void require_writable(const std::string& path) {
 
 std::string drawn_path(const std::string& folder, const Picture& picture) { return (fs::path(folder) / (has_picture_suffix(picture.name) ? picture.name : picture.name + ".png")).string(); }
 
-void prepare_draw_folder(const std::string& folder, const std::vector<Picture>& pictures) {
+std::string segments_name(const std::string& picture) { return fs::path(picture).replace_extension(".png").string(); }
+
+namespace {
+
+/// Makes the folder and checks that the file path_of(picture) of each picture is its own and no original.
+template <class PathOf>
+void prepare_folder(const std::string& folder, const std::vector<Picture>& pictures, PathOf&& path_of) {
     std::error_code error;
     fs::create_directories(folder, error);
     if (!fs::is_directory(folder, error)) throw regulus::FileError("write: the folder " + folder + " cannot be made");
     if (access(folder.c_str(), W_OK | X_OK) != 0) throw regulus::FileError("write: the folder " + folder + " cannot be written: permission denied");
-    std::set<std::string> drawn;
+    std::set<std::string> written;
+    std::multimap<std::string, const Picture*> originals;
+    for (const Picture& picture : pictures) originals.emplace(picture.name, &picture);
     for (const Picture& picture : pictures) {
-        const std::string path = drawn_path(folder, picture);
-        if (!drawn.insert(path).second) throw regulus::FileError("write: two pictures are called " + picture.name + "; draw them into separate folders");
-        for (const Picture& original : pictures) {
-            if (original.name == picture.name && fs::equivalent(original.path, path, error)) throw regulus::FileError("write: drawing into " + folder + " would replace the picture " + original.path);
+        const std::string path = path_of(picture);
+        if (!written.insert(path).second) throw regulus::FileError("write: two pictures are called " + picture.name + "; draw them into separate folders");
+        const auto [first, last] = originals.equal_range(fs::path(path).filename().string());
+        for (auto at = first; at != last; ++at) {
+            if (fs::equivalent(at->second->path, path, error)) throw regulus::FileError("write: drawing into " + folder + " would replace the picture " + at->second->path);
         }
     }
+}
+
+}  // namespace
+
+void prepare_draw_folder(const std::string& folder, const std::vector<Picture>& pictures) {
+    prepare_folder(folder, pictures, [&](const Picture& picture) { return drawn_path(folder, picture); });
+}
+
+void prepare_segments_folder(const std::string& folder, const std::vector<Picture>& pictures) {
+    prepare_folder(folder, pictures, [&](const Picture& picture) { return (fs::path(folder) / segments_name(picture.name)).string(); });
 }
 
 }  // namespace tool

@@ -28,4 +28,10 @@ void prepare_draw_folder(const std::string& folder, const std::vector<Picture>& 
 /// The drawn picture's path: the original's name, with .png added when its suffix is no picture's.
 std::string drawn_path(const std::string& folder, const Picture& picture);
 
+/// "street.jpg" as "street.png": the file of a picture's segments.
+std::string segments_name(const std::string& picture);
+
+/// The same folder for these. Throws as prepare_draw_folder.
+void prepare_segments_folder(const std::string& folder, const std::vector<Picture>& pictures);
+
 }  // namespace tool

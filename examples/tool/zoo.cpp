@@ -100,12 +100,14 @@ void show(const std::string& name) {
     if (model.box_ap > 0 || model.mask_ap > 0) {
         text += line("published AP", (model.box_ap > 0 ? "box " + percent(model.box_ap) : "") + (model.box_ap > 0 && model.mask_ap > 0 ? ", " : "") + (model.mask_ap > 0 ? "mask " + percent(model.mask_ap) : ""));
     }
+    if (model.panoptic_quality > 0) text += line("published PQ", percent(model.panoptic_quality));
     if (model.proposal_ar > 0) text += line("published AR", percent(model.proposal_ar) + " with 1000 proposals");
     text += line("checkpoint", model.checkpoint) + line("licence", model.licence);
     for (const auto& [key, value] : regulus::facts_to_metadata(model.facts)) {
         if (key == "regulus.preprocessing") text += line("preprocessing", value);
     }
     text += line("classes", std::to_string(model.facts.class_names.size()) + ": " + joined(model.facts.class_names));
+    if (!model.facts.stuff_names.empty()) text += line("stuff", std::to_string(model.facts.stuff_names.size() - 1) + ": " + joined({model.facts.stuff_names.begin() + 1, model.facts.stuff_names.end()}));
     print(text);
 }
 

@@ -271,5 +271,29 @@ else
     skipped=$((skipped + 2))
 fi
 
+# --- things and stuff ---
+run detect --model panoptic_fpn_R_50_1x --weights seeded:204 --json panoptic.json --segments panoptic --draw painted "$data/val_0000.jpg"
+[ "$code" -eq 0 ] && grep -qE 'val_0000.jpg  [0-9]+ segments?: ' out && [ -s painted/val_0000.jpg ] && [ "$(head -c 4 panoptic/val_0000.png | tail -c 3)" = PNG ] && grep -q '"file_name":"val_0000.png","segments_info":\[{"id":1,' panoptic.json
+report $? "detect: segments of a panoptic model, as JSON, as ids and painted"
+python3 - <<'PY'
+import json, struct
+results = json.load(open("panoptic.json"))
+width, height = struct.unpack(">II", open("panoptic/val_0000.png", "rb").read(24)[16:])
+names = {197: ("building-other-merged", 0), 1: ("person", 1)}
+categories = [{"id": i, "name": n, "isthing": t} for i, (n, t) in names.items()]
+known = [s for s in results["annotations"][0]["segments_info"] if s["category_id"] in names]
+assert known, results
+json.dump({"images": [{"id": 1, "width": width, "height": height, "file_name": "val_0000.jpg"}], "categories": categories, "annotations": results["annotations"]}, open("truth.json", "w"))
+PY
+report $? "detect: the segments of seeded weights are of the category that the next tests know"
+good "eval panoptic: a file of results judged by itself" '^all +100.00  100.00  100.00' eval panoptic --results panoptic.json --annotations truth.json --truth panoptic --per-category
+good "eval panoptic: a model judged by what it found" '^stuff +100.00  100.00  100.00' eval panoptic --model panoptic_fpn_R_50_1x --weights seeded:204 --images "$data" --annotations truth.json --truth panoptic --json found.json --segments found
+cmp -s panoptic/val_0000.png found/val_0000.png && python3 -c 'import json; a, b = (json.load(open(f))["annotations"] for f in ("panoptic.json", "found.json")); assert a == b' && [ ! -e found.json.journal ]
+report $? "eval panoptic: the files that it writes are those of detect"
+bad "eval panoptic: a folder without the truth's files" 'absent/val_0000.png' eval panoptic --results panoptic.json --annotations truth.json --truth absent
+bad "eval panoptic: a model without a semantic head" 'is no panoptic model' eval panoptic --images "$data" --annotations truth.json
+bad "detect: segments of a detector of objects" '--segments needs a panoptic model' detect --segments ids "$data/val_0000.jpg"
+good "zoo show: stuff and panoptic quality" 'published PQ +43.0' zoo show panoptic_fpn_R_101_3x
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

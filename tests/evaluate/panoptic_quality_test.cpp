@@ -276,6 +276,21 @@ TEST_CASE("panoptic quality: refuses what contradicts itself, by picture and seg
     CHECK_THROWS_WITH_AS(evaluate_panoptic(dataset, same, dataset.annotations, same), "evaluate_panoptic: the data set: annotations[0]: \"image_id\" is 5, which \"images\" does not list", ArgumentError);
 }
 
+TEST_CASE("sum_panoptic: counts add up over pictures; a category that does not exist is refused") {
+    const auto categories = some_categories(2);
+    const std::vector<std::vector<std::pair<std::size_t, PanopticCounts>>> pictures{{{0, {1, 0, 1, 0.75}}, {1, {0, 1, 0, 0}}}, {{0, {1, 0, 0, 1}}}, {}};
+    const PanopticEvaluation evaluation = sum_panoptic(categories, pictures);
+    CHECK(evaluation.images == 3);
+    CHECK(evaluation.counts[0].found == 2);
+    CHECK(evaluation.things.pq == 0.7);  // 1.75 / (2 + 1 / 2)
+    CHECK(evaluation.things.sq == 0.875);
+    CHECK(evaluation.stuff.pq == 0);
+    CHECK(evaluation.stuff.categories == 1);
+    CHECK(evaluation.all.pq == 0.35);
+    const std::vector<std::vector<std::pair<std::size_t, PanopticCounts>>> wrong{{{2, {}}}};
+    CHECK_THROWS_WITH_AS(sum_panoptic(categories, wrong), "sum_panoptic: category 2 of 2", ArgumentError);
+}
+
 TEST_CASE("segment_files: reads colours, refuses other sizes before memory is taken") {
     const std::string folder = ".";
     const SegmentMap map = map_of(2, 3, {0, 255, 256, 65536, 0xFFFFFF, 70'000});

@@ -7,6 +7,7 @@
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/cpu.hpp>
 #include <regulus/models/panoptic_fpn.hpp>
+#include <regulus/pipeline/draw.hpp>
 #include <regulus/pipeline/panoptic_detector.hpp>
 #include <regulus/reference.hpp>
 #include <regulus/zoo/zoo.hpp>
@@ -324,4 +325,28 @@ TEST_CASE("panoptic detector: a graph without a semantic head or without masks i
     graph = recorded<Small>();
     CHECK(gives_segments(graph));
     CHECK(graph.name == "panoptic_fpn");
+}
+
+TEST_CASE("draw: each segment in its class's colour, void as it was, without boxes") {
+    const PictureSize size{40, 60};
+    PanopticResult result;
+    result.map = {size.height, size.width, std::vector<std::uint32_t>(std::size_t(size.height * size.width))};
+    for (std::int64_t y = 0; y < 40; ++y) {
+        for (std::int64_t x = 0; x < 40; ++x) result.map.ids[std::size_t(y * 60 + x)] = x < 20 ? 1 : 2;  // the last 20 columns are void
+    }
+    result.segments = {{1, true, 3, "bolt", 4, 0.9f, 800, 0}, {2, false, 3, "table", 90, 0, 800, 0}};
+    Image image(size.height, size.width);
+    std::fill(image.pixels.begin(), image.pixels.end(), std::uint8_t(128));
+    const Image before = image;
+    DrawStyle plain;
+    plain.labels = false;
+    plain.legend = {{3, "", 0}};  // a legend of one line that covers little
+    draw(image, result, plain);
+    const auto differs = [&](std::int64_t y, std::int64_t x) { return !std::equal(image.pixel(y, x), image.pixel(y, x) + 3, before.pixel(y, x)); };
+    CHECK(differs(20, 10));
+    CHECK(differs(20, 30));
+    CHECK_FALSE(std::equal(image.pixel(20, 10), image.pixel(20, 10) + 3, image.pixel(20, 30)));  // a thing and stuff of one label
+    Image untouched = before;
+    draw(untouched, PanopticResult{{}, {size.height, size.width, std::vector<std::uint32_t>(2400)}, {}}, {});
+    CHECK(untouched == before);
 }

@@ -160,6 +160,27 @@ REGULUS_INLINE std::vector<std::pair<std::size_t, PanopticCounts>> judge_panopti
     return evaluate_detail::judge_picture(truth, true_segments, predicted, predicted_segments, evaluate_detail::IdIndex(categories), who);
 }
 
+REGULUS_INLINE PanopticEvaluation sum_panoptic(std::span<const PanopticCategory> categories, std::span<const std::vector<std::pair<std::size_t, PanopticCounts>>> pictures) {
+    PanopticEvaluation evaluation;
+    evaluation.images = std::int64_t(pictures.size());
+    evaluation.categories.assign(categories.begin(), categories.end());
+    evaluation.counts.resize(categories.size());
+    for (const auto& picture : pictures) {
+        for (const auto& [category, counts] : picture) {
+            if (category >= categories.size()) throw ArgumentError("sum_panoptic: category " + std::to_string(category) + " of " + std::to_string(categories.size()));
+            PanopticCounts& sum = evaluation.counts[category];
+            sum.found += counts.found;
+            sum.wrong += counts.wrong;
+            sum.missed += counts.missed;
+            sum.overlap += counts.overlap;
+        }
+    }
+    evaluation.all = evaluate_detail::panoptic_means(evaluation, true, true);
+    evaluation.things = evaluate_detail::panoptic_means(evaluation, true, false);
+    evaluation.stuff = evaluate_detail::panoptic_means(evaluation, false, true);
+    return evaluation;
+}
+
 REGULUS_INLINE SegmentReader segment_files(std::string folder) {
     return [folder = std::move(folder)](const PanopticAnnotation& annotation, const CocoImage& image) {
         const std::string path = folder + "/" + annotation.file_name;
@@ -197,23 +218,7 @@ REGULUS_INLINE PanopticEvaluation evaluate_panoptic(const PanopticDataset& datas
     };
     evaluate_detail::for_each_in_parallel(std::int64_t(pictures.size()), evaluate_detail::threads_or_all(threads), judge, 1);
 
-    PanopticEvaluation evaluation;
-    evaluation.images = std::int64_t(pictures.size());
-    evaluation.categories = dataset.categories;
-    evaluation.counts.resize(dataset.categories.size());
-    for (const auto& picture : pictures) {
-        for (const auto& [category, counts] : picture) {
-            PanopticCounts& sum = evaluation.counts[category];
-            sum.found += counts.found;
-            sum.wrong += counts.wrong;
-            sum.missed += counts.missed;
-            sum.overlap += counts.overlap;
-        }
-    }
-    evaluation.all = evaluate_detail::panoptic_means(evaluation, true, true);
-    evaluation.things = evaluate_detail::panoptic_means(evaluation, true, false);
-    evaluation.stuff = evaluate_detail::panoptic_means(evaluation, false, true);
-    return evaluation;
+    return sum_panoptic(dataset.categories, pictures);
 }
 
 REGULUS_INLINE std::string panoptic_table(const PanopticEvaluation& evaluation) {

@@ -53,6 +53,9 @@ std::vector<std::pair<std::size_t, PanopticCounts>> judge_panoptic_picture(const
                                                                            const SegmentMap& predicted, std::span<const PanopticSegmentInfo> predicted_segments,
                                                                            std::span<const PanopticCategory> categories, const std::string& who = "panoptic quality");
 
+/// Sums and means over pictures, as judge_panoptic_picture gave them with the same categories. Throws ArgumentError for a position beyond the categories.
+PanopticEvaluation sum_panoptic(std::span<const PanopticCategory> categories, std::span<const std::vector<std::pair<std::size_t, PanopticCounts>>> pictures);
+
 /// The map of an annotation. Called by several threads at once.
 using SegmentReader = std::function<SegmentMap(const PanopticAnnotation& annotation, const CocoImage& image)>;
 
