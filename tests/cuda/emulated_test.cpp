@@ -76,6 +76,18 @@ TEST_CASE("cuda emulated: group norm over less and more than a chunk of pixels, 
     }
 }
 
+TEST_CASE("cuda emulated: a panoptic FPN equals the reference, semantic logits beside boxes and masks") {
+    EmulatedDevice device;
+    const auto libraries = device.libraries();
+    const Graph graph = recorded<SmallPanopticFpn>();
+    const Weights weights = detector_weights(graph, 3);
+    const std::vector<Tensor> inputs{random_tensor(Shape{2, 3, 64, 96}, 5), whole_pictures(2, 64, 96)};
+    const Outputs expected = run<float>(graph, weights, inputs);
+    device.order = ThreadOrder::backwards;
+    check_same(run_cuda(libraries, graph, weights, inputs), expected, 1e-3);
+    CHECK(expected["semantic_logits"].shape() == Shape{2, 7, 16, 24});
+}
+
 TEST_CASE("cuda emulated: a mask R-CNN equals the reference, boxes, labels and masks, for one picture and for several") {
     EmulatedDevice device;
     const auto libraries = device.libraries();

@@ -1,7 +1,7 @@
 #pragma once
 // Small detectors that use every operation of two-stage detection, and graphs drawn at random.
 #include <regulus/models/faster_rcnn.hpp>
-#include <regulus/models/mask_rcnn.hpp>
+#include <regulus/models/panoptic_fpn.hpp>
 #include <regulus/models/retina_net.hpp>
 
 #include "reference/graph_support.hpp"
@@ -13,6 +13,11 @@ inline constexpr RcnnSizes small_sizes{.rpn_candidates = 60, .proposals = 40, .b
 /// Mask R-CNN, RegNetX-200MF, a narrow pyramid, five classes. With random weights scores are near 1/6, so nearly every region counts.
 struct SmallMaskRcnn : MaskRcnn<RegNet<regnetx_200mf>, 16, 5, small_sizes> {
     static constexpr RcnnSettings settings{.anchor_scale = 3, .finest_scale = 14, .score_threshold = 0.1f};
+};
+
+/// The same with a semantic head of 7 labels.
+struct SmallPanopticFpn : PanopticFpn<RegNet<regnetx_200mf>, 16, 5, 7, small_sizes> {
+    static constexpr RcnnSettings settings = SmallMaskRcnn::settings;
 };
 
 /// The same network, through whose box head nothing passes.
