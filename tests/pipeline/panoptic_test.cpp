@@ -1,4 +1,4 @@
-// Semantic labels against plain arithmetic in double, the combination of things and stuff against the golden file and hand-made pictures, and the detector as a whole.
+// Semantic labels against plain arithmetic, the combination of things and stuff against the golden file and hand-made pictures, and the detector as a whole.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -19,16 +19,17 @@ using namespace regulus::testing;
 
 namespace {
 
-/// Bilinear resizing of one plane as its definition says, in double: centres at .5, borders repeated.
-std::vector<double> resized(const std::vector<double>& src, PictureSize in, PictureSize out) {
-    std::vector<double> dst;
-    const auto along = [](std::int64_t at, std::int64_t from, std::int64_t to) { return std::max(0.0, (double(at) + 0.5) * double(from) / double(to) - 0.5); };
+/// Bilinear resizing of one plane as its definition says, in double or in float32: centres at .5, borders repeated.
+template <class T>
+std::vector<T> resized(const std::vector<T>& src, PictureSize in, PictureSize out) {
+    std::vector<T> dst;
+    const auto along = [](std::int64_t at, std::int64_t from, std::int64_t to) { return std::max(T(0), T(from) / T(to) * (T(at) + T(0.5)) - T(0.5)); };
     for (std::int64_t y = 0; y < out.height; ++y) {
         for (std::int64_t x = 0; x < out.width; ++x) {
-            const double v = along(y, in.height, out.height), u = along(x, in.width, out.width);
+            const T v = along(y, in.height, out.height), u = along(x, in.width, out.width);
             const std::int64_t y0 = std::min(std::int64_t(v), in.height - 1), x0 = std::min(std::int64_t(u), in.width - 1);
             const std::int64_t y1 = std::min(y0 + 1, in.height - 1), x1 = std::min(x0 + 1, in.width - 1);
-            const double dy = v - double(y0), dx = u - double(x0);
+            const T dy = v - T(y0), dx = u - T(x0);
             const auto at = [&](std::int64_t r, std::int64_t c) { return src[std::size_t(r * in.width + c)]; };
             dst.push_back((1 - dy) * ((1 - dx) * at(y0, x0) + dx * at(y0, x1)) + dy * ((1 - dx) * at(y1, x0) + dx * at(y1, x1)));
         }
@@ -37,13 +38,14 @@ std::vector<double> resized(const std::vector<double>& src, PictureSize in, Pict
 }
 
 /// Both resizes of every class.
-std::vector<std::vector<double>> maps_of(const std::vector<float>& logits, int classes, PictureSize map, int factor, PictureSize crop, PictureSize picture) {
-    std::vector<std::vector<double>> maps;
+template <class T>
+std::vector<std::vector<T>> maps_of(const std::vector<float>& logits, int classes, PictureSize map, int factor, PictureSize crop, PictureSize picture) {
+    std::vector<std::vector<T>> maps;
     const std::size_t plane = std::size_t(map.height * map.width);
     for (int c = 0; c < classes; ++c) {
         const PictureSize large{factor * map.height, factor * map.width};
-        const auto enlarged = resized({logits.begin() + std::ptrdiff_t(c * plane), logits.begin() + std::ptrdiff_t((c + 1) * plane)}, map, large);
-        std::vector<double> cropped;
+        const auto enlarged = resized<T>({logits.begin() + std::ptrdiff_t(c * plane), logits.begin() + std::ptrdiff_t((c + 1) * plane)}, map, large);
+        std::vector<T> cropped;
         for (std::int64_t y = 0; y < crop.height; ++y) {
             for (std::int64_t x = 0; x < crop.width; ++x) cropped.push_back(enlarged[std::size_t(y * large.width + x)]);
         }
@@ -81,7 +83,7 @@ Image noise(std::int64_t height, std::int64_t width) {
 
 }  // namespace
 
-TEST_CASE("semantic_labels: the class of the greatest logit, wherever plain arithmetic tells it from the next") {
+TEST_CASE("semantic_labels: the class of the greatest logit, in float32 to the bit, and in double wherever it can be told from the next") {
     std::mt19937 random(4);
     std::uniform_real_distribution<float> value(-3, 3);
     const struct {
@@ -98,8 +100,9 @@ TEST_CASE("semantic_labels: the class of the greatest logit, wherever plain arit
         for (float& logit : logits) logit = value(random);
         const LabelMap labels = semantic_labels(logits, run.classes, run.map, run.factor, run.crop, run.picture);
         REQUIRE(labels.size() == run.picture);
-        const auto maps = maps_of(logits, run.classes, run.map, run.factor, run.crop, run.picture);
-        std::int64_t wrong = 0, near = 0;
+        const auto exact = maps_of<float>(logits, run.classes, run.map, run.factor, run.crop, run.picture);
+        const auto maps = maps_of<double>(logits, run.classes, run.map, run.factor, run.crop, run.picture);
+        std::int64_t wrong = 0, near = 0, other = 0;
         for (std::size_t i = 0; i < labels.labels.size(); ++i) {
             double best = -1e9, next = -1e9;
             std::size_t choice = 0;
@@ -111,8 +114,12 @@ TEST_CASE("semantic_labels: the class of the greatest logit, wherever plain arit
             const bool decided = best - next > 1e-4;
             near += decided ? 0 : 1;
             wrong += decided && labels.labels[i] != choice ? 1 : 0;
+            std::size_t greatest = 0;
+            for (std::size_t c = 1; c < exact.size(); ++c) greatest = exact[c][i] > exact[greatest][i] ? c : greatest;
+            other += labels.labels[i] == greatest ? 0 : 1;
         }
         CHECK(wrong == 0);
+        CHECK(other == 0);  // the same steps in float32: the same bits
         CHECK(near <= std::int64_t(labels.labels.size() / 100));
     }
 }

@@ -32,30 +32,27 @@ struct Taps {
     std::size_t size() const noexcept { return first.size(); }
 };
 
-inline void resize_row(const Taps& taps, const float* src, float* dst) {
-    const std::int32_t *first = taps.first.data(), *second = taps.second.data();
-    const float *near = taps.near.data(), *far = taps.far.data();
-    for (std::size_t x = 0; x < taps.size(); ++x) dst[x] = src[first[x]] * near[x] + src[second[x]] * far[x];
-}
-
-inline void mix_rows(const float* upper, float near, const float* lower, float far, std::size_t count, float* dst) {
+/// dst = near * upper + far * lower, `count` values.
+inline void mix(const float* upper, float near, const float* lower, float far, std::size_t count, float* dst) {
 #if defined(_OPENMP)
 #pragma omp simd
 #endif
-    for (std::size_t x = 0; x < count; ++x) dst[x] = upper[x] * near + lower[x] * far;
+    for (std::size_t i = 0; i < count; ++i) dst[i] = upper[i] * near + lower[i] * far;
 }
 
-/// Two rows of all classes, kept by the parity of their number: two neighbours never push each other out.
+/// Two rows, kept by the parity of their number: two neighbours never push each other out.
 class RowPair {
 public:
-    RowPair(std::size_t classes, std::size_t width) : width_(width), rows_{std::vector<float>(classes * width), std::vector<float>(classes * width)} {}
+    explicit RowPair(std::size_t size) : rows_{std::vector<float>(size), std::vector<float>(size)} {}
 
     bool has(std::int32_t number) const noexcept { return number_[number & 1] == number; }
-    void keeps(std::int32_t number) noexcept { number_[number & 1] = number; }
-    float* row(std::int32_t number, std::size_t c) noexcept { return rows_[number & 1].data() + c * width_; }
+    float* row(std::int32_t number) noexcept { return rows_[number & 1].data(); }
+    float* begin(std::int32_t number) noexcept {
+        number_[number & 1] = number;
+        return row(number);
+    }
 
 private:
-    std::size_t width_;
     std::int32_t number_[2] = {-1, -1};
     std::vector<float> rows_[2];
 };
@@ -68,55 +65,53 @@ struct Sizes {
     Taps resize_y, resize_x;    // cropped to the picture
 };
 
-/// Labels row after row. Each step is torch's: along the row first, then between two rows.
+/// Labels row after row. Each step is torch's: along the row first, then between two rows. The classes of a pixel lie side by side, as steps along a row go from pixel
+/// to pixel.
 class Rows {
 public:
     Rows(std::span<const float> logits, const Sizes& sizes)
         : logits_(logits),
           sizes_(sizes),
-          coarse_(sizes.classes, sizes.enlarge_x.size()),
-          enlarged_(sizes.classes, sizes.resize_x.size()),
-          line_(sizes.enlarge_x.size()),
-          best_(sizes.resize_x.size()),
-          value_(sizes.resize_x.size()),
-          label_(sizes.resize_x.size()) {}
+          coarse_(sizes.classes * sizes.enlarge_x.size()),
+          enlarged_(sizes.classes * sizes.resize_x.size()),
+          source_(sizes.classes * std::size_t(sizes.map.width)),
+          line_(sizes.classes * sizes.enlarge_x.size()),
+          value_(sizes.classes) {}
 
     void labels(std::int64_t y, std::uint8_t* dst) {
         const Taps& taps = sizes_.resize_y;
-        const std::size_t at = std::size_t(y), width = best_.size();
+        const std::size_t at = std::size_t(y), classes = sizes_.classes;
         make_enlarged(taps.first[at]);
         make_enlarged(taps.second[at]);
-        for (std::size_t c = 0; c < sizes_.classes; ++c) {
-            float* const value = c == 0 ? best_.data() : value_.data();
-            mix_rows(enlarged_.row(taps.first[at], c), taps.near[at], enlarged_.row(taps.second[at], c), taps.far[at], width, value);
-            if (c == 0) std::fill(label_.begin(), label_.end(), 0);
-            else take_greater(std::int32_t(c));
+        const float *upper = enlarged_.row(taps.first[at]), *lower = enlarged_.row(taps.second[at]);
+        float* const value = value_.data();
+        for (std::size_t x = 0; x < sizes_.resize_x.size(); ++x) {
+            mix(upper + x * classes, taps.near[at], lower + x * classes, taps.far[at], classes, value);
+            float greatest = value[0];
+#if defined(_OPENMP)
+#pragma omp simd reduction(max : greatest)
+#endif
+            for (std::size_t c = 0; c < classes; ++c) greatest = value[c] > greatest ? value[c] : greatest;
+            const float* const first = std::find(value, value + classes, greatest);
+            dst[x] = std::uint8_t(first == value + classes ? 0 : first - value);  // none equals NaN
         }
-        for (std::size_t x = 0; x < width; ++x) dst[x] = std::uint8_t(label_[x]);
     }
 
 private:
-    void take_greater(std::int32_t c) {
-        float* const best = best_.data();
-        const float* const value = value_.data();
-        std::int32_t* const label = label_.data();
-        const std::size_t width = best_.size();
-#if defined(_OPENMP)
-#pragma omp simd
-#endif
-        for (std::size_t x = 0; x < width; ++x) {
-            const bool greater = value[x] > best[x];
-            best[x] = greater ? value[x] : best[x];
-            label[x] = greater ? c : label[x];
-        }
+    void resize_row(const Taps& taps, const float* src, float* dst) const {
+        const std::size_t classes = sizes_.classes;
+        for (std::size_t x = 0; x < taps.size(); ++x) mix(src + std::size_t(taps.first[x]) * classes, taps.near[x], src + std::size_t(taps.second[x]) * classes, taps.far[x], classes, dst + x * classes);
     }
 
     /// A row of the coarse map, enlarged along itself.
     void make_coarse(std::int32_t number) {
         if (coarse_.has(number)) return;
         const std::size_t width = std::size_t(sizes_.map.width), plane = std::size_t(sizes_.map.height) * width;
-        for (std::size_t c = 0; c < sizes_.classes; ++c) resize_row(sizes_.enlarge_x, logits_.data() + c * plane + std::size_t(number) * width, coarse_.row(number, c));
-        coarse_.keeps(number);
+        for (std::size_t c = 0; c < sizes_.classes; ++c) {
+            const float* const src = logits_.data() + c * plane + std::size_t(number) * width;
+            for (std::size_t x = 0; x < width; ++x) source_[x * sizes_.classes + c] = src[x];
+        }
+        resize_row(sizes_.enlarge_x, source_.data(), coarse_.begin(number));
     }
 
     /// A row of the enlarged map, resized along itself.
@@ -126,18 +121,14 @@ private:
         const std::size_t at = std::size_t(number);
         make_coarse(taps.first[at]);
         make_coarse(taps.second[at]);
-        for (std::size_t c = 0; c < sizes_.classes; ++c) {
-            mix_rows(coarse_.row(taps.first[at], c), taps.near[at], coarse_.row(taps.second[at], c), taps.far[at], line_.size(), line_.data());
-            resize_row(sizes_.resize_x, line_.data(), enlarged_.row(number, c));
-        }
-        enlarged_.keeps(number);
+        mix(coarse_.row(taps.first[at]), taps.near[at], coarse_.row(taps.second[at]), taps.far[at], line_.size(), line_.data());
+        resize_row(sizes_.resize_x, line_.data(), enlarged_.begin(number));
     }
 
     std::span<const float> logits_;
     const Sizes& sizes_;
     RowPair coarse_, enlarged_;
-    std::vector<float> line_, best_, value_;
-    std::vector<std::int32_t> label_;
+    std::vector<float> source_, line_, value_;
 };
 
 }  // namespace detail::semantic
