@@ -21,6 +21,7 @@ enum class CpuPrecision {
 
 struct CpuOptions {
     bool winograd = true;  // 3x3 convolutions by Winograd: faster; of stride 1 rounding errors are up to twenty times larger, of stride 2 no larger
+    bool strassen = true;  // large pointwise convolutions and linear layers by Strassen: faster; rounding errors are up to twice as large
     CpuPrecision precision = CpuPrecision::f32;
 };
 

@@ -119,7 +119,7 @@ private:
     void add_where_made(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, NodeId id) {
         const Node& node = graph.nodes[std::size_t(id)];
         const auto* conv = std::get_if<ops::Conv2d>(&node.operation);
-        if (conv == nullptr || !conv->residual || !MatrixKernel::applies(*conv, shapes[std::size_t(node.outputs[0])])) return;
+        if (conv == nullptr || !conv->residual || !MatrixKernel::applies(*conv, shapes[std::size_t(node.outputs[0])], false)) return;
         const ValueId residual = node.inputs[1];
         const NodeId producer = graph.values[std::size_t(residual)].producer;
         const auto* other = std::get_if<ops::Conv2d>(&graph.nodes[std::size_t(producer)].operation);

@@ -29,6 +29,7 @@ REGULUS_INLINE std::shared_ptr<const Executable> CpuBackend::compile(const Graph
     }
     for (const auto& [name, bytes] : kept) compiled->weight_bytes += bytes;
     compiled->winograd = options_.winograd;
+    compiled->strassen = options_.strassen;
     compiled->bf16 = options_.precision != CpuPrecision::f32;
     compiled->threads = cpu::thread_count(options.threads);
     return std::make_shared<cpu::CpuExecutable>(std::move(compiled));

@@ -9,7 +9,7 @@
 
 namespace regulus::cpu {
 
-/// c [rows, stored] = activation(sum over taps of a_tap [rows, depth] . b_slice [depth, width] [+ addend] [+ bias]).
+/// c [rows, stored] = activation(sum over taps of a_tap [rows, depth] . b_slice [depth, width] [+ addend] [+ also] [+ bias]).
 ///
 /// A product has one tap; a convolution has one for each element of its window: tap t reads rows a_offsets[t] floats behind `a` and
 /// multiplies with slice b_slices[t] of b. b lies in panels of panel_vectors() vectors, each [b_taps, depth, panel]; `width` is `stored` padded
@@ -25,6 +25,8 @@ struct MatrixProduct {
     std::int64_t rows = 0, depth = 0, width = 0, stored = 0;
     const float* addend = nullptr;  // may be c
     std::int64_t addend_pitch = 0;
+    const float* also = nullptr;  // likewise; only where `stored` is `width`
+    std::int64_t also_pitch = 0;
     const float* bias = nullptr;  // `width` floats
     bool relu = false;
     bool streams = false;  // b comes from beyond the second-level cache, one panel after the other

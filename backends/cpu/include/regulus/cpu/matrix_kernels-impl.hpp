@@ -11,6 +11,7 @@
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/matrix-impl.hpp>
 #include <regulus/cpu/parallel.hpp>
+#include <regulus/cpu/strassen-impl.hpp>
 #include <regulus/graph/bind.hpp>
 
 namespace regulus::cpu {
@@ -22,10 +23,14 @@ struct PackedMatrix {
     Tensor bias;
     std::int64_t width = 0, depth = 0;
 
-    /// Deep sums are cut into equal slices whose panels stay in the first-level cache.
-    static std::int64_t slice_depth(std::int64_t in) {
-        const std::int64_t slices = in <= 2048 ? 1 : (in + 383) / 384;
-        return (in + slices - 1) / slices;
+    static constexpr std::int64_t largest_slice = 1 << 20;  // elements, where Strassen's algorithm applies
+
+    /// Deep sums are cut into equal slices whose panels stay in the first-level cache; for Strassen's algorithm large matrices too, so that what it makes of
+    /// a slice stays small.
+    static std::int64_t slice_depth(std::int64_t in, std::int64_t out) {
+        const std::int64_t slices = in > 2048 ? (in + 447) / 448 : (in * out + largest_slice - 1) / largest_slice;
+        if (in % slices == 0 && StrassenProduct::applies(in / slices, out)) return in / slices;
+        return in > 2048 ? (in + slices - 1) / slices : in;
     }
 
     /// Of convolutions whose inputs lie beside each other and whose outputs are added.
@@ -44,7 +49,7 @@ struct PackedMatrix {
         const std::int64_t out = weight.shape()[0], in = weight.numel() / out;
         PackedMatrix result;
         result.width = (out + lanes - 1) / lanes * lanes;
-        result.depth = slice_depth(in);
+        result.depth = slice_depth(in, out);
         result.matrix = Tensor::zeros(Shape{in, result.width});
         result.bias = Tensor::zeros(Shape{result.width});
         std::memcpy(result.bias.data<float>(), bias.data<float>(), std::size_t(out) * sizeof(float));
@@ -93,8 +98,9 @@ class MatrixKernel final : public Kernel {
 public:
     static bool applies(const ops::Linear& op, const RowCount& rows) { return rows.bound >= 64 && op.in_features >= 64 && op.activation != Activation::sigmoid; }
 
-    static bool applies(const ops::Conv2d& op, const Shape& out) {
+    static bool applies(const ops::Conv2d& op, const Shape& out, bool strassen) {
         if (!is_matrix_product(op) || op.activation == Activation::sigmoid) return false;
+        if (strassen && has_halves(out.numel() / op.out_channels, op.in_channels, op.out_channels)) return true;
         constexpr std::int64_t cached = 1 << 20;  // elements of a map that the caches hold
         if (op.residual) return out.numel() >= cached;
         // Without one oneDNN is as fast, but where few outputs are made of each pixel that comes from memory.
@@ -105,26 +111,26 @@ public:
     /// only beside that for many outputs.
     static bool applies_to_residual(const ops::Conv2d& op) { return is_matrix_product(op) && !op.residual && op.activation == Activation::none && op.out_channels >= 256; }
 
-    MatrixKernel(const NodeContext& context, const ops::Linear& op, std::shared_ptr<const PackedMatrix> weights, int threads)
-        : MatrixKernel(context, op.out_features, op.activation, std::move(weights), {{context.place(context.in(0)), op.in_features}}, threads) {
-        reason = "many rows: blocks that stay in the caches";
+    MatrixKernel(const NodeContext& context, const ops::Linear& op, std::shared_ptr<const PackedMatrix> weights, int threads, bool strassen)
+        : MatrixKernel(context, op.out_features, op.activation, std::move(weights), {{context.place(context.in(0)), op.in_features}}, threads, strassen) {
+        if (unit_ == 0) reason = "many rows: blocks that stay in the caches";
     }
 
-    MatrixKernel(const NodeContext& context, const ops::Conv2d& op, std::shared_ptr<const PackedMatrix> weights, int threads, bool residual_in_place)
-        : MatrixKernel(context, op.out_channels, op.activation, std::move(weights), {RowSource::of(context, op)}, threads) {
+    MatrixKernel(const NodeContext& context, const ops::Conv2d& op, std::shared_ptr<const PackedMatrix> weights, int threads, bool residual_in_place, bool strassen)
+        : MatrixKernel(context, op.out_channels, op.activation, std::move(weights), {RowSource::of(context, op)}, threads, strassen) {
         adds_ = op.residual;
         if (adds_) residual_ = residual_in_place ? dst_ : context.place(context.in(1));
-        reason = adds_ ? "large map: fetches pixels and residual ahead" : "large map, few outputs: fetches pixels ahead";
+        if (unit_ == 0) reason = adds_ ? "large map: fetches pixels and residual ahead" : "large map, few outputs: fetches pixels ahead";
     }
 
     /// Together with the convolution that makes the residual: the sum of both is a product of their pixels beside each other with their weights, which are so too.
-    MatrixKernel(const NodeContext& context, const ops::Conv2d& op, RowSource residual, std::shared_ptr<const PackedMatrix> weights, int threads)
-        : MatrixKernel(context, op.out_channels, op.activation, std::move(weights), {residual, RowSource::of(context, op)}, threads) {
+    MatrixKernel(const NodeContext& context, const ops::Conv2d& op, RowSource residual, std::shared_ptr<const PackedMatrix> weights, int threads, bool strassen)
+        : MatrixKernel(context, op.out_channels, op.activation, std::move(weights), {residual, RowSource::of(context, op)}, threads, strassen) {
         name += ", 2 nodes";
-        reason = "large map: the residual is made where it is added";
+        reason = (unit_ == 0 ? "large map: " : reason + "; ") + "the residual is made where it is added";
     }
 
-    std::size_t scratch_bytes() const override { return packs() ? std::size_t(threads_) * std::size_t(task_floats()) * sizeof(float) : 0; }
+    std::size_t scratch_bytes() const override { return std::size_t(threads_) * std::size_t(task_floats()) * sizeof(float); }
 
     void run(const Run& run) const override {
         const std::int64_t total = rows_(run) * lines_ * line_;
@@ -132,7 +138,16 @@ public:
     }
 
 private:
-    MatrixKernel(const NodeContext& context, std::int64_t out, Activation activation, std::shared_ptr<const PackedMatrix> weights, std::vector<RowSource> sources, int threads)
+    static constexpr std::int64_t unit_rows = 112;   // taken together by Strassen's algorithm: what is made of them stays in the caches
+    static constexpr std::int64_t shared_rows = 1024;  // that share what is made of the weights
+
+    /// Where Strassen's algorithm saves more multiplications than its additions cost.
+    static bool has_halves(std::int64_t rows, std::int64_t in, std::int64_t out) {
+        const std::int64_t depth = PackedMatrix::slice_depth(in, out);
+        return rows >= 768 && depth >= 448 && out >= 512 && in % depth == 0 && StrassenProduct::applies(depth, out);
+    }
+
+    MatrixKernel(const NodeContext& context, std::int64_t out, Activation activation, std::shared_ptr<const PackedMatrix> weights, std::vector<RowSource> sources, int threads, bool strassen)
         : weights_(std::move(weights)), sources_(std::move(sources)), multiply_(matrix_functions().multiply), rows_(context.rows_of(context.out(0))), dst_(context.place(context.out(0))), out_(out),
           relu_(activation == Activation::relu), threads_(threads) {
         name = "matrix product";
@@ -141,16 +156,28 @@ private:
             lines_ = shape[2];
             line_ = shape[3];
         }
-        block_ = product_block(rows_.bound * lines_ * line_, weights_->depth, threads);
+        const std::int64_t rows = rows_.bound * lines_ * line_;
+        block_ = product_block(rows, weights_->depth, threads);
+        if (!strassen || !has_halves(rows, in_, out_)) return;
+        name = "matrix product, Strassen";
+        reason = "large: seven eighths of the multiplications";
+        // The same units for every number of threads, as results are; 16 or a multiple of it can be shared out evenly.
+        const std::int64_t units = ((rows + unit_rows - 1) / unit_rows + 15) / 16 * 16;
+        unit_ = (rows + units - 1) / units;
+        const std::int64_t rounds = (rows + shared_rows * threads - 1) / (shared_rows * threads);
+        block_ = (units + rounds * threads - 1) / (rounds * threads) * unit_;
+        strassen_ = StrassenProduct(weights_->depth, out_, unit_);
     }
 
-    /// Whether rows are copied before they are read: where only slices or parts of them are, too.
-    bool packs() const { return weights_->depth != in_ || sources_.size() > 1 || crowds_cache_sets(in_ * sources_.front().stride); }
-    std::int64_t task_floats() const { return block_ * packed_pitch(weights_->depth); }
+    /// Whether rows are copied before they are read: where only parts of them are, or pixels apart, or such that crowd the caches. Strassen's algorithm copies them itself.
+    bool packs() const { return sources_.size() > 1 || (unit_ != 0 ? sources_.front().stride > 1 : weights_->depth != in_ || crowds_cache_sets(in_ * sources_.front().stride)); }
+    std::int64_t packed_floats() const { return packs() ? (unit_ != 0 ? unit_ : block_) * packed_pitch(weights_->depth) : 0; }
+    std::int64_t task_floats() const { return packed_floats() + (unit_ != 0 ? strassen_.floats() : 0); }
 
     /// Rows (output pixels) [first, last).
     void task(const Run& run, int thread, std::int64_t first, std::int64_t last) const {
-        float* const packed = packs() ? run.floats(scratch) + thread * task_floats() : nullptr;
+        float* const packed = run.floats(scratch) + thread * task_floats();
+        float* const combined = packed + packed_floats();
         const RowSource& only = sources_.front();
         for (std::int64_t start = 0; start < in_; start += weights_->depth) {
             MatrixProduct product;
@@ -158,7 +185,7 @@ private:
             product.width = weights_->width;
             product.streams = weights_->matrix.bytes() >= 8 << 20;
             product.stored = out_;
-            product.far_rows = packed == nullptr && only.stride == 1;
+            product.far_rows = !packs() && only.stride == 1;
             product.b = weights_->matrix.data<float>() + start * weights_->width;
             product.c_pitch = product.addend_pitch = out_;
             const bool is_last = start + product.depth == in_;
@@ -172,20 +199,28 @@ private:
                 product.rows = rows;
                 product.c = run.floats(dst_) + row * out_;
                 product.addend = start != 0 ? product.c : adds_ ? run.floats(residual_) + row * out_ : nullptr;
-                multiply_(product);
+                if (unit_ != 0) strassen_.multiply(product, combined);
+                else multiply_(product);
             };
-            if (packed != nullptr) {
-                pack(run, packed, first, last, start, start + product.depth);
-                multiply(packed, packed_pitch(weights_->depth), first, last - first);
-            } else if (only.stride == 1) {
-                multiply(run.floats(only.src) + first * in_, in_, first, last - first);
-            } else {
-                for (std::int64_t row = first; row < last;) {  // line by line
-                    const std::int64_t y = row / line_, end = std::min(last, (y + 1) * line_);
-                    multiply(only.row(run, y / lines_, y % lines_, row % line_), in_ * only.stride, row, end - row);
-                    row = end;
-                }
-            }
+            if (unit_ != 0) strassen_.set_weights(product.b, combined);
+            const std::int64_t step = unit_ != 0 ? unit_ : last - first;
+            for (std::int64_t row = first; row < last; row += step) multiply_rows(run, packed, row, std::min(last, row + step), start, product.depth, multiply);
+        }
+    }
+
+    /// Calls multiply(rows' inputs from `start` on, their pitch, row, rows) for rows [first, last), copied to `packed` where they must be.
+    template <class Multiply>
+    void multiply_rows(const Run& run, float* packed, std::int64_t first, std::int64_t last, std::int64_t start, std::int64_t depth, const Multiply& multiply) const {
+        const RowSource& only = sources_.front();
+        if (packs()) {
+            pack(run, packed, first, last, start, start + depth);
+            return multiply(packed, packed_pitch(weights_->depth), first, last - first);
+        }
+        if (only.stride == 1) return multiply(run.floats(only.src) + first * in_ + start, in_, first, last - first);
+        for (std::int64_t row = first; row < last;) {  // line by line
+            const std::int64_t y = row / line_, end = std::min(last, (y + 1) * line_);
+            multiply(only.row(run, y / lines_, y % lines_, row % line_), in_ * only.stride, row, end - row);
+            row = end;
         }
     }
 
@@ -212,7 +247,9 @@ private:
     void (*multiply_)(const MatrixProduct&);
     RowCount rows_;
     Place dst_, residual_;
+    StrassenProduct strassen_;
     std::int64_t in_ = 0, out_ = 0, line_ = 1, lines_ = 1, block_ = 1;
+    std::int64_t unit_ = 0;  // rows that Strassen's algorithm takes together; 0: sums are plain
     bool relu_ = false, adds_ = false;
     int threads_ = 1;
 };

@@ -26,7 +26,7 @@ struct Compiled {
     std::vector<std::vector<Tensor>> bound;
     mutable WeightStore store;
     int threads = 1;
-    bool winograd = true;
+    bool winograd = true, strassen = true;
     bool bf16 = false;
     std::size_t weight_bytes = 0;
 };
@@ -97,7 +97,7 @@ inline std::unique_ptr<Kernel> make_sum(const Compiled& compiled, const NodeCont
     auto weights = compiled.store.get<PackedMatrix>(parameter_key(residual.node) + parameter_key(context.node) + "sum", [&] {
         return PackedMatrix::make_sum(folded_parameters(other, residual.bound), folded_parameters(conv, context.bound), matrix_functions().lanes);
     });
-    return new_kernel<MatrixKernel>(context, conv, RowSource::of(residual, other), std::move(weights), compiled.threads);
+    return new_kernel<MatrixKernel>(context, conv, RowSource::of(residual, other), std::move(weights), compiled.threads, compiled.strassen);
 }
 
 /// The weights of a transposed convolution for the matrix product. Throws BackendError where windows overlap.
@@ -128,8 +128,8 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
             if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {
                 return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context.node, *conv, context.bound), compiled.threads);
             }
-            if (MatrixKernel::applies(*conv, context.shape(context.out(0)))) {
-                return new_kernel<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, *conv, context.bound), compiled.threads, residual_in_place);
+            if (MatrixKernel::applies(*conv, context.shape(context.out(0)), compiled.strassen)) {
+                return new_kernel<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, *conv, context.bound), compiled.threads, residual_in_place, compiled.strassen);
             }
             if (DirectConvolutionKernel::applies(*conv, context.shape(context.in(0)), context.shape(context.out(0)))) {
                 auto weights = compiled.store.get<DirectWeights>(parameter_key(context.node) + "direct",
@@ -141,7 +141,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
         if (std::holds_alternative<ops::ConvTranspose2d>(operation)) return new_kernel<ConvTransposeKernel>(context, transposed_weights(compiled, context), slice);
         if (const auto* linear = std::get_if<ops::Linear>(&operation)) {
             if (!MatrixKernel::applies(*linear, context.rows_of(context.out(0)))) return new_kernel<LinearKernel>(context, compiled.store);
-            return new_kernel<MatrixKernel>(context, *linear, packed_matrix(compiled, context.node, *linear, context.bound, context.shape(context.in(0))), compiled.threads);
+            return new_kernel<MatrixKernel>(context, *linear, packed_matrix(compiled, context.node, *linear, context.bound, context.shape(context.in(0))), compiled.threads, compiled.strassen);
         }
     } catch (const dnnl::error& error) {
         throw BackendError("cpu: oneDNN has no kernel for \"" + context.node.name + "\" (" + describe(operation) + "): " + error.what());
