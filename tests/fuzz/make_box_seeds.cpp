@@ -1,4 +1,4 @@
-// Writes the seeds of the fuzz targets of results files: make_box_seeds FOLDER makes FOLDER/{nuscenes_results,lyft_results,kitti_objects}/*.
+// Writes the seeds of the fuzz targets of results files: make_box_seeds FOLDER makes FOLDER/{nuscenes_results,lyft_results,kitti_objects,panoptic}/*.
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -17,6 +17,9 @@ int main(int argc, char** argv) {
     put("lyft_results", "results", "{\"results\":{\"t\":[" + box + "," + box + "]}}");
     put("lyft_results", "flat", "[" + box + "," + box + "]");
     put("lyft_results", "csv", "Id,PredictionString\nt,0.5 1 2 3 2 4 1.5 0.1 car 0.25 1 2 3 2 4 1.5 -3 bus\nu,\n");
+    put("panoptic", "truth", "{\"images\":[{\"id\":7,\"width\":6,\"height\":4,\"file_name\":\"a.jpg\"}],\"categories\":[{\"id\":3,\"name\":\"nut\",\"isthing\":1},{\"id\":1,\"name\":\"sea\",\"isthing\":0}],"
+                             "\"annotations\":[{\"image_id\":7,\"file_name\":\"a.png\",\"segments_info\":[{\"id\":1,\"category_id\":3,\"area\":5,\"iscrowd\":0},{\"id\":9,\"category_id\":1,\"area\":2,\"iscrowd\":1}]}]}");
+    put("panoptic", "results", "{\"annotations\":[{\"image_id\":7,\"file_name\":\"a/b.png\",\"segments_info\":[{\"id\":16777215,\"category_id\":3}]}]}");
     put("kitti_objects", "label", "Car 0.0 1 -1.5 10 20 30 65 1.5 1.6 3.9 1 1.6 20 0.3\nDontCare -1 -1 -10 503.89 169.71 590.61 190.13 -1 -1 -1 -1000 -1000 -1000 -10\n");
     put("kitti_objects", "results", "Car -1 -1 -1.5 10 20 30 65 1.5 1.6 3.9 1 1.6 20 0.3 0.875\nCyclist -1 -1 0.5 11 21 31 60 1.5 0.6 1.9 2 1.6 21 0.2 0.5\n");
 }
