@@ -12,6 +12,7 @@
 #include <regulus/cpu/matrix-impl.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>
 #include <regulus/cpu/onednn-impl.hpp>
+#include <regulus/cpu/overlapping_transpose-impl.hpp>
 #include <regulus/cpu/pillars-impl.hpp>
 #include <regulus/cpu/plan-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>

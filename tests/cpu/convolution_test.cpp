@@ -193,15 +193,40 @@ TEST_CASE("cpu transposed convolution: equals the reference where windows do not
     }
 }
 
-TEST_CASE("cpu transposed convolution: overlapping windows are refused by name") {
+TEST_CASE("cpu transposed convolution: equals the reference where windows overlap, leave gaps or hang over the border") {
+    struct Window {
+        int kernel, stride, padding;
+    };
+    for (const Window& window : {Window{4, 2, 1}, Window{3, 1, 1}, Window{3, 2, 0}, Window{3, 2, 1}, Window{5, 3, 2}, Window{2, 3, 0}, Window{1, 4, 0}, Window{4, 1, 2}, Window{2, 2, 1}}) {
+        for (const Activation activation : {Activation::none, Activation::relu, Activation::sigmoid}) {
+            for (const InputSize size : {InputSize{1, 2, 2}, InputSize{2, 2, 5}, InputSize{3, 5, 7}, InputSize{17, 3, 2}, InputSize{1, 24, 33}}) {
+                CAPTURE(window.kernel);
+                CAPTURE(window.stride);
+                ops::ConvTranspose2d op;
+                op.in_channels = 7;
+                op.out_channels = size.n == 3 ? 35 : 17;
+                op.kernel = window.kernel;
+                op.stride = window.stride;
+                op.padding = window.padding;
+                op.bias = activation == Activation::relu;
+                op.activation = activation;
+                check_equal_to_reference(graph_of(7, [&](const Scope& scope, ValueId image) { return record::conv_transpose2d(scope / "up", op, image); }), size);
+            }
+        }
+    }
+}
+
+TEST_CASE("cpu transposed convolution: a norm and an activation are folded where windows overlap") {
     ops::ConvTranspose2d op;
-    op.in_channels = 4;
-    op.out_channels = 4;
+    op.in_channels = 6;
+    op.out_channels = 18;
     op.kernel = 4;
     op.padding = 1;
-    const Graph graph = graph_of(4, [&](const Scope& scope, ValueId image) { return record::conv_transpose2d(scope / "upsample", op, image); });
-    CHECK_THROWS_WITH_AS(run_on(CpuBackend{}, graph, random_weights(graph), random_inputs(graph, {1, 3, 3})),
-                         "cpu: \"upsample\": a transposed convolution needs kernel == stride and no padding, has 4, 2, 1", BackendError);
+    const Graph graph = graph_of(6, [&](const Scope& scope, ValueId image) {
+        return record::activate(scope / "relu", Activation::relu, record::batch_norm(scope / "norm", ops::BatchNorm{18, 1e-5, Activation::none}, record::conv_transpose2d(scope / "up", op, image)));
+    });
+    check_equal_to_reference(graph, {2, 5, 6});
+    CHECK(compile(CpuBackend{}, graph, random_weights(graph)).steps({2, 5, 6}).size() == 2);  // layout; convolution + norm + relu
 }
 
 TEST_CASE("cpu convolution: parameters shared by two nodes of which one folds a norm and the other does not") {

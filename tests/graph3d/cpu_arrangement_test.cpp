@@ -205,3 +205,19 @@ TEST_CASE("cpu: a pointwise convolution with few outputs of a map beyond the cac
     CHECK(count(kernels_of(graph, {1, 20, 21}), "matrix product") == 0);
     for (const int threads : {1, 2}) CHECK(difference(graph, {random_tensor(Shape{1, 200, 201, 210}, 1)}, threads) < 4e-6);
 }
+
+TEST_CASE("arrangement: transposed convolutions whose windows overlap stand alone, before a concat and before a choice of logits") {
+    ops::ConvTranspose2d up = raise(8, 6, 2);
+    up.kernel = 4;
+    up.padding = 1;
+    Graph graph;
+    graph.name = "overlapping";
+    const Scope scope(graph);
+    const ValueId image = record::image_input(graph, 8);
+    const ValueId joined = record::concat(scope / "concat", {record::conv_transpose2d(scope / "a", up, image), record::conv_transpose2d(scope / "b", raise(8, 5, 2), image)});
+    graph.outputs.emplace_back("y", joined);
+    const std::vector<Tensor> inputs{random_tensor(Shape{2, 8, 5, 6}, 4)};
+    CHECK(difference(graph, inputs) <= 1e-5);
+    CHECK(count(kernels_of(graph, {2, 5, 6}), "concat") == 1);
+    CHECK(count(kernels_of(graph, {2, 5, 6}), "matrix product by residues") == 1);
+}

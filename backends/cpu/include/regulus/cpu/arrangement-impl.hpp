@@ -76,7 +76,8 @@ private:
         if (op == nullptr || users[std::size_t(logits)] != 1 || !ChosenLogitsKernel::applies(*op)) return;
         const ValueId map = graph.nodes[std::size_t(conv)].inputs[0];
         const NodeId upsample = graph.values[std::size_t(map)].producer;
-        if (!std::holds_alternative<ops::ConvTranspose2d>(graph.nodes[std::size_t(upsample)].operation) || users[std::size_t(map)] != 1 || graph.values[std::size_t(labels)].producer > upsample) return;
+        const auto* raised = std::get_if<ops::ConvTranspose2d>(&graph.nodes[std::size_t(upsample)].operation);
+        if (raised == nullptr || !ConvTransposeKernel::applies(*raised) || users[std::size_t(map)] != 1 || graph.values[std::size_t(labels)].producer > upsample) return;
         chosen[std::size_t(upsample)] = {conv, choice};
         idle[std::size_t(conv)] = idle[std::size_t(choice)] = true;
         owners[std::size_t(node.outputs[0])] = map;

@@ -10,6 +10,7 @@
 #include <regulus/cpu/direct_conv-impl.hpp>
 #include <regulus/cpu/group_norm-impl.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>
+#include <regulus/cpu/overlapping_transpose-impl.hpp>
 #include <regulus/cpu/pillars-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
 #include <regulus/cpu/refine-impl.hpp>
@@ -100,9 +101,8 @@ inline std::unique_ptr<Kernel> make_sum(const Compiled& compiled, const NodeCont
     return new_kernel<MatrixKernel>(context, conv, RowSource::of(residual, other), std::move(weights), compiled.threads, compiled.strassen);
 }
 
-/// The weights of a transposed convolution for the matrix product. Throws BackendError where windows overlap.
+/// The weights of a transposed convolution whose windows lie side by side for the matrix product.
 inline std::shared_ptr<const TransposedWeights> transposed_weights(const Compiled& compiled, const NodeContext& context) {
-    ConvTransposeKernel::check(context);
     return compiled.store.get<TransposedWeights>(parameter_key(context.node) + "transposed", [&] {
         return TransposedWeights::make(folded_parameters(std::get<ops::ConvTranspose2d>(context.node.operation), context.bound), matrix_functions().lanes);
     });
@@ -138,7 +138,11 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
             }
             return new_kernel<ConvolutionKernel>(context, compiled.store, residual_in_place);
         }
-        if (std::holds_alternative<ops::ConvTranspose2d>(operation)) return new_kernel<ConvTransposeKernel>(context, transposed_weights(compiled, context), slice);
+        if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&operation)) {
+            if (ConvTransposeKernel::applies(*deconv)) return new_kernel<ConvTransposeKernel>(context, transposed_weights(compiled, context), slice);
+            auto weights = compiled.store.get<OverlappingWeights>(parameter_key(context.node) + "overlapping", [&] { return OverlappingWeights::make(folded_parameters(*deconv, context.bound), matrix_functions().lanes); });
+            return new_kernel<OverlappingTransposeKernel>(context, std::move(weights));
+        }
         if (const auto* linear = std::get_if<ops::Linear>(&operation)) {
             if (!MatrixKernel::applies(*linear, context.rows_of(context.out(0)))) return new_kernel<LinearKernel>(context, compiled.store);
             return new_kernel<MatrixKernel>(context, *linear, packed_matrix(compiled, context.node, *linear, context.bound, context.shape(context.in(0))), compiled.threads, compiled.strassen);

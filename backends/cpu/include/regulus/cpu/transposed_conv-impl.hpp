@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <string>
 
-#include <regulus/core/error.hpp>
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/maps-impl.hpp>
 #include <regulus/cpu/matrix-impl.hpp>
@@ -44,16 +42,11 @@ struct TransposedWeights {
 
 class ConvTransposeKernel : public Kernel {
 public:
-    /// Throws BackendError where windows overlap.
-    static void check(const NodeContext& context) {
-        const auto& op = std::get<ops::ConvTranspose2d>(context.node.operation);
-        if (op.kernel == op.stride && op.padding == 0) return;
-        throw BackendError("cpu: \"" + context.node.name + "\": a transposed convolution needs kernel == stride and no padding, has " + std::to_string(op.kernel) + ", " + std::to_string(op.stride) + ", " +
-                           std::to_string(op.padding));
-    }
+    /// Whether windows lie side by side.
+    static bool applies(const ops::ConvTranspose2d& op) { return op.kernel == op.stride && op.padding == 0; }
 
     /// Whether the kernel can write into a slice of a wider map.
-    static bool writes_slices(const ops::ConvTranspose2d& op) { return op.activation != Activation::sigmoid; }
+    static bool writes_slices(const ops::ConvTranspose2d& op) { return applies(op) && op.activation != Activation::sigmoid; }
 
     ConvTransposeKernel(const NodeContext& context, std::shared_ptr<const TransposedWeights> weights, const ChannelSlice& slice)
         : op_(std::get<ops::ConvTranspose2d>(context.node.operation)), weights_(std::move(weights)), functions_(matrix_functions()), rows_(context.rows_of(context.out(0))),
