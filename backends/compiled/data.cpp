@@ -3,6 +3,7 @@
 #include <regulus/data/file-impl.hpp>
 #include <regulus/data/image_file-impl.hpp>
 #include <regulus/data/jpeg-impl.hpp>
+#include <regulus/data/keypoints-impl.hpp>
 #include <regulus/data/mask-impl.hpp>
 #include <regulus/data/png-impl.hpp>
 #include <regulus/data/preprocess-impl.hpp>

@@ -48,6 +48,21 @@ std::string counts_text(const std::vector<std::pair<std::string, int>>& counts, 
     return sum == 0 ? "nothing found" : std::to_string(sum) + " " + noun + (sum == 1 ? "" : "s") + parts;
 }
 
+/// Lines of an object's keypoints.
+std::string points_text(const regulus::Detection& detection, const regulus::ModelFacts& facts) {
+    std::string text;
+    for (std::size_t i = 0; i < detection.keypoints.size(); ++i) {
+        const regulus::Keypoint& point = detection.keypoints[i];
+        char line[96];
+        std::snprintf(line, sizeof line, " %.2f at %.1f %.1f\n", double(point.score), double(point.x), double(point.y));
+        text += "    " + (i < facts.keypoint_names.size() ? facts.keypoint_names[i] : "point " + std::to_string(i)) + line;
+    }
+    return text;
+}
+
+/// Segments have none.
+std::string points_text(const regulus::PanopticSegment&, const regulus::ModelFacts&) { return ""; }
+
 /// Adds counts of one picture to those of all, keeping the order of first occurrence.
 void add_counts(std::vector<std::pair<std::string, int>>& total, const std::vector<std::pair<std::string, int>>& counts) {
     for (const auto& [name, count] : counts) {
@@ -96,7 +111,7 @@ private:
         add_counts(total_, counted);
         std::string text = picture.path + "  " + counts(counted) + "\n";
         if (options_.list) {
-            for (const auto& item : items) text += "  " + regulus::to_string(item) + "\n";
+            for (const auto& item : items) text += "  " + regulus::to_string(item) + "\n" + points_text(item, detector_.facts());
         }
         if (!options_.draw.empty()) {
             regulus::draw(image, found);
@@ -169,8 +184,8 @@ void add_detect(CLI::App& app, Outcome&) {
     command->add_option("--json", options->json, "Write COCO results, of a panoptic model COCO panoptic results (image_id counts from 1) to this file; - for stdout");
     command->add_option("--segments", options->segments, "Write a panoptic model's segments into this folder: PNG files as COCO has them, ids as colours");
     command->add_option("--image-ids", options->annotations, "Take image ids from this COCO annotations file, by file name");
-    command->add_option("--draw", options->draw, "Write pictures with boxes, masks and labels into this folder");
-    command->add_flag("--list", options->list, "Print every object with score and box");
+    command->add_option("--draw", options->draw, "Write pictures with boxes, masks, keypoints and labels into this folder");
+    command->add_flag("--list", options->list, "Print every object with score and box, and its keypoints");
     command->add_option("--mmdetection", options->mmdetection, "Steps after the network as mmdetection 3 or 2 takes them; numbers published in 2020 and 2021 were made with 2")->check(CLI::IsMember({2, 3}))->capture_default_str();
     command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command->add_option("--precision", options->precision, precision_help)->check(CLI::IsMember(precision_names))->capture_default_str();

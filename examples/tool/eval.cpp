@@ -133,13 +133,20 @@ std::string results_of(const EvalRows& finished) {
 }
 
 void report(const Options& options, const regulus::CocoDataset& dataset, const std::vector<regulus::CocoDetection>& results, std::size_t skipped) {
-    bool boxes = results.empty(), masks = false, keypoints = false, truth_masks = false;
+    bool boxes = results.empty(), masks = false, keypoints = false, truth_masks = false, truth_keypoints = false;
     for (const regulus::CocoDetection& result : results) {
         boxes = boxes || result.bbox;
         masks = masks || result.segmentation;
         keypoints = keypoints || !result.keypoints.empty();
     }
-    for (const regulus::CocoAnnotation& annotation : dataset.annotations) truth_masks = truth_masks || annotation.has_mask();
+    for (const regulus::CocoAnnotation& annotation : dataset.annotations) {
+        truth_masks = truth_masks || annotation.has_mask();
+        truth_keypoints = truth_keypoints || !annotation.keypoints.empty();
+    }
+    if (keypoints && !truth_keypoints) {
+        keypoints = false;
+        talk("keypoints are not judged: the annotations have none\n");
+    }
     if (masks && !truth_masks) {
         masks = false;
         talk("masks are not judged: the annotations have none\n");

@@ -19,7 +19,7 @@ std::function<regulus::DetectionList(const regulus::Image&)> finder(const Detect
 }
 
 #if defined(REGULUS_TOOL_CUDA)
-bool same_bits(const regulus::Detection& a, const regulus::Detection& b) { return a.box == b.box && a.score == b.score && a.label == b.label && a.mask_probabilities == b.mask_probabilities; }
+bool same_bits(const regulus::Detection& a, const regulus::Detection& b) { return a.box == b.box && a.score == b.score && a.label == b.label && a.mask_probabilities == b.mask_probabilities && a.keypoints == b.keypoints; }
 #endif
 
 }  // namespace

@@ -97,9 +97,11 @@ void show(const std::string& name) {
     const regulus::ModelSpec& model = *entry.detector;
     std::string text = model.name + "\n" + line("architecture", model.architecture) + line("also called", joined(model.aliases)) +
                        line("parameters", thousands(regulus::recorded(model).parameter_count())) + line("trained on", model.data);
-    if (model.box_ap > 0 || model.mask_ap > 0) {
-        text += line("published AP", (model.box_ap > 0 ? "box " + percent(model.box_ap) : "") + (model.box_ap > 0 && model.mask_ap > 0 ? ", " : "") + (model.mask_ap > 0 ? "mask " + percent(model.mask_ap) : ""));
-    }
+    std::vector<std::string> published;
+    if (model.box_ap > 0) published.push_back("box " + percent(model.box_ap));
+    if (model.mask_ap > 0) published.push_back("mask " + percent(model.mask_ap));
+    if (model.keypoint_ap > 0) published.push_back("keypoint " + percent(model.keypoint_ap));
+    text += line("published AP", joined(published));
     if (model.panoptic_quality > 0) text += line("published PQ", percent(model.panoptic_quality));
     if (model.proposal_ar > 0) text += line("published AR", percent(model.proposal_ar) + " with 1000 proposals");
     text += line("checkpoint", model.checkpoint) + line("licence", model.licence);

@@ -32,6 +32,7 @@
 #include <regulus/layers/dense_candidates.hpp>
 #include <regulus/layers/detections.hpp>
 #include <regulus/layers/fpn.hpp>
+#include <regulus/layers/keypoint_head.hpp>
 #include <regulus/layers/levels.hpp>
 #include <regulus/layers/linear.hpp>
 #include <regulus/layers/mask_head.hpp>
@@ -49,6 +50,7 @@
 #include <regulus/models/cascade_rcnn.hpp>
 #include <regulus/models/classifier.hpp>
 #include <regulus/models/faster_rcnn.hpp>
+#include <regulus/models/keypoint_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/mmdetection2.hpp>
 #include <regulus/models/one_map_rcnn.hpp>

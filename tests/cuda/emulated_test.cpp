@@ -88,6 +88,19 @@ TEST_CASE("cuda emulated: a panoptic FPN equals the reference, semantic logits b
     CHECK(expected["semantic_logits"].shape() == Shape{2, 7, 16, 24});
 }
 
+TEST_CASE("cuda emulated: a keypoint R-CNN equals the reference, boxes and maps of logits; nothing found is no error") {
+    EmulatedDevice device;
+    const auto libraries = device.libraries();
+    for (const bool blind : {false, true}) {
+        const Graph graph = blind ? recorded<BlindKeypointRcnn>() : recorded<SmallKeypointRcnn>();
+        const Weights weights = detector_weights(graph, 3);
+        const std::vector<Tensor> inputs{random_tensor(Shape{2, 3, 64, 96}, 5), whole_pictures(2, 64, 96)};
+        const Outputs expected = run<float>(graph, weights, inputs);
+        check_same(run_cuda(libraries, graph, weights, inputs), expected, 1e-3);
+        CHECK((expected["keypoints"].shape()[0] == 0) == blind);
+    }
+}
+
 TEST_CASE("cuda emulated: a mask R-CNN equals the reference, boxes, labels and masks, for one picture and for several") {
     EmulatedDevice device;
     const auto libraries = device.libraries();

@@ -25,6 +25,14 @@ TEST_CASE("coco_results_json: the exact text of small results") {
           "]\n");
 }
 
+TEST_CASE("coco_results_json: keypoints as pycocotools reads them, and none that is not finite") {
+    CocoResult result{7, 1, {0, 0, 1, 1}, 0.5f};
+    result.keypoints = {1.5f, 2.f, 0.25f, -0.5f, 0.f, 1.f};
+    CHECK(coco_results_json({&result, 1}) == "[\n{\"image_id\":7,\"category_id\":1,\"bbox\":[0,0,1,1],\"score\":0.5,\"keypoints\":[1.5,2,0.25,-0.5,0,1]}\n]\n");
+    result.keypoints[4] = std::numeric_limits<float>::quiet_NaN();
+    CHECK_THROWS_WITH_AS(coco_results_json({&result, 1}), "coco_results_json: a keypoint is not finite, and JSON has no such number", ArgumentError);
+}
+
 TEST_CASE("coco_results_json: every number and mask reads back to the same value") {
     std::uint32_t seed = 3;
     const auto next = [&] { return float((seed = seed * 1664525u + 1013904223u) >> 8) / 16777216.0f; };

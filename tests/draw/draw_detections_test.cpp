@@ -58,6 +58,49 @@ TEST_CASE("draw_detections: a box is a line of its class's colour and leaves its
     CHECK(near(image.pixel(10, 10), {128, 128, 128}, 0));
 }
 
+TEST_CASE("draw_detections: keypoints are dots, a person's are joined; uncertain ones are left out with their lines") {
+    DrawnObject person{{50, 20, 250, 180}, 0, "", -1, {}, std::vector<Keypoint>(17, Keypoint{10, 10, 0.f})};
+    person.keypoints[5] = {100, 60, 0.9f};   // shoulders
+    person.keypoints[6] = {200, 60, 0.9f};
+    person.keypoints[7] = {100, 150, 0.9f};  // left elbow
+    person.keypoints[8] = {200, 150, 0.04f};
+    const DrawStyle style{.boxes = false, .line_width = 4};
+    Image image = grey(200, 300);
+    draw_detections(image, std::vector{person}, style);
+    CHECK(near(image.pixel(60, 150), class_colour(0), 12));   // between the shoulders
+    CHECK(near(image.pixel(105, 100), class_colour(1), 12));  // left arm
+    CHECK(near(image.pixel(150, 100), class_colour(1), 12));
+    CHECK(near(image.pixel(60, 200), class_colour(2), 12));
+    CHECK(near(image.pixel(105, 200), {128, 128, 128}, 0));  // no right arm
+    CHECK(near(image.pixel(150, 200), {128, 128, 128}, 0));
+    CHECK(near(image.pixel(10, 10), {128, 128, 128}, 0));
+
+    Image hidden = grey(200, 300);
+    DrawStyle without = style;
+    without.keypoints = false;
+    draw_detections(hidden, std::vector{person}, without);
+    CHECK(hidden == grey(200, 300));
+
+    DrawnObject other = person;  // no person: dots without lines
+    other.keypoints.resize(9);
+    Image dots = grey(200, 300);
+    draw_detections(dots, std::vector{other}, style);
+    CHECK(near(dots.pixel(60, 100), class_colour(0), 12));
+    CHECK(near(dots.pixel(60, 150), {128, 128, 128}, 0));
+}
+
+TEST_CASE("draw_detections: keypoints far outside the picture end at its border; one that is not finite is refused and leaves the picture") {
+    DrawnObject person{{50, 20, 250, 180}, 0, "person", -1, {}, std::vector<Keypoint>(17, Keypoint{1e30f, -1e30f, 1})};
+    Image image = grey(200, 300);
+    CHECK_NOTHROW(draw_detections(image, std::vector{person}));
+    for (const float odd : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+        person.keypoints[3].y = odd;
+        const Image before = image;
+        CHECK_THROWS_WITH_AS(draw_detections(image, std::vector{person}), "draw_detections: a keypoint of \"person\" is not finite", ArgumentError);
+        CHECK(image == before);
+    }
+}
+
 TEST_CASE("draw_detections: a mask tints its pixels by its opacity, holes stay clear") {
     Image image = grey(100, 100);
     BitMask ring = rle_decode(rectangle(100, 100, 20, 20, 80, 80));

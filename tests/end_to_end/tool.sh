@@ -115,6 +115,7 @@ good "zoo show: a detector of point clouds" 'range +x -50 to 50, y -50 to 50, z 
 good "zoo list: torchvision's detectors" 'torchvision/maskrcnn_resnet50_fpn_v2 .* 47.4 +41.8' zoo list
 good "zoo show: torchvision's detectors" '"resize_rule": "torchvision_short", .*"interpolation": "torch_bilinear", "channel_order": "rgb", "divisor": 255' zoo show torchvision/fasterrcnn_resnet50_fpn
 good "zoo show" 'checkpoint +mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth' zoo show mask-rcnn_r50_fpn_1x_coco
+good "zoo show: keypoints" 'published AP +box 55.4, keypoint 65.5' zoo show keypoint_rcnn_R_50_FPN_3x
 good "help teaches" 'regulus detect picture.jpg' --help
 for command in detect classify summary explain inspect convert verify bench eval zoo completion; do good "help of $command" 'Usage: ' "$command" --help; done
 good "version" '^regulus [0-9]+\.[0-9]+\.[0-9]+$' --version
@@ -248,6 +249,25 @@ if [ -w /dev/full ]; then
     [ "$code" -eq 2 ] && grep -q 'standard output' err
     report $? "a full disk behind stdout is an error"
 fi
+
+# --- keypoints: the fact sheet's similarity of a person of 4000 pixels whose points are 5 pixels off is .737997, so that five of the ten thresholds are met ---
+python3 - <<'PY'
+import json
+points = [n for k in range(17) for n in (10 + 3 * k, 20 + 2 * k, 2)]
+person = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 80, 80], "area": 4000, "iscrowd": 0}
+image = {"id": 1, "file_name": "a.jpg", "height": 100, "width": 100}
+category = {"id": 1, "name": "person"}
+result = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 80, 80], "score": 0.9, "keypoints": [n + (3, 4, 0)[i % 3] for i, n in enumerate(points)]}
+json.dump({"images": [image], "annotations": [dict(person, keypoints=points, num_keypoints=17)], "categories": [category]}, open("persons.json", "w"))
+json.dump({"images": [image], "annotations": [person], "categories": [category]}, open("boxes.json", "w"))
+json.dump([result], open("points.json", "w"))
+PY
+good "eval coco: keypoints are judged where there are some" '0\.500' eval coco --results points.json --annotations persons.json
+grep -q 'keypoints' out
+report $? "eval coco: keypoints have a table of their own"
+good "eval coco: and not where the annotations have none" 'boxes' eval coco --results points.json --annotations boxes.json
+grep -q 'keypoints are not judged' err && ! grep -q 'keypoints' out
+report $? "eval coco: what is not judged is said"
 
 # --- verify ---
 bad "verify: no case" 'case.json' verify hollow

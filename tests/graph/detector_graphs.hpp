@@ -1,6 +1,8 @@
 #pragma once
 // Small detectors that use every operation of two-stage detection, and graphs drawn at random.
 #include <regulus/models/faster_rcnn.hpp>
+#include <regulus/models/keypoint_rcnn.hpp>
+#include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/panoptic_fpn.hpp>
 #include <regulus/models/retina_net.hpp>
 
@@ -8,7 +10,7 @@
 
 namespace regulus::testing {
 
-inline constexpr RcnnSizes small_sizes{.rpn_candidates = 60, .proposals = 40, .box_features = 32, .mask_convs = 1, .mask_channels = 16, .detections = 12};
+inline constexpr RcnnSizes small_sizes{.rpn_candidates = 60, .proposals = 40, .box_features = 32, .mask_convs = 1, .mask_channels = 16, .keypoints = 5, .keypoint_convs = 2, .keypoint_channels = 24, .detections = 12};
 
 /// Mask R-CNN, RegNetX-200MF, a narrow pyramid, five classes. With random weights scores are near 1/6, so nearly every region counts.
 struct SmallMaskRcnn : MaskRcnn<RegNet<regnetx_200mf>, 16, 5, small_sizes> {
@@ -20,7 +22,15 @@ struct SmallPanopticFpn : PanopticFpn<RegNet<regnetx_200mf>, 16, 5, 7, small_siz
     static constexpr RcnnSettings settings = SmallMaskRcnn::settings;
 };
 
-/// The same network, through whose box head nothing passes.
+/// Keypoint R-CNN on the same features; and the same, through whose box head nothing passes.
+struct SmallKeypointRcnn : KeypointRcnn<RegNet<regnetx_200mf>, 16, 1, small_sizes> {
+    static constexpr RcnnSettings settings{.anchor_scale = 3, .finest_scale = 14, .score_threshold = 0.1f};
+};
+struct BlindKeypointRcnn : SmallKeypointRcnn {
+    static constexpr RcnnSettings settings{.anchor_scale = 3, .finest_scale = 14, .score_threshold = 1.f};
+};
+
+/// The first network, through whose box head nothing passes.
 struct BlindMaskRcnn : MaskRcnn<RegNet<regnetx_200mf>, 16, 5, small_sizes> {
     static constexpr RcnnSettings settings{.anchor_scale = 3, .finest_scale = 14, .score_threshold = 1.f};
 };

@@ -1,6 +1,7 @@
 // Proposals, regions, heads and detections: wiring of values and parameters (spec/detection2d.md, B.7-B.14).
 #include <regulus/layers/detections.hpp>
 #include <regulus/layers/fpn.hpp>
+#include <regulus/layers/keypoint_head.hpp>
 #include <regulus/layers/mask_head.hpp>
 #include <regulus/layers/proposals.hpp>
 #include <regulus/layers/retina_head.hpp>
@@ -135,6 +136,28 @@ TEST_CASE("box head, detections and mask head: shapes, class-agnostic boxes, row
     CHECK(r.producer(masks).inputs == std::vector<ValueId>{logits.id, found.labels});
     CHECK(r.shape(masks, 2, 8, 8) == Shape{20, 28, 28});
     CHECK(r.graph.values[std::size_t(masks)].count == found.count);
+}
+
+TEST_CASE("keypoint head: convolutions, an overlapping transposed one to a channel a point, twice the size") {
+    Recording r;
+    const auto levels = pyramid(r);
+    const Rois<30> rois = Proposals<30>{}(r.scope, RpnHead<16, 3>{}(r.scope, levels), r.info());
+    const auto logits = KeypointHead<16, 12, 3, 5>{}(r.scope / "points", RoiExtractor<14>{}(r.scope / "roi", levels, rois));
+    static_assert(std::is_same_v<decltype(logits), const RoiFeature<5, 56, 30>>);
+    CHECK(r.parameters().at("net.points.conv1.weight") == "[12, 16, 3, 3]");
+    CHECK(r.parameters().at("net.points.conv3.bias") == "[12]");
+    CHECK(r.parameters().at("net.points.logits.weight") == "[12, 5, 4, 4]");
+    CHECK(r.parameters().at("net.points.logits.bias") == "[5]");
+    const ops::Resize& enlarge = r.op<ops::Resize>(logits.id);
+    CHECK(enlarge.mode == ops::Resize::Mode::bilinear);
+    CHECK(enlarge.factor == 2);
+    const ValueId small = r.producer(logits.id).inputs[0];
+    CHECK(r.op<ops::ConvTranspose2d>(small).padding == 1);
+    CHECK(r.shape(small, 2, 8, 8) == Shape{60, 5, 28, 28});
+    CHECK(r.shape(logits.id, 2, 8, 8) == Shape{60, 5, 56, 56});
+    CHECK(r.graph.find_label("keypoint_logits_lowres") == small);
+    CHECK(r.graph.find_label("keypoint_logits") == logits.id);
+    CHECK(r.graph.values[std::size_t(logits.id)].count == rois.count);
 }
 
 TEST_CASE("rpn head: more than one convolution, each its own parameters, all levels alike") {

@@ -144,6 +144,47 @@ TEST_CASE("detector: boxes go to the original picture by a quotient or by a fact
     CHECK(collected(1, facts, true)[0].box[0] == 33.3f);
 }
 
+TEST_CASE("detector: keypoints are decoded in the network's box, then scaled to the picture as read; COCO's results hold numbers of pixels") {
+    Outputs outputs;
+    Tensor boxes(Shape{2, 4}, DType::f32), scores = Tensor::zeros(Shape{2}), labels = Tensor::zeros(Shape{2}, DType::i32), count(Shape{1}, DType::i32), info(Shape{1, 4}, DType::f32);
+    const std::vector<float> corners{10, 20, 14, 24, 30, 30, 30, 40};
+    std::copy(corners.begin(), corners.end(), boxes.data<float>());
+    count.data<std::int32_t>()[0] = 2;
+    Tensor maps = Tensor::zeros(Shape{2, 3, 4, 4});
+    for (int k = 0; k < 3; ++k) maps.data<float>()[16 * k + 5 * k] = 100;  // row k, column k
+    outputs.add("boxes", boxes);
+    outputs.add("scores", scores);
+    outputs.add("labels", labels);
+    outputs.add("count", count);
+    outputs.add("keypoints", maps);
+    const float sizes[] = {60, 80, 0.5f, 0.25f};  // half the height, a quarter of the width
+    std::copy(sizes, sizes + 4, info.data<float>());
+    PreparedBatch batch;
+    batch.image_info = info;
+    batch.original_sizes = {{120, 320}};
+    ModelFacts facts;
+    facts.clips_boxes = true;
+    const DetectionList found = collect_detections(outputs, batch, facts, false)[0];
+    REQUIRE(found.size() == 1);  // the second box has no width
+    REQUIRE(found[0].has_keypoints());
+    CHECK(found[0].keypoints == std::vector<Keypoint>{{42, 41, 1}, {46, 43, 1}, {50, 45, 1}});
+    CHECK(coco_results(found, 9)[0].keypoints == std::vector<float>{41.5f, 40.5f, 1, 45.5f, 42.5f, 1, 49.5f, 44.5f, 1});
+    facts.keypoint_score = KeypointScore::logit;
+    CHECK(collect_detections(outputs, batch, facts, false)[0][0].keypoints[1].score == 100);
+
+    // Boxes that leave the graph in pixels of the picture: the same points.
+    const std::vector<float> scaled{40, 40, 56, 48, 120, 60, 120, 80};
+    std::copy(scaled.begin(), scaled.end(), boxes.data<float>());
+    CHECK(collect_detections(outputs, batch, facts, true)[0][0].keypoints[2] == Keypoint{50, 45, 100});
+
+    count.data<std::int32_t>()[0] = 0;
+    CHECK(collect_detections(outputs, batch, facts, false)[0].empty());
+    count.data<std::int32_t>()[0] = 2;
+    Outputs wrong;
+    for (const auto& [name, tensor] : outputs.entries()) wrong.add(name, name == "keypoints" ? Tensor::zeros(Shape{1, 3, 4, 4}) : tensor);
+    CHECK_THROWS_WITH_AS(collect_detections(wrong, batch, facts, false), "detector: keypoints must be maps of logits [objects, points, side, side], got [1, 3, 4, 4]", ShapeError);
+}
+
 TEST_CASE("shipped detector: on twelve pictures it finds what mmdetection found with the float32 checkpoint") {
     // The file holds half-precision weights: scores move by up to 2e-3 and a few rounded decisions with them (measured over 100 pictures: 0.6 % of
     // the detections, IoU of the others >= 0.998).

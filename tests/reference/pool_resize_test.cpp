@@ -84,6 +84,11 @@ TEST_CASE("resize: bilinear keeps a plane a plane between the outer centres, and
     }
 }
 
+TEST_CASE("resize: the fact sheet's bilinear numbers") {
+    const Tensor y = resized(tensor_of(Shape{1, 1, 2, 2}, {0, 1, 2, 4}), 4, 4, ops::Resize::Mode::bilinear);
+    CHECK(equal(y, tensor_of(Shape{1, 1, 4, 4}, {0, 0.25f, 0.75f, 1, 0.5f, 0.8125f, 1.4375f, 1.75f, 1.5f, 1.9375f, 2.8125f, 3.25f, 2, 2.5f, 3.5f, 4})));
+}
+
 TEST_CASE("resize: one pixel fills any size, and a map becomes one pixel of its middle") {
     CHECK(equal(resized(tensor_of(Shape{1, 1, 1, 1}, {7}), 3, 2, ops::Resize::Mode::bilinear), tensor_of(Shape{1, 1, 3, 2}, {7, 7, 7, 7, 7, 7})));
     CHECK(equal(resized(tensor_of(Shape{1, 1, 2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}), 1, 1, ops::Resize::Mode::bilinear), tensor_of(Shape{1, 1, 1, 1}, {4.5f})));

@@ -7,6 +7,7 @@
 
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
+#include <regulus/graph/describe.hpp>
 #include <regulus/zoo/class_names.hpp>
 #include <regulus/zoo/zoo.hpp>
 
@@ -56,7 +57,7 @@ TEST_CASE("zoo: names and spellings are distinct, every model records, and is ca
         CHECK(names.insert(model.name).second);
         for (const std::string& alias : model.aliases) CHECK(names.insert("mmdetection/" + alias).second);
         CHECK(recorded(model).name == model.name);
-        const std::size_t classes = model.proposal_ar > 0 ? model.facts.class_names.size() : model.data == "LVIS 0.5" ? 1230 : model.data == "Cityscapes" ? 8 : model.data == "Pascal VOC 2007" ? 20 : model.code_base == "torchvision" ? (model.name.find("retinanet") == std::string::npos ? 90 : 91) : 80;
+        const std::size_t classes = model.proposal_ar > 0 ? model.facts.class_names.size() : model.data == "LVIS 0.5" ? 1230 : model.data == "Cityscapes" ? 8 : model.data == "Pascal VOC 2007" ? 20 : model.keypoint_ap > 0 ? 1 : model.code_base == "torchvision" ? (model.name.find("retinanet") == std::string::npos ? 90 : 91) : 80;
         CHECK(model.facts.class_names.size() == classes);
         CHECK(model.facts.category_ids.size() == (classes == 1230 || classes == 20 ? 0 : classes));
         for (const Node& node : recorded(model).nodes) {
@@ -178,6 +179,7 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         const Json& input = *json.find("config_resolved")->find("INPUT");
         check(*input.find("FORMAT"), *network.find("PIXEL_MEAN"), *network.find("PIXEL_STD"), *input.find("MIN_SIZE_TEST"), *input.find("MAX_SIZE_TEST"));
         CHECK((model.mask_ap > 0) == *network.find("MASK_ON")->boolean());
+        CHECK((model.keypoint_ap > 0) == *network.find("KEYPOINT_ON")->boolean());
         const Graph graph = recorded(model);
         const auto strided = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.name == "backbone.s2.b1.a"; });
         REQUIRE(strided != graph.nodes.end());
@@ -217,6 +219,36 @@ TEST_CASE("zoo: detectron2's panoptic models know 53 kinds of stuff by name and 
     }
     CHECK(models == 4);
     CHECK(std::is_sorted(coco_stuff_ids().begin(), coco_stuff_ids().end()));
+}
+
+TEST_CASE("zoo: detectron2's Keypoint R-CNNs have its layers, its counts of parameters and the points of COCO's persons") {
+    REGULUS_REQUIRE_SHARED("golden/detection2d/inventory/detectron2/COCO-Keypoints__keypoint_rcnn_R_50_FPN_1x.json");
+    const std::map<std::string, std::int64_t> with_norms{{"R_50_FPN_1x", 59133158}, {"R_50_FPN_3x", 59133158}, {"R_101_FPN_3x", 78073062}, {"X_101_32x8d_FPN_3x", 122217702}};
+    for (const auto& [name, parameters] : with_norms) {
+        const ModelSpec& model = find_model(zoo_models(), "COCO-Keypoints/keypoint_rcnn_" + name);
+        const Graph graph = recorded(model);
+        std::int64_t trained = 0;  // detectron2's frozen norms are no parameters of it
+        std::set<std::string> once;  // the proposals' head stands once a level
+        for (const Node& node : graph.nodes) {
+            for (const Parameter& parameter : node.parameters) {
+                if (once.insert(parameter.name).second && parameter.name.find(".norm.") == std::string::npos) trained += parameter.shape.numel();
+            }
+        }
+        CHECK(trained == parameters);
+        std::string config = "COCO-Keypoints__keypoint_rcnn_" + name;
+        const auto bytes = read_file(testing::shared_path("golden/detection2d/inventory/detectron2/" + config + ".json"), 1 << 26);
+        const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
+        const Json& head = *json.find("config_resolved")->find("MODEL")->find("ROI_KEYPOINT_HEAD");
+        CHECK(std::int64_t(model.facts.keypoint_names.size()) == *head.find("NUM_KEYPOINTS")->integer());
+        for (const Node& node : graph.nodes) {
+            if (node.name == "keypoint_head.roi_align") CHECK(std::get<ops::RoiAlign>(node.operation).size == *head.find("POOLER_RESOLUTION")->integer());
+            if (node.name == "keypoint_head.conv8") CHECK(std::get<ops::Conv2d>(node.operation).out_channels == *(*head.find("CONV_DIMS")->array())[7].integer());
+        }
+        CHECK(graph.outputs.back().first == "keypoints");
+        CHECK(infer_shapes(graph, {2, 64, 96})[std::size_t(graph.outputs.back().second)] == Shape{200, 17, 56, 56});
+        CHECK(model.facts.class_name(0) == "person");
+        CHECK(model.facts.keypoint_names[16] == "right_ankle");
+    }
 }
 
 TEST_CASE("zoo: detectron2's models on LVIS keep more boxes of lower scores, and their labels are LVIS's") {

@@ -140,6 +140,11 @@ public:
         }
     }
 
+    void line_between(const OutlinePoint& from, const OutlinePoint& to) {
+        cairo_move_to(context_, from.x, from.y);
+        cairo_line_to(context_, to.x, to.y);
+    }
+
     void fill(bool keep_path = false) { keep_path ? cairo_fill_preserve(context_) : cairo_fill(context_); }
 
     void stroke(double line_width, bool keep_path = false) {
@@ -219,6 +224,36 @@ inline void draw_box(Canvas& canvas, const DrawnObject& object, bool beside_a_ma
     canvas.stroke(line + 1.4, true);
     canvas.colour(colour, beside_a_mask ? 0.8 : 1.0);
     canvas.stroke(line);
+}
+
+/// The points of COCO's persons that are joined: legs, hips, trunk, shoulders, arms, face.
+inline constexpr std::array<std::array<std::uint8_t, 2>, 19> person_lines{{{15, 13}, {13, 11}, {16, 14}, {14, 12}, {11, 12}, {5, 11}, {6, 12}, {5, 6}, {5, 7}, {6, 8}, {7, 9}, {8, 10}, {1, 2}, {0, 1}, {0, 2}, {1, 3}, {2, 4}, {3, 5}, {4, 6}}};
+
+/// A person's left, right and middle have colours of their own: points with odd numbers are left, the others but the nose right.
+inline void draw_keypoints(Canvas& canvas, const DrawnObject& object, float least) {
+    const bool person = object.keypoints.size() == 17;
+    const auto side = [&](std::size_t point) { return !person || point == 0 ? 0 : point % 2 == 1 ? 1 : 2; };
+    const auto place = [&](const Keypoint& point) { return OutlinePoint{std::clamp<double>(point.x, 0, canvas.width()), std::clamp<double>(point.y, 0, canvas.height())}; };
+    for (const auto& ends : person_lines) {
+        if (!person || !(object.keypoints[ends[0]].score >= least) || !(object.keypoints[ends[1]].score >= least)) continue;
+        const Colour colour = class_colour(object.class_index + (side(ends[0]) == side(ends[1]) ? side(ends[0]) : 0));
+        canvas.line_between(place(object.keypoints[ends[0]]), place(object.keypoints[ends[1]]));
+        canvas.colour(rim_colour(colour), 0.4);
+        canvas.stroke(canvas.line() + 1.4, true);
+        canvas.colour(colour);
+        canvas.stroke(canvas.line());
+    }
+    for (std::size_t i = 0; i < object.keypoints.size(); ++i) {
+        if (!(object.keypoints[i].score >= least)) continue;
+        const Colour colour = class_colour(object.class_index + side(i));
+        const OutlinePoint at = place(object.keypoints[i]);
+        const double radius = 1.5 * canvas.line();
+        canvas.rounded({at.x - radius, at.y - radius, 2 * radius, 2 * radius}, radius);
+        canvas.colour(colour);
+        canvas.fill(true);
+        canvas.colour(rim_colour(colour), 0.6);
+        canvas.stroke(1);
+    }
 }
 
 /// Where a tag lies best: on the box's upper edge, else at one of its other corners; wherever it hides least of other tags and objects.
@@ -307,6 +342,9 @@ REGULUS_INLINE void draw_detections(Image& image, std::span<const DrawnObject> o
         for (const float coordinate : object.box) {
             if (!std::isfinite(coordinate)) throw ArgumentError("draw_detections: a box of \"" + object.label + "\" is not finite");
         }
+        for (const Keypoint& point : object.keypoints) {
+            if (!std::isfinite(point.x) || !std::isfinite(point.y)) throw ArgumentError("draw_detections: a keypoint of \"" + object.label + "\" is not finite");
+        }
         if (!object.mask.empty() && (object.mask.height != image.height || object.mask.width != image.width)) {
             throw ShapeError("draw_detections: a mask is " + std::to_string(object.mask.height) + " x " + std::to_string(object.mask.width) + ", the picture " +
                              std::to_string(image.height) + " x " + std::to_string(image.width));
@@ -324,6 +362,7 @@ REGULUS_INLINE void draw_detections(Image& image, std::span<const DrawnObject> o
     for (auto object = order.rbegin(); style.boxes && object != order.rend(); ++object) {
         draw_detail::draw_box(canvas, **object, style.masks && !(*object)->mask.empty());
     }
+    for (auto object = order.rbegin(); style.keypoints && object != order.rend(); ++object) draw_detail::draw_keypoints(canvas, **object, style.keypoint_score);
     for (const DrawnObject* object : order) {
         if (style.labels && (!object->label.empty() || object->score >= 0)) tags.push_back(draw_detail::draw_tag(canvas, *object, tags, boxes));
     }

@@ -1,5 +1,5 @@
 #pragma once
-// Boxes, masks and labels painted on a picture, with Cairo.
+// Boxes, masks, keypoints and labels painted on a picture, with Cairo.
 #include <array>
 #include <cstdint>
 #include <span>
@@ -8,6 +8,7 @@
 
 #include <regulus/core/config.hpp>
 #include <regulus/data/image.hpp>
+#include <regulus/data/keypoints.hpp>
 #include <regulus/data/rle.hpp>
 #include <regulus/draw/palette.hpp>
 
@@ -20,6 +21,7 @@ struct DrawnObject {
     std::string label = {};          ///< UTF-8; empty: no tag
     float score = -1;                ///< 0..1, shown behind the label; negative: not shown
     Rle mask = {};                   ///< of the picture's size; empty: none
+    std::vector<Keypoint> keypoints = {};  ///< 17 are a person's as in COCO, with lines between them; others are dots
 };
 
 /// A line of the legend, which sits in the emptiest corner.
@@ -33,6 +35,8 @@ struct DrawStyle {
     bool boxes = true;
     bool masks = true;
     bool labels = true;
+    bool keypoints = true;
+    float keypoint_score = 0.05f;    ///< points of less are left out
     double mask_opacity = 0.42;      ///< 0 .. 1
     double line_width = 0;           ///< pixels; 0: chosen by the picture's size
     double font_size = 0;            ///< pixels; 0: chosen by the picture's size
@@ -42,7 +46,7 @@ struct DrawStyle {
 
 /// Paints the objects, the least certain first, so that the best lie on top. Tags stay inside the picture and, where there is room, out of each
 /// other's way. A failed call leaves the picture as it was. Throws ShapeError for a mask of another size or a picture with a side over 32767, ArgumentError for a
-/// box that is not finite, Error when Cairo fails or the build lacks it.
+/// box or a keypoint that is not finite, Error when Cairo fails or the build lacks it.
 /// Text needs fontconfig and one font (Debian: fonts-dejavu-core); without any, Cairo falls back to letters of plain strokes.
 void draw_detections(Image& image, std::span<const DrawnObject> objects, const DrawStyle& style = {});
 

@@ -44,6 +44,15 @@ REGULUS_INLINE std::string coco_results_json(std::span<const CocoResult> results
             evaluate_detail::append_number(text, result.segmentation->width);
             text += "],\"counts\":" + json_quote(rle_to_string(*result.segmentation)) + '}';
         }
+        before = '[';
+        if (!result.keypoints.empty()) text += ",\"keypoints\":";
+        for (const float number : result.keypoints) {
+            text += before;
+            if (!std::isfinite(number)) evaluate_detail::append_finite(text, double(number), "keypoint");
+            evaluate_detail::append_number(text, number);
+            before = ',';
+        }
+        if (!result.keypoints.empty()) text += ']';
         text += '}';
     }
     text += results.empty() ? "]\n" : "\n]\n";

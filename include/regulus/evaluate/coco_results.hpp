@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <regulus/core/config.hpp>
 #include <regulus/data/rle.hpp>
@@ -19,6 +20,7 @@ struct CocoResult {
     std::array<double, 4> bbox = {};   ///< x, y, width, height in pixels
     float score = 0;
     std::optional<Rle> segmentation = {};
+    std::vector<float> keypoints = {};  ///< x, y, score of each point, x and y as numbers of pixels (the first pixel's centre is 0); empty: none
 };
 
 /// x1 y1 x2 y2 to x, y, width, height; differences in double, as mmdetection writes them.

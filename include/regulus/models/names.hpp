@@ -12,6 +12,7 @@
 //   rpn.{conv, logits, deltas} (w b)                shared by all levels; conv1 .. convN where there are several
 //   box_head.{fc1, fc2, logits, deltas} (w b)       background is the last logit; deltas: four per class; conv1 .. convN where there are some
 //   mask_head.conv1 .. convN, .upsample, .logits (w b)
+//   keypoint_head.conv1 .. convN, .logits (w b)     logits: transposed, a channel a point
 //   semantic_head.pL.conv1 .. convN.weight, .norm.*, semantic_head.logits (w b)       Panoptic FPN, level L = 2..5
 //   NAME.weight, NAME.norm.*                        where a convolution of neck, box_head, mask_head or a tower has a norm instead of a bias
 //   shared_head.s4.*                                the ResNet's last stage on regions (C4), named as in a backbone
@@ -26,12 +27,14 @@
 //   stageK.regions                                                                             the same, K = 1, 2
 //   roi_res5                                                                                   C4: the shared head's maps of the proposals
 //   proposals, proposal_scores, roi_feats, class_logits, box_regression, mask_roi_feats, mask_logits
+//   keypoint_roi_feats, keypoint_logits_lowres, keypoint_logits
 //   semantic_logits                                                                            Panoptic FPN
 //
 // Outputs of a graph
 //   logits                                                 [n, classes]                         classifiers
 //   boxes, scores, labels, count                           rows [r, 4], [r], [r] int32, [n] int32   detectors
 //   masks                                                  rows [r, 28, 28] probabilities           Mask R-CNN
+//   keypoints                                              rows [r, 17, 56, 56] logits              Keypoint R-CNN
 //   semantic_logits                                        [n, labels, H / 4, W / 4]            Panoptic FPN; label 0 is any thing
 #include <regulus/graph/handles.hpp>
 

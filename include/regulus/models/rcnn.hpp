@@ -1,10 +1,11 @@
 #pragma once
-// Two-stage detectors: what Faster R-CNN and Mask R-CNN share.
+// Two-stage detectors: what Faster R-CNN, Mask R-CNN and Keypoint R-CNN share.
 #include <utility>
 
 #include <regulus/layers/box_head.hpp>
 #include <regulus/layers/detections.hpp>
 #include <regulus/layers/fpn.hpp>
+#include <regulus/layers/keypoint_head.hpp>
 #include <regulus/layers/mask_head.hpp>
 #include <regulus/layers/proposals.hpp>
 #include <regulus/layers/roi_extractor.hpp>
@@ -29,6 +30,10 @@ struct RcnnSizes {
     int mask_size = 14;           // side of a region's map in the mask head; masks are twice as large
     int mask_convs = 4;
     int mask_channels = 256;
+    int keypoints = 17;        // points of an object
+    int keypoint_size = 14;    // side of a region's map in the keypoint head; the points' maps are four times as large
+    int keypoint_convs = 8;
+    int keypoint_channels = 512;
     bool mask_head_per_stage = true;  // of a cascade; false: one for all (detectron2)
     bool neck_norms = false;          // convolutions of the pyramid have a norm instead of a bias
     bool head_norms = false;          // those of box and mask heads
@@ -67,7 +72,7 @@ struct RcnnSettings {
     float iou_threshold = 0.5f;
     float min_size = -1.f;              // detections must be wider and higher than this; < 0: any
     bool rescale_without_masks = true;  // a detector without masks suppresses in pixels of the original picture (mmdetection)
-    bool rescale_with_masks = false;    // one with masks as well, and pools them from its boxes scaled back (mmdetection 2)
+    bool rescale_with_masks = false;    // one with masks or keypoints as well, and pools them from its boxes scaled back (mmdetection 2)
 
     /// Whether a detector's boxes are suppressed, and leave, in pixels of the original picture.
     constexpr bool rescales(bool has_masks) const { return has_masks ? rescale_with_masks : rescale_without_masks; }
@@ -133,23 +138,31 @@ using BoxHeadOf = BoxHead<Channels, Sizes.box_size, Sizes.box_features, Classes,
 template <int Channels, int Classes, const RcnnSizes& Sizes>
 using MaskHeadOf = MaskHead<Channels, Sizes.mask_channels, Sizes.mask_convs, Classes, Sizes.head_norms>;
 
-/// The maps of the final boxes for a mask head; `original_pixels` says what the boxes are in. Label: "mask_roi_feats".
-template <const RcnnSizes& Sizes, int Levels, class Pyramid, int Max>
-auto pool_mask_regions(const Scope& scope, const Pyramid& pyramid, Rois<Max> detections, const RoiSettings& pooling, bool original_pixels, ValueId info) {
+/// The maps, Size x Size, of the final boxes for one more head; `original_pixels` says what the boxes are in.
+template <int Size, int Levels, class Pyramid, int Max>
+auto pool_final_regions(const Scope& scope, const Pyramid& pyramid, Rois<Max> detections, const RoiSettings& pooling, bool original_pixels, ValueId info) {
     if (original_pixels) detections.boxes = record::scale_boxes(scope / "scale_boxes", detections.boxes, detections.count, info);
-    return labelled(RoiExtractor<Sizes.mask_size, Levels>{pooling}(scope / "roi_align", pyramid, detections), "mask_roi_feats");
+    return RoiExtractor<Size, Levels>{pooling}(scope / "roi_align", pyramid, detections);
 }
 
-/// Features (PyramidFeatures, or those of models/one_map_rcnn.hpp), region proposals, box head, and with HasMasks the mask head on the final boxes.
-template <class Features, int Classes, const RcnnSizes& Sizes, bool HasMasks>
+/// Those for a mask head. Label: "mask_roi_feats".
+template <const RcnnSizes& Sizes, int Levels, class Pyramid, int Max>
+auto pool_mask_regions(const Scope& scope, const Pyramid& pyramid, const Rois<Max>& detections, const RoiSettings& pooling, bool original_pixels, ValueId info) {
+    return labelled(pool_final_regions<Sizes.mask_size, Levels>(scope, pyramid, detections, pooling, original_pixels, info), "mask_roi_feats");
+}
+
+/// Features (PyramidFeatures, or those of models/one_map_rcnn.hpp), region proposals, box head, and on the final boxes the mask head with HasMasks, the keypoint head
+/// with HasKeypoints.
+template <class Features, int Classes, const RcnnSizes& Sizes, bool HasMasks, bool HasKeypoints = false>
 struct Rcnn {
     static constexpr bool needs_image_info = true;
     static constexpr bool has_masks = HasMasks;
+    static constexpr bool has_keypoints = HasKeypoints;
     static constexpr int classes = Classes;
     static constexpr RcnnSettings settings{};
 
     /// Whether boxes leave the graph in pixels of the original picture.
-    static constexpr bool rescales(const RcnnSettings& chosen) { return chosen.rescales(HasMasks); }
+    static constexpr bool rescales(const RcnnSettings& chosen) { return chosen.rescales(HasMasks || HasKeypoints); }
 
     /// Gives the features, for heads beside (models/panoptic_fpn.hpp).
     auto operator()(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) const {
@@ -164,6 +177,12 @@ struct Rcnn {
             const auto mask_regions = pool_mask_regions<Sizes, Features::roi_levels>(scope / "mask_head", pyramid, detections, chosen.pooling(), rescales(chosen), input.info);
             const auto logits = MaskHeadOf<Features::channels, Classes, Sizes>{}(scope.with_group_norm(Sizes.norm_groups) / "mask_head", mask_regions);
             scope.graph().outputs.emplace_back("masks", select_masks(scope / "mask_head.select", logits, detections));
+        }
+        if constexpr (HasKeypoints) {
+            const Scope head = scope / "keypoint_head";
+            const auto point_regions = pool_final_regions<Sizes.keypoint_size, Features::roi_levels>(head, pyramid, detections, chosen.pooling(), rescales(chosen), input.info);
+            const KeypointHead<Features::channels, Sizes.keypoint_channels, Sizes.keypoint_convs, Sizes.keypoints> points;
+            scope.graph().outputs.emplace_back("keypoints", points(head, labelled(point_regions, "keypoint_roi_feats")).id);
         }
         return pyramid;
     }

@@ -43,9 +43,10 @@ REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outp
     const Tensor& scores = outputs["scores"];
     const Tensor& labels = outputs["labels"];
     const Tensor& counts = outputs["count"];
-    const Tensor* masks = nullptr;
+    const Tensor *masks = nullptr, *points = nullptr;
     for (const auto& [name, tensor] : outputs.entries()) {
         if (name == "masks") masks = &tensor;
+        if (name == "keypoints") points = &tensor;
     }
     const std::size_t n = batch.original_sizes.size();
     std::int64_t rows = 0;
@@ -57,6 +58,7 @@ REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outp
     }
     const int side = masks == nullptr ? 0 : int(masks->shape()[masks->shape().rank() - 1]);
     const std::size_t mask_size = std::size_t(side) * std::size_t(side);
+    if (points != nullptr && (points->shape().rank() != 4 || points->shape()[0] < rows)) throw ShapeError("detector: keypoints must be maps of logits [objects, points, side, side], got " + to_string(points->shape()));
 
     std::vector<DetectionList> result(n);
     std::int64_t row = 0;
@@ -67,9 +69,11 @@ REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outp
         const std::array<float, 2> factor{float(batch.original_sizes[i].width) / info[1], float(batch.original_sizes[i].height) / info[0]};
         for (std::int32_t k = 0; k < counts.data<std::int32_t>()[i]; ++k, ++row) {
             Detection detection;
+            std::array<float, 4> network_box;
             for (std::size_t j = 0; j < 4; ++j) {
                 const float value = boxes.data<float>()[std::size_t(4 * row) + j];
                 detection.box[j] = in_original_pixels ? value : facts.multiplies_boxes ? value * factor[j % 2] : value / scale[j];
+                network_box[j] = in_original_pixels ? value * scale[j] : value;
             }
             if (facts.clips_boxes && !detail::clip_to(detection.box, batch.original_sizes[i])) continue;
             detection.score = scores.data<float>()[row];
@@ -83,6 +87,15 @@ REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outp
                 detection.mask_probabilities.assign(first, first + mask_size);
                 detection.mask_threshold = facts.mask_threshold;
                 detection.paste_rule = facts.paste_rule;
+            }
+            if (points != nullptr) {
+                const Shape& shape = points->shape();
+                const std::size_t size = std::size_t(shape[1] * shape[2] * shape[3]);
+                detection.keypoints = decode_keypoints({points->data<float>() + std::size_t(row) * size, size}, int(shape[1]), int(shape[3]), network_box, facts.keypoint_score);
+                for (Keypoint& point : detection.keypoints) {
+                    point.x = facts.multiplies_boxes ? point.x * factor[0] : point.x / scale[0];
+                    point.y = facts.multiplies_boxes ? point.y * factor[1] : point.y / scale[1];
+                }
             }
             result[i].items.push_back(std::move(detection));
         }

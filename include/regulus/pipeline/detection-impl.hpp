@@ -46,7 +46,8 @@ REGULUS_INLINE std::vector<std::pair<std::string, int>> class_counts(const Detec
 REGULUS_INLINE std::vector<CocoResult> coco_results(const DetectionList& detections, std::int64_t image_id, bool with_masks) {
     std::vector<CocoResult> results;
     for (const Detection& detection : detections) {
-        CocoResult result{image_id, detection.category_id, coco_box(detection.box), detection.score, {}};
+        CocoResult result{image_id, detection.category_id, coco_box(detection.box), detection.score, {}, {}};
+        for (const Keypoint& point : detection.keypoints) result.keypoints.insert(result.keypoints.end(), {point.x - 0.5f, point.y - 0.5f, point.score});
         if (with_masks && detection.has_mask()) result.segmentation = detection.mask_rle();
         results.push_back(std::move(result));
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <regulus/core/config.hpp>
+#include <regulus/data/keypoints.hpp>
 #include <regulus/data/mask.hpp>
 #include <regulus/evaluate/coco_results.hpp>
 
@@ -26,9 +27,11 @@ struct Detection {
     std::vector<float> mask_probabilities;  ///< [mask_side, mask_side] over the box; empty without a mask
     float mask_threshold = 0.5f;
     PasteRule paste_rule = PasteRule::sampled;
+    std::vector<Keypoint> keypoints;   ///< pixels of the picture as read, in the model's order of points; empty without a keypoint head
     PictureSize picture;               ///< size of the picture as read
 
     bool has_mask() const noexcept { return mask_side > 0; }
+    bool has_keypoints() const noexcept { return !keypoints.empty(); }
 
     /// The mask at the picture's size, pasted now. Throws ArgumentError for a detection without one.
     BitMask mask() const;
@@ -64,7 +67,7 @@ DetectionList above(const DetectionList& detections, float score);
 /// How many of each class, in the order of labels; classes without an object are left out.
 std::vector<std::pair<std::string, int>> class_counts(const DetectionList& detections);
 
-/// Rows of a COCO results file. `with_masks` adds run lengths where there are masks.
+/// Rows of a COCO results file. `with_masks` adds run lengths where there are masks. Keypoints become numbers of pixels: x and y less by .5.
 std::vector<CocoResult> coco_results(const DetectionList& detections, std::int64_t image_id, bool with_masks = true);
 
 }  // namespace regulus

@@ -9,7 +9,7 @@ namespace regulus {
 REGULUS_INLINE void draw(Image& image, const DetectionList& detections, const DrawStyle& style) {
     std::vector<DrawnObject> objects;
     for (const Detection& detection : detections) {
-        DrawnObject object{detection.box, detection.label, detection.class_name, detection.score, {}};
+        DrawnObject object{detection.box, detection.label, detection.class_name, detection.score, {}, detection.keypoints};
         if (detection.has_mask()) object.mask = detection.mask_rle();
         objects.push_back(std::move(object));
     }

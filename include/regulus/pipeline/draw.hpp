@@ -6,7 +6,7 @@
 
 namespace regulus {
 
-/// Paints boxes, masks, labels and, unless the style has its own, a legend of counts. Throws what draw_detections throws.
+/// Paints boxes, masks, keypoints, labels and, unless the style has its own, a legend of counts. Throws what draw_detections throws.
 void draw(Image& image, const DetectionList& detections, const DrawStyle& style = {});
 
 /// Paints every segment in its class's colour with its name, without boxes, and a legend. Throws what draw_detections throws.

@@ -167,7 +167,7 @@ private:
     }
 
     void rows_of_detections() {
-        for (const char* stage : {"", "stage0.", "stage1.", "stage2."}) compare_labels(stage, {"mask_roi_feats", "mask_logits"}, detection_partner_);
+        for (const char* stage : {"", "stage0.", "stage1.", "stage2."}) compare_labels(stage, {"mask_roi_feats", "mask_logits", "keypoint_roi_feats", "keypoint_logits_lowres", "keypoint_logits"}, detection_partner_);
     }
 
     void compare_labels(const std::string& stage, std::initializer_list<const char*> labels, const std::vector<Partner>& partner) {
@@ -264,6 +264,7 @@ private:
         checks_.push_back({boxes->name, "pixels", distance.largest, box_limit, distance.rms(), ""});
         checks_.push_back({"scores" + number, "absolute", score.largest, score_limit, score.rms(), ""});
         masks(i, partner);
+        keypoints(i, partner);
         std::int64_t first = 0;
         for (std::size_t before = 0; before < i; ++before) first += std::int64_t(detections_[before].size());
         const double scale = double(batch_.resized_sizes[i].height) / double(detections_[i].picture.height);
@@ -332,6 +333,26 @@ private:
         checks_.push_back({"segments" + number, "differ", double(unequal), 0, -1, std::to_string(ours.size()) + " found, " + std::to_string(theirs.size()) + " expected"});
         checks_.push_back({"scores of things" + number, "absolute", score.largest, score_limit, score.rms(), std::to_string(score.count) + " things"});
         checks_.push_back({"area of stuff" + number, "of the pixels allowed", area, 1, -1, std::to_string(std::int64_t(both) - score.count) + " kinds"});
+    }
+
+    /// Points, in pixels of the original picture.
+    void keypoints(std::size_t i, const std::vector<std::int64_t>& partner) {
+        const GoldenTensor* expected = peer_.find("keypoints." + std::to_string(i));
+        if (expected == nullptr) return;
+        Difference distance, score;
+        for (std::size_t k = 0; k < partner.size(); ++k) {
+            if (partner[k] < 0) continue;
+            const std::vector<Keypoint>& mine = detections_[i].items[std::size_t(partner[k])].keypoints;
+            if (3 * mine.size() * partner.size() != std::size_t(expected->value.numel())) throw FileError("golden case: \"" + expected->name + "\" holds other points than " + model_.name + " finds");
+            for (std::size_t p = 0; p < mine.size(); ++p) {
+                const std::int64_t at = std::int64_t(3 * (k * mine.size() + p));
+                distance.add(double(mine[p].x), element(expected->value, at));
+                distance.add(double(mine[p].y), element(expected->value, at + 1));
+                score.add(double(mine[p].score), element(expected->value, at + 2));
+            }
+        }
+        checks_.push_back({expected->name, "pixels", distance.largest, box_limit, distance.rms(), in_words(distance.count, expected->value.numel() / 3 * 2)});
+        checks_.push_back({"keypoint scores." + std::to_string(i), "absolute", score.largest, score_limit, score.rms(), ""});
     }
 
     const GoldenCase& peer_;

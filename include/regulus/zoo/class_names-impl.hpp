@@ -22,6 +22,12 @@ REGULUS_INLINE const std::vector<std::int64_t>& coco_category_ids() {
     return ids;
 }
 
+REGULUS_INLINE const std::vector<std::string>& coco_person_keypoints() {
+    static const std::vector<std::string> names{"nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
+                                                "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"};
+    return names;
+}
+
 REGULUS_INLINE const std::vector<std::string>& coco_stuff_classes() {
     static const std::vector<std::string> names{
         "things", "banner", "blanket", "bridge", "cardboard", "counter", "curtain", "door-stuff", "floor-wood", "flower", "fruit", "gravel", "house",

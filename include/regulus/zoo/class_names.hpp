@@ -13,6 +13,8 @@ const std::vector<std::string>& coco_classes();
 /// COCO's ids of the same, 1 .. 90 with gaps.
 const std::vector<std::int64_t>& coco_category_ids();
 
+/// The 17 points of a person in COCO, from the nose to the right ankle; right is the person's.
+const std::vector<std::string>& coco_person_keypoints();
 /// The 53 kinds of stuff of COCO's panoptic task and their ids, by label of a semantic head; label 0, "things" of id 0, is any thing.
 const std::vector<std::string>& coco_stuff_classes();
 const std::vector<std::int64_t>& coco_stuff_ids();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <regulus/core/config.hpp>
+#include <regulus/data/keypoints.hpp>
 #include <regulus/data/mask.hpp>
 #include <regulus/data/preprocess.hpp>
 #include <regulus/graph/graph.hpp>
@@ -32,6 +33,8 @@ struct ModelFacts {
     std::vector<std::string> stuff_names;    ///< by label of a semantic head, whose label 0 is any thing; empty without one
     std::vector<std::int64_t> stuff_ids;     ///< the data set's ids of the same
     PanopticRule panoptic;
+    std::vector<std::string> keypoint_names;  ///< in the order of the network's maps; empty without a keypoint head
+    KeypointScore keypoint_score = KeypointScore::softmax;
     bool clips_boxes = false;                ///< boxes are clipped to the original picture once they are scaled to it; what is empty then is left out (detectron2)
 
     /// The class's name, or "class 7".
@@ -69,6 +72,7 @@ struct ModelSpec {
     double box_ap = 0;                 ///< published, percent; 0: none
     double mask_ap = 0;
     double panoptic_quality = 0;
+    double keypoint_ap = 0;
     double proposal_ar = 0;            ///< of a network that proposes regions only: published average recall of 1000 a picture, percent
     std::string data;                  ///< what it was trained and judged on
 };

@@ -55,7 +55,7 @@ REGULUS_INLINE const std::vector<ModelSpec>& zoo_models() {
     static const std::vector<ModelSpec> models = [] {
         std::vector<ModelSpec> all = mmdetection_mask_rcnn();
         for (auto part : {mmdetection_faster_rcnn(), mmdetection_retinanet(), mmdetection_mdconv(), mmdetection_cascade(), detectron2_pyramid_detectors(), detectron2_one_map_detectors(), detectron2_variants(),
-                          detectron2_other_data(), detectron2_panoptic(), detectron2_proposal_networks(), torchvision_detectors()}) {
+                          detectron2_keypoint_detectors(), detectron2_other_data(), detectron2_panoptic(), detectron2_proposal_networks(), torchvision_detectors()}) {
             all.insert(all.end(), part.begin(), part.end());
         }
         return all;

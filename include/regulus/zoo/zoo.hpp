@@ -26,6 +26,8 @@ std::vector<ModelSpec> detectron2_one_map_detectors();
 std::vector<ModelSpec> detectron2_variants();
 /// Its Panoptic FPNs, on COCO.
 std::vector<ModelSpec> detectron2_panoptic();
+/// Its Keypoint R-CNNs on the persons of COCO.
+std::vector<ModelSpec> detectron2_keypoint_detectors();
 /// Its networks that propose regions only.
 std::vector<ModelSpec> detectron2_proposal_networks();
 /// Its Mask R-CNNs on LVIS 0.5 and Cityscapes.
@@ -58,6 +60,7 @@ ModelSpec model_spec(std::string name, std::string code_base, std::string archit
 
 #if !defined(REGULUS_COMPILED)
 #include <regulus/zoo/detectron2-impl.hpp>
+#include <regulus/zoo/detectron2_keypoints-impl.hpp>
 #include <regulus/zoo/detectron2_one_map-impl.hpp>
 #include <regulus/zoo/detectron2_other_data-impl.hpp>
 #include <regulus/zoo/detectron2_panoptic-impl.hpp>

@@ -1,5 +1,5 @@
 #pragma once
-// Names of detectron2: all of its zoo. Of its keypoint heads Regulus has the names, not the networks.
+// Names of detectron2: all of its zoo.
 //
 // Beside the names:
 //   order of colours    detectron2's own backbones take BGR, torchvision's and FAIR's of new_baselines RGB: a fact of the model, no weight changes
