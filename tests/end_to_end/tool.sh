@@ -262,7 +262,7 @@ json.dump({"images": [image], "annotations": [dict(person, keypoints=points, num
 json.dump({"images": [image], "annotations": [person], "categories": [category]}, open("boxes.json", "w"))
 json.dump([result], open("points.json", "w"))
 PY
-good "eval coco: keypoints are judged where there are some" '0\.500' eval coco --results points.json --annotations persons.json
+good "eval coco: keypoints are judged where there are some" 'AP +50\.00' eval coco --results points.json --annotations persons.json
 grep -q 'keypoints' out
 report $? "eval coco: keypoints have a table of their own"
 good "eval coco: and not where the annotations have none" 'boxes' eval coco --results points.json --annotations boxes.json
