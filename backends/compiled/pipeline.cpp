@@ -12,4 +12,6 @@
 #include <regulus/pipeline/golden_points-impl.hpp>
 #include <regulus/pipeline/panoptic-impl.hpp>
 #include <regulus/pipeline/panoptic_detector-impl.hpp>
+#include <regulus/pipeline/proposal_file-impl.hpp>
+#include <regulus/pipeline/proposals-impl.hpp>
 #include <regulus/pipeline/semantic_labels-impl.hpp>

@@ -282,6 +282,7 @@ std::string CudaPlan::pictures_refused() const {
         return "the graph does not begin with an image";
     }
     if (shapes_[std::size_t(inputs_[0].value)][1] != 3) return "its image has " + std::to_string(shapes_[std::size_t(inputs_[0].value)][1]) + " channels, pictures have 3";
+    if (inputs_.size() > 2) return "it takes more than pictures; prepare its inputs, or use AnyDetector";
     return "";
 }
 

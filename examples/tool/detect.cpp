@@ -11,6 +11,7 @@
 #include <regulus/pipeline/draw.hpp>
 
 #include "command.hpp"
+#include "given_proposals.hpp"
 #include "models.hpp"
 #include "picture_detector.hpp"
 #include "pictures.hpp"
@@ -29,6 +30,7 @@ struct Options {
     std::string draw;
     std::string segments;
     std::string annotations;
+    std::string proposals;
     std::string device = "cpu";
     std::string precision = "f32";
     int mmdetection = 3;
@@ -77,7 +79,7 @@ void add_counts(std::vector<std::pair<std::string, int>>& total, const std::vect
 /// What is told and kept of each picture.
 class Findings {
 public:
-    Findings(const Options& options, const PictureDetector& detector) : options_(options), detector_(detector) {}
+    Findings(const Options& options, const PictureDetector& detector, const GivenProposals& given) : options_(options), detector_(detector), given_(given) {}
 
     /// What a picture's lines on stdout say.
     std::string look(const Picture& picture) {
@@ -91,7 +93,7 @@ public:
 
 private:
     std::string objects(const Picture& picture, regulus::Image& image) {
-        const regulus::DetectionList found = regulus::above(detector_(image), float(options_.score));
+        const regulus::DetectionList found = regulus::above(detector_(image, given_.of(picture.image_id, picture.path)), float(options_.score));
         if (!options_.json.empty()) {
             for (auto& result : regulus::coco_results(found, picture.image_id)) results_.push_back(std::move(result));
         }
@@ -122,6 +124,7 @@ private:
 
     const Options& options_;
     const PictureDetector& detector_;
+    const GivenProposals& given_;
     std::vector<regulus::CocoResult> results_;
     std::vector<regulus::PanopticAnnotation> annotations_;
     std::vector<std::pair<std::string, int>> total_;
@@ -136,7 +139,9 @@ void detect(const Options& options) {
     compile.threads = options.threads;
     regulus::ModelFacts facts = loaded.model->facts;
     if (options.score_given) facts.panoptic.score = float(options.score);
-    const PictureDetector detector(*make_backend(options.device, options.precision), graph_of(*loaded.model, options.mmdetection), loaded.weights, facts, compile);
+    const regulus::Graph graph = graph_of(*loaded.model, options.mmdetection);
+    const GivenProposals given(options.proposals, graph, loaded.model->name);
+    const PictureDetector detector(*make_backend(options.device, options.precision), graph, loaded.weights, facts, compile);
     if (!options.draw.empty()) prepare_draw_folder(options.draw, pictures);
     if (!options.segments.empty()) {
         if (!detector.has_segments()) throw regulus::ArgumentError("detect: --segments needs a panoptic model; " + loaded.model->name + " finds objects");
@@ -144,7 +149,7 @@ void detect(const Options& options) {
     }
 
     const auto say = [&](const std::string& text) { json_on_stdout ? talk(text) : print(text); };
-    Findings findings(options, detector);
+    Findings findings(options, detector, given);
     const auto start = std::chrono::steady_clock::now();
     Progress progress(pictures.size());
     for (std::size_t i = 0; i < pictures.size(); ++i) {
@@ -184,6 +189,7 @@ void add_detect(CLI::App& app, Outcome&) {
     command->add_option("--json", options->json, "Write COCO results, of a panoptic model COCO panoptic results (image_id counts from 1) to this file; - for stdout");
     command->add_option("--segments", options->segments, "Write a panoptic model's segments into this folder: PNG files as COCO has them, ids as colours");
     command->add_option("--image-ids", options->annotations, "Take image ids from this COCO annotations file, by file name");
+    command->add_option("--proposals", options->proposals, proposals_help);
     command->add_option("--draw", options->draw, "Write pictures with boxes, masks, keypoints and labels into this folder");
     command->add_flag("--list", options->list, "Print every object with score and box, and its keypoints");
     command->add_option("--mmdetection", options->mmdetection, "Steps after the network as mmdetection 3 or 2 takes them; numbers published in 2020 and 2021 were made with 2")->check(CLI::IsMember({2, 3}))->capture_default_str();

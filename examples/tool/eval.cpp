@@ -14,6 +14,7 @@
 #include "eval3d.hpp"
 #include "eval_plots.hpp"
 #include "eval_run.hpp"
+#include "given_proposals.hpp"
 #include "models.hpp"
 #include "picture_detector.hpp"
 #include "terminal.hpp"
@@ -23,7 +24,7 @@ namespace tool {
 namespace {
 
 struct Options {
-    std::string model, weights, images, annotations, results, json, plots;
+    std::string model, weights, images, annotations, proposals, results, json, plots;
     std::string device = "cpu";
     std::string precision = "f32";
     double score = 0.05;
@@ -81,6 +82,7 @@ std::string rows_of(const regulus::DetectionList& found, std::int64_t image_id, 
 struct Prepared {
     regulus::CocoDataset dataset;
     std::optional<PictureDetector> detector;
+    GivenProposals given;
     std::vector<std::int64_t> categories;
     std::string identity;
 };
@@ -95,13 +97,15 @@ Prepared prepare(const Options& options, const Ranks& ranks) {
     const Loaded loaded = load(options.model, options.weights);
     regulus::CompileOptions compile;
     compile.threads = threads_of_rank(options.threads, ranks);
-    prepared.detector.emplace(*make_backend(options.device, options.precision), graph_of(*loaded.model, options.mmdetection), loaded.weights, loaded.model->facts, compile);
+    const regulus::Graph graph = graph_of(*loaded.model, options.mmdetection);
+    prepared.given = GivenProposals(options.proposals, graph, loaded.model->name);
+    prepared.detector.emplace(*make_backend(options.device, options.precision), graph, loaded.weights, loaded.model->facts, compile);
     prepared.categories = match_categories(prepared.detector->facts(), prepared.dataset, loaded.model->name);
     if (ranks.rank() == 0 && !options.json.empty()) {
         char score[40];
         std::snprintf(score, sizeof score, "%.17g", options.score);
         prepared.identity = "regulus eval 1 model " + loaded.model->name + " weights " + file_identity(options.weights) + " annotations " + file_identity(options.annotations) +
-                            " device " + options.device + " threads " + std::to_string(compile.threads) + (options.precision == "f32" ? "" : " precision " + options.precision) + (options.mmdetection == 2 ? " mmdetection 2" : "") + " score " + score + " images " + regulus::json_quote(options.images);
+                            " device " + options.device + " threads " + std::to_string(compile.threads) + (options.precision == "f32" ? "" : " precision " + options.precision) + (options.mmdetection == 2 ? " mmdetection 2" : "") + (options.proposals.empty() ? "" : " proposals " + file_identity(options.proposals)) + " score " + score + " images " + regulus::json_quote(options.images);
     }
     return prepared;
 }
@@ -113,7 +117,7 @@ EvalItems items_of(const Options& options, const Prepared& prepared) {
     items.name = [&](std::size_t i) { return prepared.dataset.images[i].file_name; };
     items.work = [&](std::size_t i) -> PictureOutcome {
         const regulus::CocoImage& image = prepared.dataset.images[i];
-        return {i, false, rows_of((*prepared.detector)(regulus::read_image(options.images + "/" + image.file_name)), image.id, float(options.score), prepared.categories)};
+        return {i, false, rows_of((*prepared.detector)(regulus::read_image(options.images + "/" + image.file_name), prepared.given.of(image.id, image.file_name)), image.id, float(options.score), prepared.categories)};
     };
     items.skip_broken = options.skip_broken;
     items.skip_hint = "eval: --skip-broken leaves such pictures out, their objects then count as missed";
@@ -216,6 +220,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
     command->add_option("--weights", options->weights, "Checkpoint: .pth, .pkl, .safetensors of any layout; or seeded[:SALT]");
     command->add_option("--images", options->images, "Folder of the pictures that the annotations name");
     command->add_option("--annotations", options->annotations, "COCO annotations (JSON)")->required();
+    command->add_option("--proposals", options->proposals, proposals_help);
     command->add_option("--results", options->results, "Judge this COCO results file; no detector is run");
     command->add_option("--json", options->json, "Write COCO results to this file; FILE.journal keeps what is done so far");
     command->add_option("--plots", options->plots, "Draw precision-recall curves and the worst pictures (with --images) into this folder");

@@ -13,11 +13,6 @@ namespace tool {
 
 namespace {
 
-template <class Detector>
-std::function<regulus::DetectionList(const regulus::Image&)> finder(const Detector& detector) {
-    return [detector](const regulus::Image& image) { return detector(image); };
-}
-
 #if defined(REGULUS_TOOL_CUDA)
 bool same_bits(const regulus::Detection& a, const regulus::Detection& b) { return a.box == b.box && a.score == b.score && a.label == b.label && a.mask_probabilities == b.mask_probabilities && a.keypoints == b.keypoints; }
 #endif
@@ -28,20 +23,21 @@ PictureDetector::PictureDetector(const regulus::Backend& backend, const regulus:
     if (regulus::gives_segments(graph)) {
         segments_.emplace(backend, graph, weights, facts, options);
         facts_ = segments_->facts();
-        find_ = finder(segments_->detector());
+        find_ = [detector = segments_->detector()](const regulus::Image& image, const regulus::ProposalList*) { return detector(image); };
         return;
     }
 #if defined(REGULUS_TOOL_CUDA)
-    if (const auto* const cuda = dynamic_cast<const regulus::CudaBackend*>(&backend)) {
+    const auto* const cuda = dynamic_cast<const regulus::CudaBackend*>(&backend);
+    if (cuda != nullptr && regulus::proposal_limit(graph) == 0) {
         const regulus::CudaDetector detector(*cuda, graph, weights, facts, options);
         facts_ = detector.facts();
-        find_ = finder(detector);
+        find_ = [detector](const regulus::Image& image, const regulus::ProposalList*) { return detector(image); };
         return;
     }
 #endif
     const regulus::AnyDetector detector(backend, graph, weights, facts, options);
     facts_ = detector.facts();
-    find_ = finder(detector);
+    find_ = [detector](const regulus::Image& image, const regulus::ProposalList* given) { return given != nullptr ? detector(image, *given) : detector(image); };
 }
 
 std::optional<regulus::GoldenCheck> compare_ways([[maybe_unused]] const std::string& folder, [[maybe_unused]] const regulus::Backend& backend, [[maybe_unused]] const regulus::CompileOptions& options) {
@@ -55,6 +51,7 @@ std::optional<regulus::GoldenCheck> compare_ways([[maybe_unused]] const std::str
             facts.preprocessing.short_side = peer.short_side;
         }
         const regulus::Graph graph = regulus::recorded(model);
+        if (regulus::proposal_limit(graph) != 0) return std::nullopt;  // one way only
         const auto from_input = regulus::AnyDetector(*cuda, graph, peer.state, facts, options)(peer.images);
         const auto from_pictures = regulus::CudaDetector(*cuda, graph, peer.state, facts, options)(peer.images);
         std::size_t different = 0, objects = 0;

@@ -16,7 +16,8 @@ public:
     /// Throws as regulus::AnyDetector does.
     PictureDetector(const regulus::Backend& backend, const regulus::Graph& graph, const regulus::Weights& weights, const regulus::ModelFacts& facts, const regulus::CompileOptions& options);
 
-    regulus::DetectionList operator()(const regulus::Image& image) const { return find_(image); }
+    /// `given` are the boxes to look into, for a model that takes them.
+    regulus::DetectionList operator()(const regulus::Image& image, const regulus::ProposalList* given = nullptr) const { return find_(image, given); }
     const regulus::ModelFacts& facts() const { return facts_; }
 
     /// Whether the model has a semantic head, and then the picture's segments.
@@ -26,7 +27,7 @@ public:
 private:
     std::optional<regulus::PanopticDetector> segments_;
     regulus::ModelFacts facts_;
-    std::function<regulus::DetectionList(const regulus::Image&)> find_;
+    std::function<regulus::DetectionList(const regulus::Image&, const regulus::ProposalList*)> find_;
 };
 
 /// Of a golden case of a detector of pictures: how many objects found from its decoded pictures differ in a bit from those that the network finds on prepared input.

@@ -132,7 +132,7 @@ std::string in_words(const Shapes& shapes) {
     if (has("keypoint_head.")) kind = "Keypoint R-CNN";
     else if (has("semantic_head.")) kind = "Panoptic FPN";
     else if (has("box_head.1.")) kind = has("mask_head.") ? "Cascade Mask R-CNN" : "Cascade R-CNN";
-    else if (has("box_head.")) kind = has("mask_head.") ? "Mask R-CNN" : "Faster R-CNN";
+    else if (has("box_head.")) kind = has("mask_head.") ? "Mask R-CNN" : has("rpn.") ? "Faster R-CNN" : "Fast R-CNN";
     else if (has("head.class_tower.")) kind = "RetinaNet";
     else if (has("pillar_net.") || has("head.directions.")) kind = "PointPillars";
     else if (has("rpn.")) kind = "region proposal network";

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <regulus/pipeline/proposals.hpp>
 #include <regulus/zoo/classifiers.hpp>
 
 #include "command.hpp"
@@ -110,6 +111,8 @@ void show(const std::string& name) {
     }
     text += line("classes", std::to_string(model.facts.class_names.size()) + ": " + joined(model.facts.class_names));
     if (!model.facts.stuff_names.empty()) text += line("stuff", std::to_string(model.facts.stuff_names.size() - 1) + ": " + joined({model.facts.stuff_names.begin() + 1, model.facts.stuff_names.end()}));
+    if (!model.facts.keypoint_names.empty()) text += line("keypoints", std::to_string(model.facts.keypoint_names.size()) + ": " + joined(model.facts.keypoint_names));
+    if (const int limit = regulus::proposal_limit(regulus::recorded(model)); limit != 0) text += line("takes", "boxes to look into, at most " + std::to_string(limit) + " a picture");
     print(text);
 }
 

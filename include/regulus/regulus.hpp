@@ -49,6 +49,7 @@
 
 #include <regulus/models/cascade_rcnn.hpp>
 #include <regulus/models/classifier.hpp>
+#include <regulus/models/fast_rcnn.hpp>
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/keypoint_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>

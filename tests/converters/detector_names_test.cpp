@@ -155,9 +155,9 @@ TEST_CASE("detectron2: the state dicts of its models fit our graphs, shapes incl
         check(config, recorded(model));
         ++of_zoo;
     }
-    CHECK(of_zoo == 58);
+    CHECK(of_zoo == 63);
     for (const char* name : {"retinanet_R_50_FPN_1x", "COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_1x", "mask_rcnn_regnety_4gf_dds_fpn_1x", "new_baselines/mask_rcnn_regnetx_4gf_dds_FPN_100ep_LSJ", "cascade_mask_rcnn_R_50_FPN_1x", "mask_rcnn_R_50_FPN_1x_dconv_c3-c5",
-                             "faster_rcnn_R_50_C4_1x", "mask_rcnn_R_50_C4_3x", "mask_rcnn_R_50_DC5_3x", "Misc/mask_rcnn_R_50_FPN_3x_gn", "rpn_R_50_FPN_1x",
+                             "keypoint_rcnn_R_50_FPN_1x", "fast_rcnn_R_50_FPN_1x", "faster_rcnn_R_50_C4_1x", "mask_rcnn_R_50_C4_3x", "mask_rcnn_R_50_DC5_3x", "Misc/mask_rcnn_R_50_FPN_3x_gn", "rpn_R_50_FPN_1x",
                              "rpn_R_50_C4_1x", "panoptic_fpn_R_50_3x"}) check_round_trip(recorded(find_model(zoo_models(), name)), "detectron2");
     check("LVISv1-InstanceSegmentation__mask_rcnn_R_50_FPN_1x", recorded<MaskRcnn<ResNet<resnet_50_caffe>, 256, 1203>>());
 }
@@ -266,7 +266,12 @@ TEST_CASE("Caffe2: nets of 50, 101 and 152 layers go there and back, a pyramid's
     CHECK(names_of("caffe2", net50).to_foreign("neck.lateral.c4.weight") == "fpn_inner_res4_5_sum_lateral_w");
     CHECK(names_of("caffe2", net101).to_foreign("neck.lateral.c4.weight") == "fpn_inner_res4_22_sum_lateral_w");
     CHECK(names_of("caffe2", net152).to_foreign("neck.output.p3.bias") == "fpn_res3_7_sum_b");
-    for (const Graph* graph : {&net50, &net101, &net152, &retina, &by_ratio}) {
+    const Graph persons = recorded(find_model(zoo_models(), "keypoint_rcnn_R_50_FPN_1x"));
+    CHECK(names_of("caffe2", persons).to_foreign("keypoint_head.conv8.weight") == "conv_fcn8_w");
+    CHECK(names_of("caffe2", persons).to_foreign("keypoint_head.logits.bias") == "kps_score_lowres_b");
+    CHECK(names_of("caffe2", persons).to_ours("conv_fcn1_b") == "keypoint_head.conv1.bias");
+    CHECK(names_of("caffe2", persons).to_ours("kps_score_w") == "");  // bilinear, never trained
+    for (const Graph* graph : {&net50, &net101, &net152, &retina, &by_ratio, &persons}) {
         // Norms of mean 0 and variance 1, as files of Caffe2 give them, lose nothing.
         Weights ours;
         const Weights seeded = seeded_weights(*graph, "detectron2", 9);

@@ -3,6 +3,7 @@
 #include "graph/detector_graphs.hpp"
 
 #include <regulus/cuda.hpp>
+#include <regulus/cuda/executable.hpp>
 #include <regulus/models/classifier.hpp>
 
 using namespace regulus;
@@ -99,6 +100,25 @@ TEST_CASE("cuda emulated: a keypoint R-CNN equals the reference, boxes and maps 
         check_same(run_cuda(libraries, graph, weights, inputs), expected, 1e-3);
         CHECK((expected["keypoints"].shape()[0] == 0) == blind);
     }
+}
+
+TEST_CASE("cuda emulated: given proposals are looked into as by the reference, some of one picture and none of the other; pictures alone are refused") {
+    EmulatedDevice device;
+    const auto libraries = device.libraries();
+    const Graph graph = recorded<SmallFastRcnn>();
+    const Weights weights = detector_weights(graph, 3);
+    Tensor boxes = Tensor::zeros(Shape{2 * small_sizes.proposals, 4}), count = Tensor::zeros(Shape{2}, DType::i32);
+    for (int i = 0; i < 20; ++i) {
+        const float box[] = {float(3 * i), float(i), float(3 * i + 10 + i), float(20 + 2 * i)};
+        std::copy(box, box + 4, boxes.data<float>() + 4 * i);
+    }
+    count.data<std::int32_t>()[0] = 20;
+    const std::vector<Tensor> inputs{random_tensor(Shape{2, 3, 64, 96}, 5), whole_pictures(2, 64, 96), boxes, count};
+    const Outputs expected = run<float>(graph, weights, inputs);
+    REQUIRE(expected["boxes"].shape()[0] > 0);
+    check_same(run_cuda(libraries, graph, weights, inputs), expected, 1e-3);
+    const cuda::CudaPlan plan(static_cast<const cuda::CudaExecutable&>(*CudaBackend(without_cudnn, libraries).compile(graph, weights, {})).compiled(), {2, 64, 96});
+    CHECK(plan.pictures_refused() == "it takes more than pictures; prepare its inputs, or use AnyDetector");
 }
 
 TEST_CASE("cuda emulated: a mask R-CNN equals the reference, boxes, labels and masks, for one picture and for several") {

@@ -172,6 +172,8 @@ bad "size beyond reason" '--size must be HEIGHTxWIDTH' summary fasteners --size 
 bad "salt that is no number" 'salt' detect --model fasteners --weights seeded:x "$data/val_0000.jpg"
 bad "seeded without a model" 'needs --model' detect --weights seeded "$data/val_0000.jpg"
 bad "model without weights" 'needs --weights FILE .published as retinanet_r50_fpn_1x_coco_20200130-c2398f9e.pth' detect --model retinanet_r50_fpn_1x_coco "$data/val_0000.jpg"
+bad "no boxes for a model that looks into given ones" 'looks into given boxes: give them with --proposals FILE' detect --model detectron2/COCO-Detection/fast_rcnn_R_50_FPN_1x --weights seeded "$data/val_0000.jpg"
+bad "boxes for a model that proposes its own" 'proposes its own boxes' detect --proposals "$weights" "$data/val_0000.jpg"
 bad "no shell" 'SHELL|zsh' completion zsh
 
 # --- pictures ---

@@ -1,5 +1,6 @@
 #pragma once
 // Small detectors that use every operation of two-stage detection, and graphs drawn at random.
+#include <regulus/models/fast_rcnn.hpp>
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/keypoint_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
@@ -19,6 +20,14 @@ struct SmallMaskRcnn : MaskRcnn<RegNet<regnetx_200mf>, 16, 5, small_sizes> {
 
 /// The same with a semantic head of 7 labels.
 struct SmallPanopticFpn : PanopticFpn<RegNet<regnetx_200mf>, 16, 5, 7, small_sizes> {
+    static constexpr RcnnSettings settings = SmallMaskRcnn::settings;
+};
+
+/// The same network without masks, with its own proposals and with given ones.
+struct SmallFasterRcnn : FasterRcnn<RegNet<regnetx_200mf>, 16, 5, small_sizes> {
+    static constexpr RcnnSettings settings = SmallMaskRcnn::settings;
+};
+struct SmallFastRcnn : FastRcnn<RegNet<regnetx_200mf>, 16, 5, small_sizes> {
     static constexpr RcnnSettings settings = SmallMaskRcnn::settings;
 };
 

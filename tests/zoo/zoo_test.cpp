@@ -186,7 +186,7 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         CHECK((std::get<ops::Conv2d>(strided->operation).stride == 2) == *network.find("RESNETS")->find("STRIDE_IN_1X1")->boolean());
         check_proposals(graph, network);
     }
-    CHECK(models == 58);
+    CHECK(models == 63);
 }
 
 TEST_CASE("zoo: detectron2's panoptic models know 53 kinds of stuff by name and id, and the rule of their configs") {

@@ -67,6 +67,10 @@ struct Describer {
             case ops::Input::Role::image_info: return {Shape{size.n, 4}};
             case ops::Input::Role::points: return {Shape{size.points, op.channels}};
             case ops::Input::Role::point_count: return {Shape{size.n}};
+            case ops::Input::Role::proposals:
+                if (op.limit < 1) throw ShapeError("shape of \"" + node.name + "\": a picture needs room for one proposal at least");
+                return {Shape{std::int64_t(size.n) * op.limit, 4}};
+            case ops::Input::Role::proposal_count: return {Shape{size.n}};
             case ops::Input::Role::image: break;
         }
         return {Shape{size.n, op.channels, size.height, size.width}};
@@ -298,6 +302,8 @@ struct Sentence {
             case ops::Input::Role::image_info: return "sizes and resize factors of the pictures";
             case ops::Input::Role::points: return "the points of the clouds";
             case ops::Input::Role::point_count: return "how many points each cloud has";
+            case ops::Input::Role::proposals: return "boxes to look at, at most " + std::to_string(op.limit) + " a picture";
+            case ops::Input::Role::proposal_count: return "how many boxes each picture has";
             case ops::Input::Role::image: break;
         }
         return "the preprocessed pictures";

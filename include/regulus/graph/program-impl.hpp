@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <list>
 #include <mutex>
@@ -101,7 +102,9 @@ inline InputSize size_of_inputs(const Graph& graph, const std::vector<Tensor>& i
                 if (shape.rank() != 1 || shape[0] > longest) throw ShapeError("run: the point counts must be [clouds], got " + to_string(shape));
                 size.n = int(shape[0]);
                 break;
-            case ops::Input::Role::image_info: break;
+            case ops::Input::Role::image_info:
+            case ops::Input::Role::proposals:
+            case ops::Input::Role::proposal_count: break;
         }
     }
     return size;
@@ -112,6 +115,22 @@ inline void check_point_counts(const Tensor& counts, std::int64_t points) {
     for (std::int64_t i = 0; i < counts.numel(); ++i) {
         const std::int32_t count = counts.data<std::int32_t>()[i];
         if (count < 0 || (sum += count) > points) throw ArgumentError("run: the clouds' point counts must not be negative, and their sum at most the " + std::to_string(points) + " points given");
+    }
+}
+
+/// Input `which` holds how many proposals each picture has; the boxes themselves are the input that it counts.
+inline void check_proposals(const Graph& graph, const std::vector<Tensor>& inputs, std::size_t which, int limit) {
+    std::int64_t rows = 0;
+    for (std::int64_t i = 0; i < inputs[which].numel(); ++i) {
+        const std::int32_t count = inputs[which].data<std::int32_t>()[i];
+        if (count < 0 || count > limit) throw ArgumentError("run: a picture has 0 .. " + std::to_string(limit) + " proposals, picture " + std::to_string(i) + " has " + std::to_string(count));
+        rows += count;
+    }
+    for (std::size_t boxes = 0; boxes < inputs.size(); ++boxes) {
+        if (graph.values[std::size_t(graph.inputs[boxes])].count != graph.inputs[which]) continue;
+        for (std::int64_t i = 0; i < 4 * rows; ++i) {
+            if (!std::isfinite(inputs[boxes].data<float>()[i])) throw ArgumentError("run: a coordinate of proposal " + std::to_string(i / 4) + " is not finite");
+        }
     }
 }
 
@@ -132,6 +151,10 @@ REGULUS_INLINE Outputs Program::run(Context& context, const std::vector<Tensor>&
             throw ShapeError("run: input \"" + node.name + "\" must be " + name_of(dtype) + " " + to_string(expected) + ", got " + name_of(inputs[i].dtype()) + " " + to_string(inputs[i].shape()));
         }
         if (std::get<ops::Input>(node.operation).role == ops::Input::Role::point_count) detail::check_point_counts(inputs[i], size.points);
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const auto& input = std::get<ops::Input>(graph.nodes[std::size_t(graph.values[std::size_t(graph.inputs[i])].producer)].operation);
+        if (input.role == ops::Input::Role::proposal_count) detail::check_proposals(graph, inputs, i, input.limit);
     }
     const std::shared_ptr<const Plan> plan = plan_for(size);
     std::vector<Tensor> tensors = plan->run(context.arena(plan->host_arena(), state_->options.memory_budget), context.state(plan), inputs, profile);

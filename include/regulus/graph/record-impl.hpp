@@ -194,6 +194,14 @@ REGULUS_INLINE std::vector<ValueId> points_input(Graph& graph, int features) {
     return {count - 1, count};
 }
 
+REGULUS_INLINE std::vector<ValueId> proposals_input(Graph& graph, int limit) {
+    const ValueId count = ValueId(graph.values.size()) + 1;
+    graph.add_node(ops::Input{ops::Input::Role::proposals, 4, limit}, "proposals", {}, {Value{-1, DType::f32, count, true, "proposals"}});
+    graph.add_node(ops::Input{ops::Input::Role::proposal_count, 1, limit}, "proposal_count", {}, {Value{-1, DType::i32, no_value, false, "proposal_count"}});
+    graph.inputs.insert(graph.inputs.end(), {count - 1, count});
+    return {count - 1, count};
+}
+
 REGULUS_INLINE ValueId image_input(Graph& graph, int channels) {
     const NodeId node = graph.add_node(ops::Input{ops::Input::Role::image, channels}, "image", {}, {Value{-1, DType::f32, no_value, false, "image"}});
     graph.inputs.push_back(graph.nodes[std::size_t(node)].outputs.front());

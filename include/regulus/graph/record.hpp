@@ -57,6 +57,8 @@ std::vector<ValueId> circle_nms(const Scope& scope, ops::CircleNms op, const std
 
 /// The points and point_count inputs; records them as the graph's inputs.
 std::vector<ValueId> points_input(Graph& graph, int features);
+/// The proposals and proposal_count inputs, of at most `limit` boxes a picture; records them as the graph's inputs.
+std::vector<ValueId> proposals_input(Graph& graph, int limit);
 /// The image and image_info inputs; records them as the graph's inputs.
 ValueId image_input(Graph& graph, int channels);
 ValueId image_info_input(Graph& graph);

@@ -1,5 +1,5 @@
 #pragma once
-// Region proposals: the boxes of the RPN that survive suppression.
+// Region proposals: the boxes of the RPN that survive suppression, or given ones.
 #include <regulus/layers/dense_candidates.hpp>
 
 namespace regulus {
@@ -26,5 +26,13 @@ struct Proposals {
         return rois;
     }
 };
+
+/// Boxes that the caller gives beside the pictures, best first: the inputs proposals and proposal_count. They have no scores and no labels. Label: "proposals".
+template <int Max>
+Rois<Max> given_proposals(Graph& graph) {
+    static_assert(Max >= 1, "given_proposals: give room for one box at least");
+    const std::vector<ValueId> given = record::proposals_input(graph, Max);
+    return {&graph, given[0], no_value, no_value, given[1]};
+}
 
 }  // namespace regulus

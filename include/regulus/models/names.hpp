@@ -30,6 +30,11 @@
 //   keypoint_roi_feats, keypoint_logits_lowres, keypoint_logits
 //   semantic_logits                                                                            Panoptic FPN
 //
+// Inputs of a graph
+//   image, image_info                                      pictures
+//   points, point_count                                    clouds
+//   proposals, proposal_count                              Fast R-CNN, beside the pictures
+//
 // Outputs of a graph
 //   logits                                                 [n, classes]                         classifiers
 //   boxes, scores, labels, count                           rows [r, 4], [r], [r] int32, [n] int32   detectors

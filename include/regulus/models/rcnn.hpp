@@ -151,8 +151,30 @@ auto pool_mask_regions(const Scope& scope, const Pyramid& pyramid, const Rois<Ma
     return labelled(pool_final_regions<Sizes.mask_size, Levels>(scope, pyramid, detections, pooling, original_pixels, info), "mask_roi_feats");
 }
 
-/// Features (PyramidFeatures, or those of models/one_map_rcnn.hpp), region proposals, box head, and on the final boxes the mask head with HasMasks, the keypoint head
-/// with HasKeypoints.
+/// What is in the regions: box head, then on the final boxes the mask head with HasMasks, the keypoint head with HasKeypoints. Sets the graph's outputs.
+template <class Features, int Classes, const RcnnSizes& Sizes, bool HasMasks, bool HasKeypoints, class Pyramid>
+void look_into_regions(const Scope& scope, const Pyramid& pyramid, const Rois<Sizes.proposals>& proposals, ValueId info, const RcnnSettings& chosen) {
+    const bool rescales = chosen.rescales(HasMasks || HasKeypoints);
+    const auto regions = labelled(RoiExtractor<Sizes.box_size, Features::roi_levels>{chosen.pooling()}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
+    const auto predictions = BoxHeadOf<Features::channels, Classes, Sizes>{}(scope.with_group_norm(Sizes.norm_groups) / "box_head", regions);
+    const Detections<Sizes.detections> select{chosen.score_threshold, chosen.iou_threshold, chosen.min_size, chosen.box_coder, rescales};
+    const auto detections = select(scope / "detections", predictions, proposals, info);
+    detection_outputs(scope.graph(), detections);
+
+    if constexpr (HasMasks) {
+        const auto mask_regions = pool_mask_regions<Sizes, Features::roi_levels>(scope / "mask_head", pyramid, detections, chosen.pooling(), rescales, info);
+        const auto logits = MaskHeadOf<Features::channels, Classes, Sizes>{}(scope.with_group_norm(Sizes.norm_groups) / "mask_head", mask_regions);
+        scope.graph().outputs.emplace_back("masks", select_masks(scope / "mask_head.select", logits, detections));
+    }
+    if constexpr (HasKeypoints) {
+        const Scope head = scope / "keypoint_head";
+        const auto point_regions = pool_final_regions<Sizes.keypoint_size, Features::roi_levels>(head, pyramid, detections, chosen.pooling(), rescales, info);
+        const KeypointHead<Features::channels, Sizes.keypoint_channels, Sizes.keypoint_convs, Sizes.keypoints> points;
+        scope.graph().outputs.emplace_back("keypoints", points(head, labelled(point_regions, "keypoint_roi_feats")).id);
+    }
+}
+
+/// Features (PyramidFeatures, or those of models/one_map_rcnn.hpp), region proposals, and what is in them.
 template <class Features, int Classes, const RcnnSizes& Sizes, bool HasMasks, bool HasKeypoints = false>
 struct Rcnn {
     static constexpr bool needs_image_info = true;
@@ -167,23 +189,7 @@ struct Rcnn {
     /// Gives the features, for heads beside (models/panoptic_fpn.hpp).
     auto operator()(const Scope& scope, const ImageInput<3>& input, const RcnnSettings& chosen) const {
         const auto [pyramid, proposals] = propose_regions<Features, Sizes>(scope, input, chosen);
-        const auto regions = labelled(RoiExtractor<Sizes.box_size, Features::roi_levels>{chosen.pooling()}(scope / "box_head.roi_align", pyramid, proposals), "roi_feats");
-        const auto predictions = BoxHeadOf<Features::channels, Classes, Sizes>{}(scope.with_group_norm(Sizes.norm_groups) / "box_head", regions);
-        const Detections<Sizes.detections> select{chosen.score_threshold, chosen.iou_threshold, chosen.min_size, chosen.box_coder, rescales(chosen)};
-        const auto detections = select(scope / "detections", predictions, proposals, input.info);
-        detection_outputs(scope.graph(), detections);
-
-        if constexpr (HasMasks) {
-            const auto mask_regions = pool_mask_regions<Sizes, Features::roi_levels>(scope / "mask_head", pyramid, detections, chosen.pooling(), rescales(chosen), input.info);
-            const auto logits = MaskHeadOf<Features::channels, Classes, Sizes>{}(scope.with_group_norm(Sizes.norm_groups) / "mask_head", mask_regions);
-            scope.graph().outputs.emplace_back("masks", select_masks(scope / "mask_head.select", logits, detections));
-        }
-        if constexpr (HasKeypoints) {
-            const Scope head = scope / "keypoint_head";
-            const auto point_regions = pool_final_regions<Sizes.keypoint_size, Features::roi_levels>(head, pyramid, detections, chosen.pooling(), rescales(chosen), input.info);
-            const KeypointHead<Features::channels, Sizes.keypoint_channels, Sizes.keypoint_convs, Sizes.keypoints> points;
-            scope.graph().outputs.emplace_back("keypoints", points(head, labelled(point_regions, "keypoint_roi_feats")).id);
-        }
+        look_into_regions<Features, Classes, Sizes, HasMasks, HasKeypoints>(scope, pyramid, proposals, input.info, chosen);
         return pyramid;
     }
 };

@@ -126,8 +126,26 @@ REGULUS_INLINE std::vector<DetectionList> AnyDetector::operator()(std::span<cons
 }
 
 REGULUS_INLINE std::vector<DetectionList> AnyDetector::operator()(Context& context, std::span<const Image> images) const {
+    if (proposal_limit(program().graph()) != 0) throw ArgumentError("detector: " + program().graph().name + " looks into given boxes; call it with a list of them for each picture");
     const PreparedBatch batch = preprocess(images, state_->facts.preprocessing);
     return collect_detections(state_->program.run(context, {batch.input, batch.image_info}), batch, state_->facts, state_->in_original_pixels);
+}
+
+REGULUS_INLINE DetectionList AnyDetector::operator()(const Image& image, const ProposalList& proposals) const {
+    return std::move((*this)(std::span<const Image>(&image, 1), std::span<const ProposalList>(&proposals, 1)).front());
+}
+
+REGULUS_INLINE std::vector<DetectionList> AnyDetector::operator()(std::span<const Image> images, std::span<const ProposalList> proposals) const {
+    const ContextPool::Lease lease(state_->contexts);
+    return (*this)(*lease, images, proposals);
+}
+
+REGULUS_INLINE std::vector<DetectionList> AnyDetector::operator()(Context& context, std::span<const Image> images, std::span<const ProposalList> proposals) const {
+    const int limit = proposal_limit(program().graph());
+    if (limit == 0) throw ArgumentError("detector: " + program().graph().name + " proposes its own boxes; call it with pictures alone");
+    const PreparedBatch batch = preprocess(images, state_->facts.preprocessing);
+    const std::array<Tensor, 2> given = prepare_proposals(proposals, batch, limit);
+    return collect_detections(state_->program.run(context, {batch.input, batch.image_info, given[0], given[1]}), batch, state_->facts, state_->in_original_pixels);
 }
 
 REGULUS_INLINE void AnyDetector::prepare(PictureSize picture, int n) const {

@@ -7,6 +7,7 @@
 #include <regulus/data/preprocess.hpp>
 #include <regulus/graph/program.hpp>
 #include <regulus/pipeline/detection.hpp>
+#include <regulus/pipeline/proposals.hpp>
 #include <regulus/zoo/model_spec.hpp>
 
 namespace regulus {
@@ -40,6 +41,12 @@ public:
     /// digits from one picture at a time, as they do in mmdetection.
     std::vector<DetectionList> operator()(std::span<const Image> images) const;
     std::vector<DetectionList> operator()(Context& context, std::span<const Image> images) const;
+
+    /// The same for a detector that looks into given boxes (proposal_limit of its graph is not 0), which the calls above refuse. Throws ArgumentError when it
+    /// proposes its own, and as prepare_proposals does.
+    DetectionList operator()(const Image& image, const ProposalList& proposals) const;
+    std::vector<DetectionList> operator()(std::span<const Image> images, std::span<const ProposalList> proposals) const;
+    std::vector<DetectionList> operator()(Context& context, std::span<const Image> images, std::span<const ProposalList> proposals) const;
 
     /// Makes the plan for batches of n pictures of this size, so that the first call finds it.
     void prepare(PictureSize picture, int n = 1) const;

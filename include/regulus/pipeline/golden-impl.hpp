@@ -41,7 +41,11 @@ public:
         const Program program(backend, graph_, to_regulus(peer.state, graph_), with_nodes);
         batch_ = preprocess(peer.images, facts_.preprocessing);
         Context context;
-        outputs_ = program.run(context, {batch_.input, batch_.image_info});
+        std::vector<Tensor> inputs{batch_.input, batch_.image_info};
+        if (const int limit = proposal_limit(graph_); limit != 0) {
+            for (Tensor& tensor : prepare_proposals(given_proposals(), batch_, limit)) inputs.push_back(std::move(tensor));
+        }
+        outputs_ = program.run(context, inputs);
         detections_ = collect_detections(outputs_, batch_, facts_, gives_original_pixels(graph_));
     }
 
@@ -70,7 +74,20 @@ private:
         if (const ValueId stem = graph_.find_label("stem"); stem != no_value && std::holds_alternative<ops::BatchNorm>(producer(stem).operation)) {
             graph_.values[std::size_t(producer(stem).inputs[0])].label = "stem_conv";
         }
-        if (const ValueId boxes = graph_.find_label("proposals"); boxes != no_value) graph_.values[std::size_t(graph_.values[std::size_t(boxes)].count)].label = "proposal_count";
+        if (const ValueId boxes = graph_.find_label("proposals"); boxes != no_value) graph_.values[std::size_t(graph_.values[std::size_t(boxes)].count)].label = "proposal_count";  // given ones have it
+    }
+
+    /// What the peer was given beside the pictures.
+    std::vector<ProposalList> given_proposals() const {
+        std::vector<ProposalList> lists;
+        for (std::size_t i = 0; i < peer_.images.size(); ++i) {
+            const GoldenTensor* alone = peer_.images.size() == 1 ? peer_.find("given_boxes") : nullptr;
+            const Tensor& boxes = alone != nullptr ? alone->value : peer_.at("given_boxes." + std::to_string(i)).value;
+            if (boxes.dtype() != DType::f32 || boxes.shape().rank() != 2 || boxes.shape()[1] != 4) throw FileError("golden case: given boxes must be float32 [boxes, 4]");
+            ProposalList& list = lists.emplace_back(std::size_t(boxes.shape()[0]));
+            for (std::size_t k = 0; k < list.size(); ++k) std::copy_n(boxes.data<float>() + 4 * k, 4, list[k].begin());
+        }
+        return lists;
     }
 
     const Tensor* output(const std::string& name) const {
@@ -124,13 +141,13 @@ private:
         const Tensor* ours = output("proposals");
         const Tensor* count = output("proposal_count");
         if (ours == nullptr || count == nullptr || proposes_only()) return;
-        const Tensor& scores = outputs_["proposal_scores"];
+        const Tensor* scores = output("proposal_scores");  // none of given ones
         std::int64_t first = 0;
         for (std::size_t i = 0; i < peer_.images.size(); ++i) {
             const std::int64_t mine = count->data<std::int32_t>()[i];
             const GoldenTensor* expected = peer_.find("proposals." + std::to_string(i));
             if (expected == nullptr || expected->value.dtype() != DType::f32) return;
-            const GoldenTensor* expected_scores = peer_.find("proposal_scores." + std::to_string(i));
+            const GoldenTensor* expected_scores = scores == nullptr ? nullptr : peer_.find("proposal_scores." + std::to_string(i));
             const std::int64_t theirs = expected->value.numel() / 4;
             std::int64_t lost = std::abs(theirs - mine);
             Difference score;
@@ -144,7 +161,7 @@ private:
                 const bool found = distance <= box_limit;
                 lost += found ? 0 : 1;
                 proposal_partner_.push_back(found ? Partner{nearest, distance} : Partner{});
-                if (found && expected_scores != nullptr) score.add(element(scores, nearest), element(expected_scores->value, k));
+                if (found && expected_scores != nullptr) score.add(element(*scores, nearest), element(expected_scores->value, k));
             }
             checks_.push_back({expected->name, "missing", theirs == 0 ? double(lost) : double(lost) / double(theirs), 0.01, -1, std::to_string(theirs - lost) + " of " + std::to_string(theirs) + " within 0.05 pixels"});
             if (expected_scores != nullptr) checks_.push_back({expected_scores->name, "absolute", score.largest, score_limit, score.rms(), in_words(score.count, theirs)});

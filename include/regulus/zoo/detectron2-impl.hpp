@@ -1,4 +1,5 @@
 #pragma once
+#include <regulus/models/fast_rcnn.hpp>
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/retina_net.hpp>
 #include <regulus/zoo/detectron2_entry.hpp>
@@ -10,6 +11,10 @@ namespace detail::detectron2 {
 
 template <class Backbone>
 struct Faster : FasterRcnn<Backbone> {
+    static constexpr RcnnSettings settings = detectron2_rcnn;
+};
+template <class Backbone>
+struct Fast : FastRcnn<Backbone> {
     static constexpr RcnnSettings settings = detectron2_rcnn;
 };
 template <class Backbone>
@@ -29,6 +34,7 @@ REGULUS_INLINE std::vector<ModelSpec> detectron2_pyramid_detectors() {
         {"COCO-Detection/faster_rcnn_R_50_FPN_3x", "Faster R-CNN, ResNet-50, FPN", faster_50, Input::caffe, 40.2, 0, "280758"},
         {"COCO-Detection/faster_rcnn_R_101_FPN_3x", "Faster R-CNN, ResNet-101, FPN", [] { return recorded<Faster<ResNet<resnet_101_caffe>>>(); }, Input::caffe, 42.0, 0, "f6e8b1"},
         {"COCO-Detection/faster_rcnn_X_101_32x8d_FPN_3x", "Faster R-CNN, ResNeXt-101 32x8d, FPN", [] { return recorded<Faster<ResNet<resnext_101_32x8d>>>(); }, Input::divided, 43.0, 0, "68b088"},
+        {"COCO-Detection/fast_rcnn_R_50_FPN_1x", "Fast R-CNN, ResNet-50, FPN", [] { return recorded<Fast<ResNet<resnet_50_caffe>>>(); }, Input::caffe, 37.8, 0, "e5f7ce"},
         {"COCO-Detection/retinanet_R_50_FPN_1x", "RetinaNet, ResNet-50, FPN", retina_50, Input::caffe, 37.4, 0, "bfca0b"},
         {"COCO-Detection/retinanet_R_50_FPN_3x", "RetinaNet, ResNet-50, FPN", retina_50, Input::caffe, 38.7, 0, "5bd44e"},
         {"COCO-Detection/retinanet_R_101_FPN_3x", "RetinaNet, ResNet-101, FPN", [] { return recorded<Retina<ResNet<resnet_101_caffe>>>(); }, Input::caffe, 40.4, 0, "971ab9"},

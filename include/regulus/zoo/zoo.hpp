@@ -18,7 +18,7 @@ std::vector<ModelSpec> mmdetection_retinanet();
 std::vector<ModelSpec> mmdetection_mdconv();   // with deformable convolutions
 std::vector<ModelSpec> mmdetection_cascade();
 
-/// detectron2's Faster R-CNN, Mask R-CNN and RetinaNet on COCO with a feature pyramid on ResNets, ResNeXt and RegNets.
+/// detectron2's Fast R-CNN, Faster R-CNN, Mask R-CNN and RetinaNet on COCO with a feature pyramid on ResNets, ResNeXt and RegNets.
 std::vector<ModelSpec> detectron2_pyramid_detectors();
 /// Its Faster and Mask R-CNNs on one map: C4 and DC5, on COCO and Pascal VOC.
 std::vector<ModelSpec> detectron2_one_map_detectors();
