@@ -171,19 +171,9 @@ TEST_CASE("torchvision: the state dicts of its detectors fit our graphs") {
     check_round_trip(mask, "torchvision");
     CHECK(names_of("torchvision", mask).kind == "R-CNN");
 
-    const NameTable rcnn = torchvision_rcnn_names();
-    std::set<std::string> ours_of_keypoints;
-    for (const auto& entry : entries("tv_keypointrcnn_r50_fpn")) {
-        const std::string& name = entry.first;
-        CAPTURE(name);
-        const auto ours = rcnn.to_ours(name);
-        REQUIRE(ours);
-        CHECK(rcnn.to_foreign(*ours) == name);
-        CHECK(ours_of_keypoints.insert(*ours).second);
-    }
-    CHECK(ours_of_keypoints.count("keypoint_head.conv8.bias") == 1);
+    check_entries(entries("tv_keypointrcnn_r50_fpn"), recorded(find_model(zoo_models(), "keypointrcnn_resnet50_fpn")), "torchvision");
+    CHECK(torchvision_rcnn_names().to_ours("roi_heads.keypoint_head.14.bias") == "keypoint_head.conv8.bias");
     CHECK(detectron2_resnet_rcnn_names().to_foreign("keypoint_head.logits.weight") == "roi_heads.keypoint_head.score_lowres.weight");
-
     check_entries(entries("tv_retinanet_r50_fpn_v2"), recorded(find_model(zoo_models(), "retinanet_resnet50_fpn_v2")), "torchvision");
     const NameTable table = torchvision_retinanet_names();
     CHECK(table.to_ours("backbone.fpn.inner_blocks.2.0.weight") == "neck.lateral.c5.weight");
@@ -198,6 +188,7 @@ TEST_CASE("torchvision: its detectors of both versions go there and back, each b
         int counters;  // of ResNet-50's 53 norms, the pyramid's 8, four in each head
     };
     for (const Row& row : {Row{"fasterrcnn_resnet50_fpn", "R-CNN", "roi_heads.box_head.fc7.bias", 0}, Row{"maskrcnn_resnet50_fpn", "R-CNN", "roi_heads.mask_head.3.0.bias", 0},
+                           Row{"keypointrcnn_resnet50_fpn", "R-CNN", "roi_heads.keypoint_predictor.kps_score_lowres.weight", 0},
                            Row{"retinanet_resnet50_fpn", "RetinaNet", "head.regression_head.conv.3.0.bias", 0},
                            Row{"fasterrcnn_resnet50_fpn_v2", "R-CNN, version 2", "roi_heads.box_head.5.weight", 53 + 8 + 4},
                            Row{"maskrcnn_resnet50_fpn_v2", "R-CNN, version 2", "roi_heads.mask_head.3.1.running_var", 53 + 8 + 8},

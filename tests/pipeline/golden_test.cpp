@@ -30,7 +30,7 @@ const char* const cases[] = {"mm_mask_rcnn_regnetx_3.2gf", "mm_faster_rcnn_regne
 const char* const detectron2_cases[] = {"d2_retinanet_R_50_FPN", "d2_faster_rcnn_R_50_FPN_batch2", "d2_mask_rcnn_R_50_FPN", "d2_mask_rcnn_regnetx_4gf", "d2_lvis_mask_rcnn_R_50_FPN",
                                         "d2_cascade_mask_rcnn_R_50_FPN", "d2_mask_rcnn_R_50_FPN_dconv", "d2_faster_rcnn_R_50_C4", "d2_mask_rcnn_R_50_FPN_gn", "d2_rpn_R_50_FPN", "d2_keypoint_rcnn_R_50_FPN", "d2_fast_rcnn_R_50_FPN", "d2_panoptic_fpn_R_50"};
 
-const char* const torchvision_cases[] = {"tv_fasterrcnn_r50_fpn", "tv_maskrcnn_r50_fpn", "tv_retinanet_r50_fpn_v2"};
+const char* const torchvision_cases[] = {"tv_fasterrcnn_r50_fpn", "tv_maskrcnn_r50_fpn", "tv_retinanet_r50_fpn_v2", "tv_keypointrcnn_r50_fpn"};
 
 std::string folder_of(const std::string& name) { return testing::shared_path("golden/detection2d/" + name); }
 

@@ -278,6 +278,7 @@ TEST_CASE("zoo: torchvision's detectors have the published parameters, and its l
     CHECK(count("fasterrcnn_resnet50_fpn") - frozen + boxes == 41755286);
     CHECK(count("maskrcnn_resnet50_fpn") - frozen + boxes + masks == 44401393);
     CHECK(count("retinanet_resnet50_fpn") - frozen == 34014999);
+    CHECK(count("keypointrcnn_resnet50_fpn") - frozen + boxes == 59137258);
     CHECK(count("fasterrcnn_resnet50_fpn_v2") + boxes == 43712278);
     CHECK(count("maskrcnn_resnet50_fpn_v2") + boxes + masks == 46359409);
     CHECK(count("retinanet_resnet50_fpn_v2") == 38198935);
@@ -291,12 +292,13 @@ TEST_CASE("zoo: torchvision's detectors have the published parameters, and its l
         CHECK(resized_size({1024, 2048}, p) == PictureSize{666, 1333});
         CHECK(p.channel_order == ChannelOrder::rgb);
         const int first = model.name.find("retinanet") == std::string::npos ? 1 : 0;
-        for (std::size_t i = 0; i < 80; ++i) {
+        for (std::size_t i = 0; i < (model.keypoint_ap > 0 ? 1 : 80); ++i) {
             const int label = int(coco_category_ids()[i]) - first;
             CHECK(model.facts.class_name(label) == coco_classes()[i]);
             CHECK(model.facts.category_id(label) == coco_category_ids()[i]);
         }
-        CHECK(model.facts.class_name(12 - first) == "N/A");
+        if (model.keypoint_ap > 0) CHECK(model.facts.keypoint_names == coco_person_keypoints());
+        else CHECK(model.facts.class_name(12 - first) == "N/A");
         // Frozen norms lost their epsilon when the first version's weights were loaded; the second has norms that were trained.
         const bool second = model.name.find("_v2") != std::string::npos;
         for (const Node& node : recorded(model).nodes) {
@@ -304,7 +306,7 @@ TEST_CASE("zoo: torchvision's detectors have the published parameters, and its l
             if (const auto* norm = std::get_if<ops::GroupNorm>(&node.operation)) CHECK((norm->eps == 1e-5 && norm->groups == 32));
         }
     }
-    CHECK(models == 6);
+    CHECK(models == 7);
 }
 
 TEST_CASE("classes: COCO's 80 things and their ids with the ten gaps") {

@@ -159,6 +159,14 @@ inline void move_background(GoldenTensor& tensor, const Shape& shape, std::int64
     std::copy(values.begin(), values.end(), tensor.value.data<float>());
 }
 
+/// torchvision's points say that they are visible, 1 always, where ours have a score: it has those in a tensor of their own.
+inline void score_keypoints(GoldenTensor& points, const std::vector<GoldenTensor>& expected) {
+    const auto scores = std::find_if(expected.begin(), expected.end(), [&](const GoldenTensor& tensor) { return tensor.name == "keypoints_scores" + points.name.substr(9); });
+    if (scores == expected.end() || scores->value.dtype() != DType::f32 || 3 * scores->value.numel() != points.value.numel()) return;
+    points.value = points.value.clone();
+    for (std::int64_t i = 0; i < scores->value.numel(); ++i) points.value.data<float>()[3 * i + 2] = scores->value.data<float>()[i];
+}
+
 /// torchvision's names of nodes to those that our models' labels have; the R-CNNs' classes in our order.
 inline void rename_torchvision_nodes(const CaseJson& json, std::vector<GoldenTensor>& expected) {
     const bool rcnn = std::any_of(expected.begin(), expected.end(), [](const GoldenTensor& tensor) { return tensor.name == "proposals.0"; });
@@ -179,6 +187,7 @@ inline void rename_torchvision_nodes(const CaseJson& json, std::vector<GoldenTen
             for (std::int64_t i = 0; i < tensor.value.numel(); ++i) --tensor.value.data<std::int32_t>()[i];
         }
         if (tensor.value.dtype() != DType::f32) continue;
+        if (begins("keypoints.")) score_keypoints(tensor, expected);
         if (begins("class_logits")) move_background(tensor, {1, classes}, 1, true);
         if (begins("box_regression")) move_background(tensor, {1, 4 * classes}, 4, false);
         if (name == "mask_logits") move_background(tensor, {1, classes, 28, 28}, 1, false);

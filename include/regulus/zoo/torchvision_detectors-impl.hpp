@@ -1,5 +1,6 @@
 #pragma once
 #include <regulus/models/faster_rcnn.hpp>
+#include <regulus/models/keypoint_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/retina_net.hpp>
 #include <regulus/zoo/class_names.hpp>
@@ -27,6 +28,9 @@ struct Faster : FasterRcnn<Backbone, 256, 90, Sizes> {
 };
 template <const RcnnSizes& Sizes = rcnn_sizes>
 struct Mask : MaskRcnn<Backbone, 256, 90, Sizes> {
+    static constexpr RcnnSettings settings = torchvision_rcnn;
+};
+struct Persons : KeypointRcnn<Backbone> {
     static constexpr RcnnSettings settings = torchvision_rcnn;
 };
 /// 91 classes: the channel of the background is there, and never learnt.
@@ -87,6 +91,13 @@ REGULUS_INLINE std::vector<ModelSpec> torchvision_detectors() {
     };
     std::vector<ModelSpec> models;
     for (const Row& row : rows) models.push_back(entry(row));
+    ModelSpec persons = entry({"keypointrcnn_resnet50_fpn", "Keypoint R-CNN, ResNet-50, FPN", [] { return recorded<WithoutEpsilon<Persons>>(); }, 1, 54.6, 0, "fc266e95"});
+    persons.keypoint_ap = 65.0;
+    persons.facts.class_names = {"person"};
+    persons.facts.category_ids = {1};
+    persons.facts.keypoint_names = coco_person_keypoints();
+    persons.facts.keypoint_score = KeypointScore::logit;
+    models.push_back(std::move(persons));
     return models;
 }
 

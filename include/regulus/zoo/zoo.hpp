@@ -33,7 +33,7 @@ std::vector<ModelSpec> detectron2_proposal_networks();
 /// Its Mask R-CNNs on LVIS 0.5 and Cityscapes.
 std::vector<ModelSpec> detectron2_other_data();
 
-/// torchvision's Faster R-CNN, Mask R-CNN and RetinaNet with a feature pyramid on ResNet-50, in both versions of its weights.
+/// torchvision's Faster R-CNN, Mask R-CNN and RetinaNet with a feature pyramid on ResNet-50, in both versions of its weights, and its Keypoint R-CNN.
 std::vector<ModelSpec> torchvision_detectors();
 
 /// All of the above.

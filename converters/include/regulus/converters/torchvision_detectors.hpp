@@ -39,7 +39,6 @@ inline constexpr NameRule torchvision_rcnn_heads[] = {
     {"roi_heads.mask_head.{i}.0.*", "mask_head.conv{i+1}.*"},
     {"roi_heads.mask_predictor.conv5_mask.*", "mask_head.upsample.*"},
     {"roi_heads.mask_predictor.mask_fcn_logits.*", "mask_head.logits.*", ValueRule::background_mask_first},
-    // Keypoints: Regulus has the names, not the network.
     {"roi_heads.keypoint_head.0.*", "keypoint_head.conv1.*"},
     {"roi_heads.keypoint_head.2.*", "keypoint_head.conv2.*"},
     {"roi_heads.keypoint_head.4.*", "keypoint_head.conv3.*"},
