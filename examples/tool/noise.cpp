@@ -25,13 +25,14 @@ std::vector<regulus::Tensor> noise_inputs(const regulus::Graph& graph, const reg
     for (const regulus::ValueId id : graph.inputs) {
         const regulus::Node& node = graph.nodes[std::size_t(graph.values[std::size_t(id)].producer)];
         const Role role = std::get<regulus::ops::Input>(node.operation).role;
-        regulus::Tensor tensor(regulus::infer_outputs(node, {}, size)[0], role == Role::point_count || role == Role::proposal_count ? regulus::DType::i32 : regulus::DType::f32);
+        regulus::Tensor tensor(regulus::infer_outputs(node, {}, size)[0], role == Role::point_count || role == Role::proposal_count || role == Role::proposal_labels ? regulus::DType::i32 : regulus::DType::f32);
         for (std::int64_t i = 0; i < tensor.numel(); ++i) {
             switch (role) {
                 case Role::image: tensor.data<float>()[i] = float(4 * regulus::seeded_uniform(regulus::fnv1a64("noise"), 0, std::uint64_t(i)) - 2); break;
                 case Role::image_info: tensor.data<float>()[i] = i % 4 == 0 ? float(size.height) : i % 4 == 1 ? float(size.width) : 1.0f; break;
                 case Role::points: tensor.data<float>()[i] = cloud[std::size_t(i) % cloud.size()]; break;
                 case Role::proposals: tensor.data<float>()[i] = proposal_side(size, i / 4, int(i % 4)); break;
+                case Role::proposal_labels: tensor.data<std::int32_t>()[i] = 0; break;
                 case Role::proposal_count: tensor.data<std::int32_t>()[i] = std::get<regulus::ops::Input>(node.operation).limit; break;
                 case Role::point_count: tensor.data<std::int32_t>()[i] = std::int32_t(size.points / size.n); break;
             }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include <regulus/graph/passes.hpp>
 #include <regulus/pipeline/augmented.hpp>
 
 #include "graph/detector_graphs.hpp"
@@ -91,7 +92,8 @@ TEST_CASE("augmented: one version at the detector's own size finds what the dete
         CHECK(found[i].score == expected[i].score);
         CHECK(found[i].label == expected[i].label);
         CHECK(found[i].class_name == expected[i].class_name);
-        CHECK_FALSE(found[i].has_mask());
+        REQUIRE(found[i].mask_probabilities.size() == expected[i].mask_probabilities.size());
+        for (std::size_t k = 0; k < found[i].mask_probabilities.size(); ++k) CHECK(std::fabs(found[i].mask_probabilities[k] - expected[i].mask_probabilities[k]) < 1e-4f);
         CHECK(found[i].picture == image.size());
     }
 }
@@ -107,6 +109,8 @@ TEST_CASE("augmented: with mirrors, a mirrored picture has the mirrored objects"
         CHECK(off(plain[i].box, {90 - box[2], box[1], 90 - box[0], box[3]}) < 1e-4);
         CHECK(plain[i].score == mirrored[i].score);
         CHECK(plain[i].label == mirrored[i].label);
+        REQUIRE(plain[i].mask_side == 28);
+        for (std::size_t k = 0; k < 784; ++k) CHECK(std::fabs(plain[i].mask_probabilities[k] - mirrored[i].mask_probabilities[k / 28 * 28 + 27 - k % 28]) < 1e-4f);
     }
 }
 
@@ -150,6 +154,38 @@ TEST_CASE("augmented: boxes of all versions are suppressed together, in pixels o
     CHECK(augmented(image, few).size() == 7);  // scores must exceed it
 }
 
+TEST_CASE("augmented: a mask's probabilities are the means of what the detector sees of the merged box in each version, un-mirrored") {
+    const Image image = noise(64, 90);
+    const AugmentedSettings settings = sizes({64, 48}, true);
+    const DetectionList found = augmented(image, settings);
+    REQUIRE(found.size() > 3);
+    const Graph given = with_given_boxes(recorded<SmallMaskRcnn>(), int(found.size()));
+    const Weights weights = detector_weights(given, 3);
+    ModelFacts as_is = small_facts();
+    as_is.preprocessing.resize_rule = ResizeRule::none;
+    std::vector<double> sums(found.size() * 784);
+    for (const std::int64_t side : {64, 48}) {
+        const Image version = resize(image, fit_detectron2(image.size(), side, 200), Interpolation::pillow_bilinear);
+        for (const bool mirrored : {false, true}) {
+            const PreparedBatch batch = preprocess(mirrored ? mirror_of(version) : version, as_is.preprocessing);
+            Tensor boxes(Shape{std::int64_t(found.size()), 4}, DType::f32), labels(Shape{std::int64_t(found.size())}, DType::i32), count(Shape{1}, DType::i32);
+            count.data<std::int32_t>()[0] = std::int32_t(found.size());
+            for (std::size_t i = 0; i < found.size(); ++i) {
+                labels.data<std::int32_t>()[i] = found[i].label;
+                for (std::size_t j = 0; j < 4; ++j) boxes.data<float>()[4 * i + j] = float(double(found[i].box[j]) * (j % 2 == 0 ? double(version.width) / 90 : double(version.height) / 64));
+                float* const box = boxes.data<float>() + 4 * i;
+                if (mirrored) box[0] = float(version.width) - box[0], box[2] = float(version.width) - box[2], std::swap(box[0], box[2]);
+            }
+            const Tensor masks = run(given, weights, {batch.input, batch.image_info, boxes, labels, count})["masks"];
+            REQUIRE(masks.numel() == std::int64_t(sums.size()));
+            for (std::size_t k = 0; k < sums.size(); ++k) sums[k] += double(masks.data<float>()[mirrored ? k / 28 * 28 + 27 - k % 28 : k]);
+        }
+    }
+    double largest = 0;
+    for (std::size_t k = 0; k < sums.size(); ++k) largest = std::max(largest, std::fabs(sums[k] / 4 - double(found[k / 784].mask_probabilities[k % 784])));
+    CHECK(largest < 1e-4);
+}
+
 TEST_CASE("augmented: where nothing is found the list is empty") {
     CHECK(augmented<BlindMaskRcnn>(noise(50, 70), sizes({48, 64}, true)).empty());
 }
@@ -163,11 +199,13 @@ TEST_CASE("augmented: settings that make no version, pictures without pixels and
     CHECK_THROWS_WITH_AS(augmented(image, settings), "augmented detector: long_side must be >= 1, got 0", ArgumentError);
     settings = sizes({64}, false);
     settings.detections = 0;
-    CHECK_THROWS_WITH_AS(augmented(image, settings), "augmented detector: detections must be >= 1, got 0", ArgumentError);
+    CHECK_THROWS_WITH_AS(augmented(image, settings), "augmented detector: detections must be 1 .. 10000, got 0", ArgumentError);
     settings = sizes({64}, false);
     settings.iou_threshold = std::nanf("");
     CHECK_THROWS_WITH_AS(augmented(image, settings), "augmented detector: thresholds must be finite", ArgumentError);
     CHECK_THROWS_WITH_AS(augmented(Image(), sizes({64}, false)), "augmented detector: the picture has no pixels", ShapeError);
+    const Graph given = with_given_boxes(recorded<SmallMaskRcnn>(), 3);
+    CHECK_THROWS_WITH_AS(AugmentedDetector(ReferenceBackend{}, given, detector_weights(given, 3), small_facts()), "augmented detector: mask_rcnn looks into given boxes, which are those of one version", ArgumentError);
     ModelFacts facts = small_facts();
     facts.preprocessing.interpolation = Interpolation::torch_bilinear;
     CHECK_THROWS_WITH_AS(augmented(image, sizes({64}, false), facts), "augmented detector: mask_rcnn must resize pictures of bytes, as models of detectron2 and mmdetection do", ArgumentError);

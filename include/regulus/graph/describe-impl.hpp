@@ -70,6 +70,7 @@ struct Describer {
             case ops::Input::Role::proposals:
                 if (op.limit < 1) throw ShapeError("shape of \"" + node.name + "\": a picture needs room for one proposal at least");
                 return {Shape{std::int64_t(size.n) * op.limit, 4}};
+            case ops::Input::Role::proposal_labels: return {Shape{std::int64_t(size.n) * op.limit}};
             case ops::Input::Role::proposal_count: return {Shape{size.n}};
             case ops::Input::Role::image: break;
         }
@@ -303,6 +304,7 @@ struct Sentence {
             case ops::Input::Role::points: return "the points of the clouds";
             case ops::Input::Role::point_count: return "how many points each cloud has";
             case ops::Input::Role::proposals: return "boxes to look at, at most " + std::to_string(op.limit) + " a picture";
+            case ops::Input::Role::proposal_labels: return "the classes of the boxes to look at";
             case ops::Input::Role::proposal_count: return "how many boxes each picture has";
             case ops::Input::Role::image: break;
         }

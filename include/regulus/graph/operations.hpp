@@ -25,12 +25,13 @@ namespace ops {
 ///   points      rows [p, channels]   float32: the points of the clouds, x, y, z first
 ///   point_count [n]                  int32: how many of them each cloud has; their sum may be less than p
 ///   proposals   rows [n * limit, 4]  float32: boxes to look at, x1 y1 x2 y2 in network pixels, of picture 0, then of picture 1, ...
+///   proposal_labels rows [n * limit] int32: the class of each proposal, 0 .. channels - 1
 ///   proposal_count [n]               int32: how many of them each picture has, at most limit
 struct Input {
-    enum class Role : std::uint8_t { image, image_info, points, point_count, proposals, proposal_count };
+    enum class Role : std::uint8_t { image, image_info, points, point_count, proposals, proposal_labels, proposal_count };
     Role role = Role::image;
     int channels = 3;
-    int limit = 0;  // of proposals and their counts
+    int limit = 0;  // of proposals, their labels and counts
 };
 
 /// Grouped two-dimensional cross-correlation with zero padding, weight [out, in / groups, kernel, kernel].

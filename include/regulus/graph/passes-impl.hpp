@@ -199,6 +199,45 @@ REGULUS_INLINE Graph starting_at(Graph graph, const std::string& label, int chan
     return graph;
 }
 
+REGULUS_INLINE Graph with_given_boxes(Graph graph, int limit) {
+    const auto output = [&](const char* name) {
+        const auto found = std::find_if(graph.outputs.begin(), graph.outputs.end(), [&](const auto& entry) { return entry.first == name; });
+        if (found == graph.outputs.end()) throw ArgumentError("given boxes: \"" + graph.name + "\" is no detector: it has no output \"" + name + "\"");
+        return found->second;
+    };
+    const ValueId found[] = {output("boxes"), output("labels"), output("count")};
+    const ValueId boxes = ValueId(graph.values.size()), given[] = {boxes, boxes + 1, boxes + 2};
+    const NodeId finder = graph.values[std::size_t(found[0])].producer;
+    int classes = 0;
+    bool used = false;
+    for (Node& node : graph.nodes) {
+        if (const auto* candidates = std::get_if<ops::ClassCandidates>(&node.operation)) classes = candidates->classes;
+        for (ValueId& in : node.inputs) {
+            const auto* const at = std::find(std::begin(found), std::end(found), in);
+            if (at == std::end(found)) continue;
+            in = given[at - found];
+            used = true;
+        }
+    }
+    if (!used) throw ArgumentError("given boxes: \"" + graph.name + "\" makes neither masks nor keypoints of its boxes");
+    for (Value& value : graph.values) {
+        if (value.count == found[2] && value.producer != finder) value.count = given[2];
+    }
+
+    // The new inputs stand behind the old ones, before all that works.
+    using Role = ops::Input::Role;
+    const auto first = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return !std::holds_alternative<ops::Input>(node.operation); });
+    const NodeId at = NodeId(first - graph.nodes.begin());
+    for (Value& value : graph.values) value.producer += value.producer >= at ? 3 : 0;
+    graph.nodes.insert(first, {Node{ops::Input{Role::proposals, 4, limit}, "given_boxes", {}, {given[0]}, {}}, Node{ops::Input{Role::proposal_labels, classes, limit}, "given_labels", {}, {given[1]}, {}},
+                               Node{ops::Input{Role::proposal_count, 1, limit}, "given_count", {}, {given[2]}, {}}});
+    graph.values.push_back({at, DType::f32, given[2], true, "given_boxes"});
+    graph.values.push_back({at + 1, DType::i32, given[2], true, "given_labels"});
+    graph.values.push_back({at + 2, DType::i32, no_value, false, "given_count"});
+    graph.inputs.insert(graph.inputs.end(), std::begin(given), std::end(given));
+    return graph;
+}
+
 REGULUS_INLINE Graph optimize(Graph graph) {
     return fuse_residual(fuse_resize_add(fuse_activation(fold_batch_norm(remove_dead(std::move(graph))))));
 }

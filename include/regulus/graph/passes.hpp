@@ -11,6 +11,11 @@ Graph with_outputs(Graph graph, const std::vector<std::string>& labels);
 /// the map does not lead to must not be asked for. Throws ArgumentError for an unknown label, a value that is no map, and a part that needs the original pictures or points too.
 Graph starting_at(Graph graph, const std::string& label, int channels);
 
+/// A detector that looks at given boxes: what it makes of its final boxes (masks, keypoints) it makes of those that three inputs hold, which come behind its own:
+/// proposals, proposal_labels and proposal_count, at most `limit` a picture. Its boxes, scores, labels and count stay what it finds. Throws ArgumentError for a
+/// graph that is no detector's or makes nothing of its final boxes.
+Graph with_given_boxes(Graph graph, int limit);
+
 /// Conv2d, DeformConv2d or ConvTranspose2d followed by nothing but a BatchNorm: the norm's parameters move into the convolution.
 Graph fold_batch_norm(Graph graph);
 

@@ -104,6 +104,7 @@ inline InputSize size_of_inputs(const Graph& graph, const std::vector<Tensor>& i
                 break;
             case ops::Input::Role::image_info:
             case ops::Input::Role::proposals:
+            case ops::Input::Role::proposal_labels:
             case ops::Input::Role::proposal_count: break;
         }
     }
@@ -118,7 +119,7 @@ inline void check_point_counts(const Tensor& counts, std::int64_t points) {
     }
 }
 
-/// Input `which` holds how many proposals each picture has; the boxes themselves are the input that it counts.
+/// Input `which` holds how many proposals each picture has; the boxes themselves, and their classes if there are some, are the inputs that it counts.
 inline void check_proposals(const Graph& graph, const std::vector<Tensor>& inputs, std::size_t which, int limit) {
     std::int64_t rows = 0;
     for (std::int64_t i = 0; i < inputs[which].numel(); ++i) {
@@ -126,10 +127,18 @@ inline void check_proposals(const Graph& graph, const std::vector<Tensor>& input
         if (count < 0 || count > limit) throw ArgumentError("run: a picture has 0 .. " + std::to_string(limit) + " proposals, picture " + std::to_string(i) + " has " + std::to_string(count));
         rows += count;
     }
-    for (std::size_t boxes = 0; boxes < inputs.size(); ++boxes) {
-        if (graph.values[std::size_t(graph.inputs[boxes])].count != graph.inputs[which]) continue;
+    for (std::size_t counted = 0; counted < inputs.size(); ++counted) {
+        const Value& value = graph.values[std::size_t(graph.inputs[counted])];
+        if (value.count != graph.inputs[which]) continue;
+        const ops::Input& input = std::get<ops::Input>(graph.nodes[std::size_t(value.producer)].operation);
+        if (input.role == ops::Input::Role::proposal_labels) {
+            const std::int32_t* const labels = inputs[counted].data<std::int32_t>();
+            const auto* const other = std::find_if(labels, labels + rows, [&](std::int32_t label) { return label < 0 || label >= input.channels; });
+            if (other != labels + rows) throw ArgumentError("run: classes of proposals are 0 .. " + std::to_string(input.channels - 1) + ", proposal " + std::to_string(other - labels) + " has " + std::to_string(*other));
+            continue;
+        }
         for (std::int64_t i = 0; i < 4 * rows; ++i) {
-            if (!std::isfinite(inputs[boxes].data<float>()[i])) throw ArgumentError("run: a coordinate of proposal " + std::to_string(i / 4) + " is not finite");
+            if (!std::isfinite(inputs[counted].data<float>()[i])) throw ArgumentError("run: a coordinate of proposal " + std::to_string(i / 4) + " is not finite");
         }
     }
 }

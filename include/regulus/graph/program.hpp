@@ -127,8 +127,8 @@ public:
     void prepare(Context& context, const InputSize& size) const;
 
     /// image [n, channels, h, w] float32, image_info [n, 4] float32 (if the graph takes it); or points [p, features] float32, point_count [n] int32;
-    /// after the pictures, proposals [n * limit, 4] float32 and proposal_count [n] int32 where the graph takes them. Plans are kept by p, so callers round it up.
-    /// Throws ShapeError for other inputs, ArgumentError for counts beyond p or the limit, and for proposals that are not finite.
+    /// after the pictures, proposals [n * limit, 4] float32, proposal_labels [n * limit] int32 and proposal_count [n] int32 where the graph takes them. Plans are kept by p, so
+    /// callers round it up. Throws ShapeError for other inputs, ArgumentError for counts beyond p or the limit, for proposals that are not finite or of no class.
     Outputs run(Context& context, const std::vector<Tensor>& inputs, Profile* profile = nullptr) const;
 
     const Graph& graph() const;

@@ -18,9 +18,10 @@ struct AugmentedSettings {
 };
 
 /// Runs a detector on versions of a picture, made from the picture at the detector's own size, and suppresses all their boxes together within each class,
-/// in pixels of the picture and clipped to it. Scores stay as they are. Masks are left out.
+/// in pixels of the picture and clipped to it. Scores stay as they are. A detector with masks then looks at the merged boxes in every version; a mask's
+/// probabilities are the means over the versions. Keypoints are left out.
 ///
-/// Source: detectron2, GeneralizedRCNNWithTTA, its boxes.
+/// Source: detectron2, GeneralizedRCNNWithTTA.
 class AugmentedDetector {
 public:
     /// As AnyDetector; throws ArgumentError, too, for settings without a size, with sizes or counts < 1, for thresholds that are not finite, and for a model
@@ -35,6 +36,8 @@ public:
     const ModelFacts& facts() const { return detector_.facts(); }
 
 private:
+    bool has_masks() const;
+
     AugmentedSettings settings_;
     AnyDetector detector_;
 };
