@@ -34,6 +34,7 @@ struct Options {
     std::string device = "cpu";
     std::string precision = "f32";
     int mmdetection = 3;
+    std::vector<std::int64_t> augment;
     int threads = 0;
     bool list = false;
     std::vector<std::string> paths;
@@ -141,7 +142,7 @@ void detect(const Options& options) {
     if (options.score_given) facts.panoptic.score = float(options.score);
     const regulus::Graph graph = graph_of(*loaded.model, options.mmdetection);
     const GivenProposals given(options.proposals, graph, loaded.model->name);
-    const PictureDetector detector(*make_backend(options.device, options.precision), graph, loaded.weights, facts, compile);
+    const PictureDetector detector(*make_backend(options.device, options.precision), graph, loaded.weights, facts, compile, options.augment);
     if (!options.draw.empty()) prepare_draw_folder(options.draw, pictures);
     if (!options.segments.empty()) {
         if (!detector.has_segments()) throw regulus::ArgumentError("detect: --segments needs a panoptic model; " + loaded.model->name + " finds objects");
@@ -192,6 +193,7 @@ void add_detect(CLI::App& app, Outcome&) {
     command->add_option("--proposals", options->proposals, proposals_help);
     command->add_option("--draw", options->draw, "Write pictures with boxes, masks, keypoints and labels into this folder");
     command->add_flag("--list", options->list, "Print every object with score and box, and its keypoints");
+    command->add_option("--augment", options->augment, augment_help)->delimiter(',')->allow_extra_args(false)->check(CLI::Range(1, 8192));
     command->add_option("--mmdetection", options->mmdetection, "Steps after the network as mmdetection 3 or 2 takes them; numbers published in 2020 and 2021 were made with 2")->check(CLI::IsMember({2, 3}))->capture_default_str();
     command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command->add_option("--precision", options->precision, precision_help)->check(CLI::IsMember(precision_names))->capture_default_str();

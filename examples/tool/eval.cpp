@@ -29,6 +29,7 @@ struct Options {
     std::string precision = "f32";
     double score = 0.05;
     int mmdetection = 3;
+    std::vector<std::int64_t> augment;
     int threads = 0;
     bool skip_broken = false;
     bool per_category = false;
@@ -99,13 +100,15 @@ Prepared prepare(const Options& options, const Ranks& ranks) {
     compile.threads = threads_of_rank(options.threads, ranks);
     const regulus::Graph graph = graph_of(*loaded.model, options.mmdetection);
     prepared.given = GivenProposals(options.proposals, graph, loaded.model->name);
-    prepared.detector.emplace(*make_backend(options.device, options.precision), graph, loaded.weights, loaded.model->facts, compile);
+    prepared.detector.emplace(*make_backend(options.device, options.precision), graph, loaded.weights, loaded.model->facts, compile, options.augment);
     prepared.categories = match_categories(prepared.detector->facts(), prepared.dataset, loaded.model->name);
     if (ranks.rank() == 0 && !options.json.empty()) {
+        std::string augment;
+        for (const std::int64_t side : options.augment) augment += (augment.empty() ? " augment " : ",") + std::to_string(side);
         char score[40];
         std::snprintf(score, sizeof score, "%.17g", options.score);
         prepared.identity = "regulus eval 1 model " + loaded.model->name + " weights " + file_identity(options.weights) + " annotations " + file_identity(options.annotations) +
-                            " device " + options.device + " threads " + std::to_string(compile.threads) + (options.precision == "f32" ? "" : " precision " + options.precision) + (options.mmdetection == 2 ? " mmdetection 2" : "") + (options.proposals.empty() ? "" : " proposals " + file_identity(options.proposals)) + " score " + score + " images " + regulus::json_quote(options.images);
+                            " device " + options.device + " threads " + std::to_string(compile.threads) + (options.precision == "f32" ? "" : " precision " + options.precision) + (options.mmdetection == 2 ? " mmdetection 2" : "") + (options.proposals.empty() ? "" : " proposals " + file_identity(options.proposals)) + augment + " score " + score + " images " + regulus::json_quote(options.images);
     }
     return prepared;
 }
@@ -227,6 +230,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
     command->add_option("--score", options->score, "Least score that counts; models drop what is below 0.05 themselves")->check(CLI::Range(0.0, 1.0))->capture_default_str();
     command->add_flag("--skip-broken", options->skip_broken, "Report, count and leave out pictures that cannot be read; their objects count as missed");
     command->add_flag("--per-category", options->per_category, "Also print the numbers of each category");
+    command->add_option("--augment", options->augment, augment_help)->delimiter(',')->allow_extra_args(false)->check(CLI::Range(1, 8192));
     command->add_option("--mmdetection", options->mmdetection, "Steps after the network as mmdetection 3 or 2 takes them; numbers published in 2020 and 2021 were made with 2")->check(CLI::IsMember({2, 3}))->capture_default_str();
     command->add_option("--device", options->device, device_help)->check(CLI::IsMember(device_names))->capture_default_str();
     command->add_option("--precision", options->precision, precision_help)->check(CLI::IsMember(precision_names))->capture_default_str();

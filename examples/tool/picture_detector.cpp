@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <regulus/pipeline/augmented.hpp>
 #include <regulus/pipeline/golden_case.hpp>
 #if defined(REGULUS_TOOL_CUDA)
 #include <regulus/cuda/detector.hpp>
@@ -19,7 +20,16 @@ bool same_bits(const regulus::Detection& a, const regulus::Detection& b) { retur
 
 }  // namespace
 
-PictureDetector::PictureDetector(const regulus::Backend& backend, const regulus::Graph& graph, const regulus::Weights& weights, const regulus::ModelFacts& facts, const regulus::CompileOptions& options) {
+PictureDetector::PictureDetector(const regulus::Backend& backend, const regulus::Graph& graph, const regulus::Weights& weights, const regulus::ModelFacts& facts, const regulus::CompileOptions& options,
+                                 const std::vector<std::int64_t>& short_sides) {
+    if (!short_sides.empty()) {
+        regulus::AugmentedSettings settings;
+        settings.short_sides = short_sides;
+        const regulus::AugmentedDetector detector(backend, graph, weights, facts, settings, options);
+        facts_ = detector.facts();
+        find_ = [detector](const regulus::Image& image, const regulus::ProposalList*) { return detector(image); };
+        return;
+    }
     if (regulus::gives_segments(graph)) {
         segments_.emplace(backend, graph, weights, facts, options);
         facts_ = segments_->facts();

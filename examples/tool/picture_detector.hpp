@@ -1,20 +1,27 @@
 #pragma once
 // A detector of pictures on the device that the user names: one way from decoded pictures to boxes and masks on each.
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <regulus/pipeline/golden_report.hpp>
 #include <regulus/pipeline/panoptic_detector.hpp>
 
 namespace tool {
 
+/// What --augment says of itself.
+inline constexpr const char* augment_help =
+    "Short sides, as 400,500,...: merge what is found at these sizes of each picture and in the mirror (detectron2's test-time augmentation; its own sizes are 400 to 1200 by 100)";
+
 /// On a GPU everything from the decoded picture to boxes and masks runs there (regulus::CudaDetector); else, and for models with a semantic head, the network runs on the
 /// backend (regulus::AnyDetector, regulus::PanopticDetector).
 class PictureDetector {
 public:
-    /// Throws as regulus::AnyDetector does.
-    PictureDetector(const regulus::Backend& backend, const regulus::Graph& graph, const regulus::Weights& weights, const regulus::ModelFacts& facts, const regulus::CompileOptions& options);
+    /// With `short_sides` it is a regulus::AugmentedDetector. Throws as that or regulus::AnyDetector does.
+    PictureDetector(const regulus::Backend& backend, const regulus::Graph& graph, const regulus::Weights& weights, const regulus::ModelFacts& facts, const regulus::CompileOptions& options,
+                    const std::vector<std::int64_t>& short_sides = {});
 
     /// `given` are the boxes to look into, for a model that takes them.
     regulus::DetectionList operator()(const regulus::Image& image, const regulus::ProposalList* given = nullptr) const { return find_(image, given); }

@@ -4,6 +4,7 @@
 
 #include <regulus/cuda.hpp>
 #include <regulus/cuda/executable.hpp>
+#include <regulus/graph/passes.hpp>
 #include <regulus/models/classifier.hpp>
 
 using namespace regulus;
@@ -119,6 +120,26 @@ TEST_CASE("cuda emulated: given proposals are looked into as by the reference, s
     check_same(run_cuda(libraries, graph, weights, inputs), expected, 1e-3);
     const cuda::CudaPlan plan(static_cast<const cuda::CudaExecutable&>(*CudaBackend(without_cudnn, libraries).compile(graph, weights, {})).compiled(), {2, 64, 96});
     CHECK(plan.pictures_refused() == "it takes more than pictures; prepare its inputs, or use AnyDetector");
+}
+
+TEST_CASE("cuda emulated: masks of given boxes of given classes are the reference's, beside the boxes that the detector finds itself") {
+    EmulatedDevice device;
+    const auto libraries = device.libraries();
+    const Graph graph = with_given_boxes(recorded<SmallMaskRcnn>(), 12);
+    const Weights weights = detector_weights(graph, 3);
+    Tensor boxes = Tensor::zeros(Shape{24, 4}), labels = Tensor::zeros(Shape{24}, DType::i32), count = Tensor::zeros(Shape{2}, DType::i32);
+    for (int i = 0; i < 7; ++i) {
+        const float box[] = {float(3 * i), float(i), float(3 * i + 10 + i), float(20 + 2 * i)};
+        std::copy(box, box + 4, boxes.data<float>() + 4 * i);
+        labels.data<std::int32_t>()[i] = i % 5;
+    }
+    count.data<std::int32_t>()[0] = 3;
+    count.data<std::int32_t>()[1] = 4;
+    const std::vector<Tensor> inputs{random_tensor(Shape{2, 3, 64, 96}, 5), whole_pictures(2, 64, 96), boxes, labels, count};
+    const Outputs expected = run<float>(graph, weights, inputs);
+    REQUIRE(expected["boxes"].shape()[0] > 0);
+    REQUIRE(expected["masks"].shape() == Shape{7, 28, 28});
+    check_same(run_cuda(libraries, graph, weights, inputs), expected, 1e-3);
 }
 
 TEST_CASE("cuda emulated: a mask R-CNN equals the reference, boxes, labels and masks, for one picture and for several") {

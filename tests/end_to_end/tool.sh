@@ -57,6 +57,8 @@ good "detect: the steps of mmdetection 2" '[0-9]+ objects' detect --mmdetection 
 good "detect: a GPU where there is one, else the CPU" '[0-9]+ objects' detect --device auto "$data/val_0000.jpg"
 good "bench: from a decoded picture" 'from a decoded picture of 96x128 to [0-9]+ objects' bench --whole fasteners --size 96x128 --seconds 0.1
 good "detect: bfloat16" '[0-9]+ objects' detect --precision bf16_anywhere "$data/val_0000.jpg"
+good "detect: several sizes and the mirror, merged" '[0-9]+ objects' detect --augment 240,360 "$data/val_0000.jpg"
+bad "detect: no size" 'augment' detect --augment 0 "$data/val_0000.jpg"
 good "detect: seeded weights of a named model" 'val_0000' detect --model fasteners_retinanet --weights seeded:7 "$data/val_0000.jpg"
 
 run detect --json - "$data/val_0000.jpg"
