@@ -1,7 +1,8 @@
 #pragma once
 // Everything that a program which describes and runs a network needs, but for a backend: include <regulus/cpu.hpp> or <regulus/reference.hpp> beside it.
-// Not here: drawing (regulus/draw/, regulus/pipeline/draw.hpp), COCO's evaluation, checkpoint surgery beyond reading and writing weights, names of other code
-// bases (regulus/converters/).
+// Not here: drawing (regulus/draw/, regulus/pipeline/draw.hpp), the segments of panoptic models (regulus/pipeline/panoptic_detector.hpp), test-time augmentation
+// (regulus/pipeline/augmented.hpp), files of proposals (regulus/pipeline/proposal_file.hpp), evaluations, checkpoint surgery beyond reading and writing
+// weights, names of other code bases (regulus/converters/).
 
 #include <regulus/core/config.hpp>
 #include <regulus/core/dtype.hpp>
@@ -33,6 +34,7 @@
 #include <regulus/layers/detections.hpp>
 #include <regulus/layers/fpn.hpp>
 #include <regulus/layers/keypoint_head.hpp>
+#include <regulus/layers/keypoint_head.hpp>
 #include <regulus/layers/levels.hpp>
 #include <regulus/layers/linear.hpp>
 #include <regulus/layers/mask_head.hpp>
@@ -43,6 +45,7 @@
 #include <regulus/layers/retina_head.hpp>
 #include <regulus/layers/roi_extractor.hpp>
 #include <regulus/layers/rpn_head.hpp>
+#include <regulus/layers/semantic_head.hpp>
 #include <regulus/layers/squeeze_excite.hpp>
 #include <regulus/layers/stage.hpp>
 #include <regulus/layers/stem.hpp>
@@ -50,11 +53,14 @@
 #include <regulus/models/cascade_rcnn.hpp>
 #include <regulus/models/classifier.hpp>
 #include <regulus/models/fast_rcnn.hpp>
+#include <regulus/models/fast_rcnn.hpp>
 #include <regulus/models/faster_rcnn.hpp>
+#include <regulus/models/keypoint_rcnn.hpp>
 #include <regulus/models/keypoint_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/mmdetection2.hpp>
 #include <regulus/models/one_map_rcnn.hpp>
+#include <regulus/models/panoptic_fpn.hpp>
 #include <regulus/models/point_pillars.hpp>
 #include <regulus/models/proposal_network.hpp>
 #include <regulus/models/recorded.hpp>
@@ -74,6 +80,7 @@
 #include <regulus/data/box3d.hpp>
 #include <regulus/data/image.hpp>
 #include <regulus/data/image_file.hpp>
+#include <regulus/data/keypoints.hpp>
 #include <regulus/data/mask.hpp>
 #include <regulus/data/point_cloud.hpp>
 #include <regulus/data/point_cloud_file.hpp>
@@ -89,6 +96,7 @@
 #include <regulus/pipeline/detection3d.hpp>
 #include <regulus/pipeline/detector.hpp>
 #include <regulus/pipeline/detector3d.hpp>
+#include <regulus/pipeline/proposals.hpp>
 #include <regulus/train/anchor3d_loss.hpp>
 
 #include <regulus/zoo/class_names.hpp>
