@@ -135,9 +135,9 @@ private:
         for (const Part& part : kind.parts) {
             product.c = to + part.x * out_[1];
             product.rows = part.pixels;
-            product.taps = std::int64_t(part.slices.size());  // none: the bias alone
-            product.a_offsets = part.offsets.data();
-            product.b_slices = part.slices.data();
+            product.taps = std::int64_t(part.slices.size());
+            product.a_offsets = part.slices.empty() ? &MatrixProduct::nowhere : part.offsets.data();  // no tap: the bias alone
+            product.b_slices = part.slices.empty() ? &MatrixProduct::nowhere : part.slices.data();
             functions_.multiply(product);
         }
         if (op_.activation != Activation::sigmoid) return;
