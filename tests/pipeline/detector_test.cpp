@@ -169,6 +169,9 @@ TEST_CASE("detector: keypoints are decoded in the network's box, then scaled to 
     REQUIRE(found[0].has_keypoints());
     CHECK(found[0].keypoints == std::vector<Keypoint>{{42, 41, 1}, {46, 43, 1}, {50, 45, 1}});
     CHECK(coco_results(found, 9)[0].keypoints == std::vector<float>{41.5f, 40.5f, 1, 45.5f, 42.5f, 1, 49.5f, 44.5f, 1});
+    ModelFacts counting = facts;
+    counting.keypoint_origin = 0;
+    CHECK(coco_results(collect_detections(outputs, batch, counting, false)[0], 9)[0].keypoints == std::vector<float>{42, 41, 1, 46, 43, 1, 50, 45, 1});
     facts.keypoint_score = KeypointScore::logit;
     CHECK(collect_detections(outputs, batch, facts, false)[0][0].keypoints[1].score == 100);
 

@@ -92,6 +92,7 @@ REGULUS_INLINE std::vector<DetectionList> collect_detections(const Outputs& outp
                 const Shape& shape = points->shape();
                 const std::size_t size = std::size_t(shape[1] * shape[2] * shape[3]);
                 detection.keypoints = decode_keypoints({points->data<float>() + std::size_t(row) * size, size}, int(shape[1]), int(shape[3]), network_box, facts.keypoint_score);
+                detection.keypoint_origin = facts.keypoint_origin;
                 for (Keypoint& point : detection.keypoints) {
                     point.x = facts.multiplies_boxes ? point.x * factor[0] : point.x / scale[0];
                     point.y = facts.multiplies_boxes ? point.y * factor[1] : point.y / scale[1];

@@ -47,7 +47,7 @@ REGULUS_INLINE std::vector<CocoResult> coco_results(const DetectionList& detecti
     std::vector<CocoResult> results;
     for (const Detection& detection : detections) {
         CocoResult result{image_id, detection.category_id, coco_box(detection.box), detection.score, {}, {}};
-        for (const Keypoint& point : detection.keypoints) result.keypoints.insert(result.keypoints.end(), {point.x - 0.5f, point.y - 0.5f, point.score});
+        for (const Keypoint& point : detection.keypoints) result.keypoints.insert(result.keypoints.end(), {point.x - detection.keypoint_origin, point.y - detection.keypoint_origin, point.score});
         if (with_masks && detection.has_mask()) result.segmentation = detection.mask_rle();
         results.push_back(std::move(result));
     }

@@ -28,6 +28,7 @@ struct Detection {
     float mask_threshold = 0.5f;
     PasteRule paste_rule = PasteRule::sampled;
     std::vector<Keypoint> keypoints;   ///< pixels of the picture as read, in the model's order of points; empty without a keypoint head
+    float keypoint_origin = 0.5f;      ///< coordinates of COCO's point 0 0
     PictureSize picture;               ///< size of the picture as read
 
     bool has_mask() const noexcept { return mask_side > 0; }
@@ -67,7 +68,7 @@ DetectionList above(const DetectionList& detections, float score);
 /// How many of each class, in the order of labels; classes without an object are left out.
 std::vector<std::pair<std::string, int>> class_counts(const DetectionList& detections);
 
-/// Rows of a COCO results file. `with_masks` adds run lengths where there are masks. Keypoints become numbers of pixels: x and y less by .5.
+/// Rows of a COCO results file. `with_masks` adds run lengths where there are masks. Keypoints become COCO's: x and y less by keypoint_origin.
 std::vector<CocoResult> coco_results(const DetectionList& detections, std::int64_t image_id, bool with_masks = true);
 
 }  // namespace regulus

@@ -35,6 +35,7 @@ struct ModelFacts {
     PanopticRule panoptic;
     std::vector<std::string> keypoint_names;  ///< in the order of the network's maps; empty without a keypoint head
     KeypointScore keypoint_score = KeypointScore::softmax;
+    float keypoint_origin = 0.5f;            ///< coordinates of COCO's point 0 0: a pixel's centre (detectron2), or 0 (torchvision)
     bool clips_boxes = false;                ///< boxes are clipped to the original picture once they are scaled to it; what is empty then is left out (detectron2)
 
     /// The class's name, or "class 7".

@@ -97,6 +97,7 @@ REGULUS_INLINE std::vector<ModelSpec> torchvision_detectors() {
     persons.facts.category_ids = {1};
     persons.facts.keypoint_names = coco_person_keypoints();
     persons.facts.keypoint_score = KeypointScore::logit;
+    persons.facts.keypoint_origin = 0;
     models.push_back(std::move(persons));
     return models;
 }
