@@ -127,11 +127,11 @@ TEST_CASE("cpu strassen: only halves of whole vectors and panels") {
     CHECK_FALSE(cpu::StrassenProduct::applies(448, 1008));
 }
 
-TEST_CASE("cpu strassen: pointwise convolutions, with ReLU, with pixels apart, in several slices") {
+TEST_CASE("cpu strassen: pointwise convolutions, with ReLU, with pixels apart") {
     struct Case {
         int in, out, stride, height, width;
     };
-    for (const Case& c : {Case{512, 512, 1, 28, 29}, Case{1024, 576, 2, 57, 55}, Case{2048, 704, 1, 24, 32}}) {
+    for (const Case& c : {Case{512, 512, 1, 28, 29}, Case{1024, 576, 2, 57, 55}, Case{2048, 512, 1, 24, 32}}) {
         INFO("in " << c.in << " out " << c.out << " stride " << c.stride);
         const Graph graph = graph_of(3, [&](const Scope& scope, ValueId image) {
             const ValueId inner = record::conv2d(scope / "inner", pointwise(3, c.in, 1, Activation::relu), image);

@@ -23,14 +23,10 @@ struct PackedMatrix {
     Tensor bias;
     std::int64_t width = 0, depth = 0;
 
-    static constexpr std::int64_t largest_slice = 1 << 20;  // elements, where Strassen's algorithm applies
-
-    /// Deep sums are cut into equal slices whose panels stay in the first-level cache; for Strassen's algorithm large matrices too, so that what it makes of
-    /// a slice stays small.
-    static std::int64_t slice_depth(std::int64_t in, std::int64_t out) {
-        const std::int64_t slices = in > 2048 ? (in + 447) / 448 : (in * out + largest_slice - 1) / largest_slice;
-        if (in % slices == 0 && StrassenProduct::applies(in / slices, out)) return in / slices;
-        return in > 2048 ? (in + slices - 1) / slices : in;
+    /// Deep sums are cut into equal slices whose panels stay near the first-level cache.
+    static std::int64_t slice_depth(std::int64_t in) {
+        const std::int64_t slices = in <= 2048 ? 1 : (in + 447) / 448;
+        return (in + slices - 1) / slices;
     }
 
     /// Of convolutions whose inputs lie beside each other and whose outputs are added.
@@ -49,7 +45,7 @@ struct PackedMatrix {
         const std::int64_t out = weight.shape()[0], in = weight.numel() / out;
         PackedMatrix result;
         result.width = (out + lanes - 1) / lanes * lanes;
-        result.depth = slice_depth(in, out);
+        result.depth = slice_depth(in);
         result.matrix = Tensor::zeros(Shape{in, result.width});
         result.bias = Tensor::zeros(Shape{result.width});
         std::memcpy(result.bias.data<float>(), bias.data<float>(), std::size_t(out) * sizeof(float));
@@ -141,10 +137,10 @@ private:
     static constexpr std::int64_t unit_rows = 112;   // taken together by Strassen's algorithm: what is made of them stays in the caches
     static constexpr std::int64_t shared_rows = 1024;  // that share what is made of the weights
 
-    /// Where Strassen's algorithm saves more multiplications than its additions cost.
+    /// Where Strassen's algorithm saves more multiplications than its additions cost, and what it makes of a slice of the weights stays in a share of the caches.
     static bool has_halves(std::int64_t rows, std::int64_t in, std::int64_t out) {
-        const std::int64_t depth = PackedMatrix::slice_depth(in, out);
-        return rows >= 768 && depth >= 448 && out >= 512 && in % depth == 0 && StrassenProduct::applies(depth, out);
+        const std::int64_t depth = PackedMatrix::slice_depth(in);
+        return rows >= 768 && depth >= 448 && out >= 512 && depth * out <= 1 << 20 && in % depth == 0 && StrassenProduct::applies(depth, out);
     }
 
     MatrixKernel(const NodeContext& context, std::int64_t out, Activation activation, std::shared_ptr<const PackedMatrix> weights, std::vector<RowSource> sources, int threads, bool strassen)

@@ -14,7 +14,7 @@ class SiblingKernel final : public Kernel {
 public:
     /// What may be one of the siblings: a product of pixels with a matrix of at most one slice.
     static bool applies(const ops::Conv2d& op) {
-        return is_matrix_product(op) && op.stride == 1 && !op.residual && op.activation != Activation::sigmoid && PackedMatrix::slice_depth(op.in_channels, op.out_channels) == op.in_channels;
+        return is_matrix_product(op) && op.stride == 1 && !op.residual && op.activation != Activation::sigmoid && PackedMatrix::slice_depth(op.in_channels) == op.in_channels;
     }
     /// Where reading a map several times costs more than it takes to look at it.
     static bool applies(const Shape& map) { return map.numel() >= 1 << 18; }
