@@ -1,4 +1,4 @@
-// Writes the seeds of the fuzz targets: make_seeds FOLDER makes FOLDER/{zip,pickle,legacy,numpy,npz,safetensors,json,facts,names}/*. They say what valid
+// Writes the seeds of the fuzz targets: make_seeds FOLDER makes FOLDER/{zip,pickle,legacy,numpy,npz,safetensors,json,facts,names,proposals}/*. They say what valid
 // files look like; what fuzzing found beyond them is in corpus/.
 #include <filesystem>
 #include <fstream>
@@ -74,6 +74,12 @@ int main(int argc, char** argv) {
     put("names", "1:backbone.bottom_up.res5.2.conv3.norm.weight\n3sem_seg_head.p5.4.norm.bias\n3roi_heads.keypoint_head.conv_fcn8.weight\n3backbone.fpn_lateral4.norm.bias\n");
     put("names", "2:retnet_cls_pred_fpn3_b\n4res2_0_branch2a_bn_s\n4fpn_inner_res4_22_sum_lateral_b\n4cls_score_b\n6_[mask]_fcn4_w\n4mask_fcn_logits_b\n6bbox_pred_w\n");
     put("names", "0:trunk_output.block3.block3-6.f.b.1.weight\n4layer4.2.downsample.1.bias\n4s4.b1.downsample.conv.weight\n3roi_heads.box_predictor.cls_score.bias\n");
+
+    const auto list = [](const std::string& items) { return "](" + items + "e"; };
+    const std::string boxes = ndarray("f4", "<", {2, 4}, floats({1, 2, 30, 40, 5, 6, 7, 8})), scores = ndarray("f4", "<", {2}, floats({0.5f, 2}));
+    put("proposals", program(dict({{"ids", list(integer(42))}, {"boxes", list(boxes)}, {"objectness_logits", list(scores)}, {"bbox_mode", integer(0)}})));
+    put("proposals", program(dict({{"indexes", list(text("42") + integer(-1))}, {"boxes", list(boxes + boxes)}, {"scores", list(scores + scores)}, {"bbox_mode", integer(1)}})));
+    put("proposals", program(dict({{"ids", list("")}, {"boxes", list("")}, {"objectness_logits", list("")}})));
 
     put("json", R"({"a":[1,-2.5e3,true,false,null],"b":{"c":"\u00e9\ud83d\ude00\n"}})");
     put("json", "[0.1,1e-300,123456789012345678901234567890]");
