@@ -19,6 +19,7 @@
 #include <regulus/cpu/refine-impl.hpp>
 #include <regulus/cpu/rotated_nms-impl.hpp>
 #include <regulus/cpu/sibling_convs-impl.hpp>
+#include <regulus/cpu/strassen-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
 #include <regulus/cpu/voxelize-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>

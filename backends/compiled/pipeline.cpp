@@ -9,6 +9,7 @@
 #include <regulus/pipeline/golden_case-impl.hpp>
 #include <regulus/pipeline/golden_classification-impl.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>
+#include <regulus/pipeline/golden_objects-impl.hpp>
 #include <regulus/pipeline/golden_points-impl.hpp>
 #include <regulus/pipeline/panoptic-impl.hpp>
 #include <regulus/pipeline/panoptic_detector-impl.hpp>
