@@ -40,6 +40,20 @@ inline void mix(const float* upper, float near, const float* lower, float far, s
     for (std::size_t i = 0; i < count; ++i) dst[i] = upper[i] * near + lower[i] * far;
 }
 
+/// The greatest of `count` values; NaN where the first is, others are passed over. Sixteen at a time, which compilers turn into vectors.
+inline float greatest_of(const float* values, std::size_t count) {
+    constexpr std::size_t side = 16;
+    float best[side];
+    std::fill(best, best + side, values[0]);
+    std::size_t i = 0;
+    for (; i + side <= count; i += side) {
+        for (std::size_t k = 0; k < side; ++k) best[k] = values[i + k] > best[k] ? values[i + k] : best[k];
+    }
+    for (; i < count; ++i) best[0] = values[i] > best[0] ? values[i] : best[0];
+    for (const float other : best) best[0] = other > best[0] ? other : best[0];
+    return best[0];
+}
+
 /// Two rows, kept by the parity of their number: two neighbours never push each other out.
 class RowPair {
 public:
@@ -87,12 +101,7 @@ public:
         float* const value = value_.data();
         for (std::size_t x = 0; x < sizes_.resize_x.size(); ++x) {
             mix(upper + x * classes, taps.near[at], lower + x * classes, taps.far[at], classes, value);
-            float greatest = value[0];
-#if defined(_OPENMP)
-#pragma omp simd reduction(max : greatest)
-#endif
-            for (std::size_t c = 0; c < classes; ++c) greatest = value[c] > greatest ? value[c] : greatest;
-            const float* const first = std::find(value, value + classes, greatest);
+            const float* const first = std::find(value, value + classes, greatest_of(value, classes));
             dst[x] = std::uint8_t(first == value + classes ? 0 : first - value);  // none equals NaN
         }
     }
