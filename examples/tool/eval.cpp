@@ -184,23 +184,9 @@ void eval_coco(const Options& options, Outcome& outcome) {
         return;
     }
     if (options.images.empty()) throw regulus::ArgumentError("eval: give --images DIR to run a detector, or --results FILE to judge results");
-    std::optional<EvalRows> finished;
     Prepared prepared;
-    {
-        Ranks ranks;
-        std::string trouble;
-        try {
-            prepared = prepare(options, ranks);
-        } catch (const std::exception& error) {
-            trouble = error.what();
-        }
-        finished = run_items(items_of(options, prepared), ranks, trouble);
-        if (ranks.rank() != 0) return;
-    }
-    if (!finished) {
-        outcome.exit_code = 130;
-        return;
-    }
+    const auto finished = run_items([&](const Ranks& ranks) { prepared = prepare(options, ranks); }, [&] { return items_of(options, prepared); }, outcome);
+    if (!finished) return;
     const std::string text = results_of(*finished);
     finished->write(options.json, text);
     report(options, prepared.dataset, regulus::parse_coco_results(text, "eval: results"), finished->skipped);

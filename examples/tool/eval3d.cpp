@@ -65,16 +65,11 @@ Prepared prepare(const char* name, const Eval3dOptions& options, const std::stri
 
 std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions& options, const std::string& journal_at, const std::function<Eval3dFrames()>& frames, Outcome& outcome) {
     Prepared prepared;
-    std::shared_ptr<EvalRows> done;
-    {
-        Ranks ranks;
-        std::string trouble;
-        try {
-            prepared = prepare(name, options, journal_at, frames, ranks);
-            if (ranks.rank() == 0 && !options.json.empty() && options.json != "-") require_writable(options.json);
-        } catch (const std::exception& error) {
-            trouble = error.what();
-        }
+    const auto prepare_rank = [&](const Ranks& ranks) {
+        prepared = prepare(name, options, journal_at, frames, ranks);
+        if (ranks.rank() == 0 && !options.json.empty() && options.json != "-") require_writable(options.json);
+    };
+    const auto items_of = [&] {
         EvalItems items;
         for (std::size_t i = 0; i < prepared.frames.names.size(); ++i) items.ids.push_back(std::int64_t(i));
         items.noun = "frame";
@@ -93,14 +88,11 @@ std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions&
         items.skip_hint = "eval: --skip-broken leaves such frames out, their objects then count as missed";
         items.json = journal_at;
         items.identity = prepared.identity;
-        std::optional<EvalRows> rows = run_items(items, ranks, trouble);
-        if (ranks.rank() != 0) return std::nullopt;
-        if (!rows) {
-            outcome.exit_code = 130;
-            return std::nullopt;
-        }
-        done = std::make_shared<EvalRows>(std::move(*rows));
-    }
+        return items;
+    };
+    std::optional<EvalRows> rows = run_items(prepare_rank, items_of, outcome);
+    if (!rows) return std::nullopt;
+    const auto done = std::make_shared<EvalRows>(std::move(*rows));
     Eval3dFound found;
     found.skipped = done->skipped;
     found.rows.resize(prepared.frames.names.size());

@@ -211,20 +211,12 @@ private:
 
 void eval_imagenet(const Options& options, Outcome& outcome) {
     Prepared prepared;
-    std::optional<EvalRows> finished;
     const std::size_t batch = std::size_t(options.batch);
     const auto end_of = [&](std::size_t i) { return std::min((i + 1) * batch, prepared.pictures.size()); };
     const auto judged_of = [&](std::size_t i, const std::string& row) {
         return read_row(row, text_identity(names_of(prepared.pictures, i * batch, end_of(i))), end_of(i) - i * batch);
     };
-    {
-        Ranks ranks;
-        std::string trouble;
-        try {
-            prepared = prepare(options, ranks);
-        } catch (const std::exception& error) {
-            trouble = error.what();
-        }
+    const auto items_of = [&] {
         EvalItems items;  // batches; each always holds the same pictures, so that its digits do not depend on who does it and when
         for (std::size_t i = 0; i * batch < prepared.pictures.size(); ++i) items.ids.push_back(std::int64_t(i));
         items.weight = [&](std::size_t i) { return end_of(i) - i * batch; };
@@ -246,13 +238,10 @@ void eval_imagenet(const Options& options, Outcome& outcome) {
         items.skip_hint = "eval: --skip-broken leaves such pictures out";
         items.json = options.json;
         items.identity = prepared.identity;
-        finished = run_items(items, ranks, trouble);
-        if (ranks.rank() != 0) return;
-    }
-    if (!finished) {
-        outcome.exit_code = 130;
-        return;
-    }
+        return items;
+    };
+    const auto finished = run_items([&](const Ranks& ranks) { prepared = prepare(options, ranks); }, items_of, outcome);
+    if (!finished) return;
     Report report;
     for (const auto& [id, row] : finished->rows) {
         const std::vector<Judged> batch_of = judged_of(std::size_t(id), row);

@@ -139,6 +139,19 @@ std::string judge(const Options& options, const Prepared& prepared, const regulu
     return row_of(counts, ours);
 }
 
+/// Every annotated picture.
+EvalItems items_of(const Options& options, const Prepared& prepared, const regulus::SegmentReader& truths) {
+    EvalItems items;
+    const auto& annotations = prepared.dataset.annotations;
+    for (const regulus::PanopticAnnotation& annotation : annotations) items.ids.push_back(annotation.image_id);
+    items.name = [&](std::size_t i) { return prepared.images.at(annotations[i].image_id)->file_name; };
+    items.work = [&](std::size_t i) -> PictureOutcome { return {i, false, judge(options, prepared, truths, annotations[i])}; };
+    items.skip_hint = "eval: every annotated picture is needed";
+    items.json = options.json;
+    items.identity = prepared.identity;
+    return items;
+}
+
 void report(const Options& options, const regulus::PanopticEvaluation& evaluation) {
     print(regulus::panoptic_table(evaluation));
     if (options.per_category) print("\n" + regulus::panoptic_category_table(evaluation));
@@ -154,31 +167,9 @@ void eval_panoptic(const Options& options, Outcome& outcome) {
     }
     if (options.images.empty()) throw regulus::ArgumentError("eval: give --images DIR to run a model, or --results FILE to judge results");
     if (!options.segments.empty() && options.json.empty()) throw regulus::ArgumentError("eval: --segments is where the files of --json FILE go; give both");
-    std::optional<EvalRows> finished;
     Prepared prepared;
-    {
-        Ranks ranks;
-        std::string trouble;
-        try {
-            prepared = prepare(options, ranks);
-        } catch (const std::exception& error) {
-            trouble = error.what();
-        }
-        EvalItems items;
-        const auto& annotations = prepared.dataset.annotations;
-        for (const regulus::PanopticAnnotation& annotation : annotations) items.ids.push_back(annotation.image_id);
-        items.name = [&](std::size_t i) { return prepared.images.at(annotations[i].image_id)->file_name; };
-        items.work = [&](std::size_t i) -> PictureOutcome { return {i, false, judge(options, prepared, truths, annotations[i])}; };
-        items.skip_hint = "eval: every annotated picture is needed";
-        items.json = options.json;
-        items.identity = prepared.identity;
-        finished = run_items(items, ranks, trouble);
-        if (ranks.rank() != 0) return;
-    }
-    if (!finished) {
-        outcome.exit_code = 130;
-        return;
-    }
+    const auto finished = run_items([&](const Ranks& ranks) { prepared = prepare(options, ranks); }, [&] { return items_of(options, prepared, truths); }, outcome);
+    if (!finished) return;
     std::vector<Counts> pictures;
     std::string entries;
     for (const regulus::PanopticAnnotation& annotation : prepared.dataset.annotations) {

@@ -62,7 +62,10 @@ void EvalRows::write(const std::string& json, const std::string& text) const {
     if (journal) journal->remove();
 }
 
-std::optional<EvalRows> run_items(const EvalItems& items, Ranks& ranks, const std::string& trouble) {
+namespace {
+
+/// `trouble`: why this rank is not ready, or "".
+std::optional<EvalRows> share(const EvalItems& items, Ranks& ranks, const std::string& trouble) {
     std::optional<InterruptGuard> guard;
     if (ranks.size() == 1) guard.emplace();
     const auto weight = [&](std::size_t i) { return items.weight ? items.weight(i) : std::size_t(1); };
@@ -131,6 +134,21 @@ std::optional<EvalRows> run_items(const EvalItems& items, Ranks& ranks, const st
         return std::nullopt;
     }
     return result;
+}
+
+}  // namespace
+
+std::optional<EvalRows> run_items(const std::function<void(const Ranks&)>& prepare, const std::function<EvalItems()>& items, Outcome& outcome) {
+    Ranks ranks;
+    std::string trouble;
+    try {
+        prepare(ranks);
+    } catch (const std::exception& error) {
+        trouble = error.what();
+    }
+    std::optional<EvalRows> finished = share(items(), ranks, trouble);
+    if (ranks.rank() == 0 && !finished) outcome.exit_code = 130;
+    return finished;
 }
 
 }  // namespace tool

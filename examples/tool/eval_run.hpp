@@ -55,8 +55,9 @@ struct EvalRows {
     void write(const std::string& json, const std::string& text) const;
 };
 
-/// Looks at every item that the journal lacks; called by all ranks. `trouble`: why this rank is not ready, or "". Gives nothing on other ranks than 0, and when
-/// the user interrupts. Throws regulus::Error for trouble on a rank, regulus::FileError for a failed item that is not to be skipped.
-std::optional<EvalRows> run_items(const EvalItems& items, Ranks& ranks, const std::string& trouble);
+/// Joins the processes, calls prepare, and looks at every one of items() that the journal lacks. What prepare throws is trouble that all ranks hear of; items() is
+/// called after it all the same. Gives nothing on other ranks than 0, and, with the exit code 130, when the user interrupts. Throws regulus::Error for trouble on a
+/// rank, regulus::FileError for a failed item that is not to be skipped.
+std::optional<EvalRows> run_items(const std::function<void(const Ranks&)>& prepare, const std::function<EvalItems()>& items, Outcome& outcome);
 
 }  // namespace tool

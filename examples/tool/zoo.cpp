@@ -96,8 +96,9 @@ void show(const std::string& name) {
     if (entry.classifier != nullptr) return show_classifier(*entry.classifier);
     if (entry.point_detector != nullptr) return show_point_detector(*entry.point_detector);
     const regulus::ModelSpec& model = *entry.detector;
+    const regulus::Graph graph = regulus::recorded(model);
     std::string text = model.name + "\n" + line("architecture", model.architecture) + line("also called", joined(model.aliases)) +
-                       line("parameters", thousands(regulus::recorded(model).parameter_count())) + line("trained on", model.data);
+                       line("parameters", thousands(graph.parameter_count())) + line("trained on", model.data);
     std::vector<std::string> published;
     if (model.box_ap > 0) published.push_back("box " + percent(model.box_ap));
     if (model.mask_ap > 0) published.push_back("mask " + percent(model.mask_ap));
@@ -112,7 +113,7 @@ void show(const std::string& name) {
     text += line("classes", std::to_string(model.facts.class_names.size()) + ": " + joined(model.facts.class_names));
     if (!model.facts.stuff_names.empty()) text += line("stuff", std::to_string(model.facts.stuff_names.size() - 1) + ": " + joined({model.facts.stuff_names.begin() + 1, model.facts.stuff_names.end()}));
     if (!model.facts.keypoint_names.empty()) text += line("keypoints", std::to_string(model.facts.keypoint_names.size()) + ": " + joined(model.facts.keypoint_names));
-    if (const int limit = regulus::proposal_limit(regulus::recorded(model)); limit != 0) text += line("takes", "boxes to look into, at most " + std::to_string(limit) + " a picture");
+    if (const int limit = regulus::proposal_limit(graph); limit != 0) text += line("takes", "boxes to look into, at most " + std::to_string(limit) + " a picture");
     print(text);
 }
 
