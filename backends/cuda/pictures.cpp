@@ -6,7 +6,7 @@
 #include <regulus/cuda/commands.hpp>
 #include <regulus/data/preprocess-impl.hpp>
 #include <regulus/data/resize-impl.hpp>
-#include <regulus/data/torch_tap.hpp>
+#include <regulus/core/bilinear_tap.hpp>
 
 namespace regulus::cuda {
 
@@ -53,11 +53,11 @@ Axis add_torch(Tables& tables, std::int64_t in, std::int64_t out) {
     std::vector<std::int64_t> first, second;
     std::vector<std::uint32_t> near, far;
     for (std::int64_t d = 0; d < out; ++d) {
-        const data_detail::TorchTap tap = data_detail::torch_tap(in, out, d);
+        const auto tap = kernels::bilinear_tap<float>(d, in, out);
         first.push_back(tap.first);
         second.push_back(tap.second);
-        near.push_back(bits_of(tap.near));
-        far.push_back(bits_of(tap.far));
+        near.push_back(bits_of(1.0f - tap.weight));
+        far.push_back(bits_of(tap.weight));
     }
     return {tables.add(first), tables.add(second), tables.add(near), tables.add(far)};
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <regulus/data/run_writer.hpp>
-#include <regulus/data/torch_tap.hpp>
+#include <regulus/core/bilinear_tap.hpp>
 
 namespace regulus {
 namespace data_detail {
@@ -50,10 +50,10 @@ inline PasteAxis torchvision_axis(float low, float high, std::int64_t pixels, in
     PasteAxis axis;
     axis.first = std::clamp<std::int64_t>(first, 0, pixels);
     for (std::int64_t p = axis.first, end = std::min(last + 1, pixels); p < end; ++p) {
-        const TorchTap tap = torch_tap(side + 2, size, p - first);
-        axis.cell.push_back(tap.second == tap.first ? PasteAxis::outside_cell : int(tap.first) - 1);  // in the border only
-        axis.near.push_back(tap.near);
-        axis.far.push_back(tap.far);
+        const auto tap = kernels::bilinear_tap<float>(p - first, side + 2, size);
+        axis.cell.push_back(tap.first == side + 1 ? PasteAxis::outside_cell : int(tap.first) - 1);  // in the far border only
+        axis.near.push_back(1.0f - tap.weight);
+        axis.far.push_back(tap.weight);
     }
     return axis;
 }

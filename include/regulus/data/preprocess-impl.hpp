@@ -1,6 +1,6 @@
 #pragma once
 #include <regulus/data/preprocess.hpp>
-#include <regulus/data/torch_tap.hpp>
+#include <regulus/core/bilinear_tap.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -39,8 +39,8 @@ inline void write_planes(const Image& image, const NormaliseTable& table, Channe
 
 /// The same of a picture whose normalised values are resized by torch's rule: first along rows, of which the last two are kept, then across them.
 inline void write_sampled(const Image& image, PictureSize size, const NormaliseTable& table, ChannelOrder order, float* planes, std::int64_t h, std::int64_t w) {
-    std::vector<TorchTap> columns;
-    for (std::int64_t x = 0; x < size.width; ++x) columns.push_back(torch_tap(image.width, size.width, x));
+    std::vector<kernels::BilinearTap<float>> columns;
+    for (std::int64_t x = 0; x < size.width; ++x) columns.push_back(kernels::bilinear_tap<float>(x, image.width, size.width));
     std::vector<float> memory(2 * std::size_t(size.width));
     for (int c = 0; c < 3; ++c) {
         const float* const values = table[std::size_t(c)].data();
@@ -50,18 +50,18 @@ inline void write_sampled(const Image& image, PictureSize size, const NormaliseT
         const auto hold = [&](int k, std::int64_t row) {
             if (held[k] == row) return;
             const std::uint8_t* const src = image.row(row) + channel;
-            for (std::size_t x = 0; x < columns.size(); ++x) rows[k][x] = values[src[3 * columns[x].first]] * columns[x].near + values[src[3 * columns[x].second]] * columns[x].far;
+            for (std::size_t x = 0; x < columns.size(); ++x) rows[k][x] = values[src[3 * columns[x].first]] * (1.0f - columns[x].weight) + values[src[3 * columns[x].second]] * columns[x].weight;
             held[k] = row;
         };
         for (std::int64_t y = 0; y < h; ++y) {
             float* const dst = planes + (c * h + y) * w;
             std::int64_t x = 0;
             if (y < size.height) {
-                const TorchTap tap = torch_tap(image.height, size.height, y);
+                const auto tap = kernels::bilinear_tap<float>(y, image.height, size.height);
                 if (held[1] == tap.first) std::swap(rows[0], rows[1]), std::swap(held[0], held[1]);
                 hold(0, tap.first);
                 hold(1, tap.second);
-                for (; x < size.width; ++x) dst[x] = rows[0][x] * tap.near + rows[1][x] * tap.far;
+                for (; x < size.width; ++x) dst[x] = rows[0][x] * (1.0f - tap.weight) + rows[1][x] * tap.weight;
             }
             std::fill(dst + x, dst + w, 0.0f);
         }

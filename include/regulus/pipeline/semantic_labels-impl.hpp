@@ -9,7 +9,7 @@
 #include <omp.h>
 #endif
 
-#include <regulus/graph/kernels/bilinear.hpp>
+#include <regulus/core/bilinear_tap.hpp>
 
 namespace regulus {
 namespace detail::semantic {

@@ -9,7 +9,7 @@
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/parallel.hpp>
 #include <regulus/cpu/simd.hpp>
-#include <regulus/graph/kernels/bilinear.hpp>
+#include <regulus/core/bilinear_tap.hpp>
 
 namespace regulus::cpu {
 

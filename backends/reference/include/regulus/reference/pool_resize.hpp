@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include <regulus/graph/kernels/bilinear.hpp>
+#include <regulus/core/bilinear_tap.hpp>
 #include <regulus/graph/kernels/candidates.hpp>
 #include <regulus/reference/parallel.hpp>
 

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include <regulus/cuda/kernels/storage.hpp>
-#include <regulus/graph/kernels/bilinear.hpp>
+#include <regulus/core/bilinear_tap.hpp>
 #include <regulus/graph/kernels/candidates.hpp>
 
 namespace regulus::cuda {
