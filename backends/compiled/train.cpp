@@ -2,4 +2,3 @@
 #include <regulus/train/anchor3d_loss-impl.hpp>
 #include <regulus/train/anchor3d_targets-impl.hpp>
 #include <regulus/train/losses-impl.hpp>
-#include <regulus/train/optimiser-impl.hpp>

@@ -1,0 +1,2 @@
+// The definitions of what a training recipe is made of: include/regulus/train/.
+#include <regulus/train/optimiser-impl.hpp>
