@@ -2,6 +2,7 @@
 #include <regulus/graph/bind-impl.hpp>
 #include <regulus/graph/describe-impl.hpp>
 #include <regulus/graph/graph-impl.hpp>
+#include <regulus/graph/inputs-impl.hpp>
 #include <regulus/graph/memory_plan-impl.hpp>
 #include <regulus/graph/passes-impl.hpp>
 #include <regulus/graph/program-impl.hpp>

@@ -1,4 +1,5 @@
 // The definitions of include/regulus/train/.
 #include <regulus/train/anchor3d_loss-impl.hpp>
 #include <regulus/train/anchor3d_targets-impl.hpp>
+#include <regulus/train/learner-impl.hpp>
 #include <regulus/train/losses-impl.hpp>

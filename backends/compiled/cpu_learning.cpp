@@ -1,0 +1,6 @@
+// The definitions of backends/cpu/ that learn.
+#include <regulus/cpu/learning-impl.hpp>
+#include <regulus/cpu/learning_lines-impl.hpp>
+#include <regulus/cpu/learning_maps-impl.hpp>
+#include <regulus/cpu/learning_norm-impl.hpp>
+#include <regulus/cpu/learning_products-impl.hpp>
