@@ -1,2 +1,3 @@
 // The definitions of backends/reference/.
 #include <regulus/reference-impl.hpp>
+#include <regulus/reference/learning-impl.hpp>
