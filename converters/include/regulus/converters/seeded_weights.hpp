@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <regulus/core/config.hpp>
+#include <regulus/core/counter_random.hpp>
 #include <regulus/core/tensor.hpp>
 #include <regulus/graph/graph.hpp>
 #include <regulus/weights/weights.hpp>
@@ -20,13 +21,7 @@ constexpr std::uint64_t fnv1a64(std::string_view text) noexcept {
 }
 
 /// Element i of the numbers in [0, 1) that belong to a name: a multiple of 2^-24 from splitmix64, started at the name's hash.
-constexpr double seeded_uniform(std::uint64_t name_hash, std::uint64_t salt, std::uint64_t i) noexcept {
-    std::uint64_t z = (name_hash ^ salt) + (i + 1) * 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    z ^= z >> 31;
-    return double(z >> 40) * 0x1p-24;
-}
+constexpr double seeded_uniform(std::uint64_t name_hash, std::uint64_t salt, std::uint64_t i) noexcept { return random_uniform(name_hash ^ salt, i); }
 
 /// The rule's values for an entry of a peer's state dict:
 ///     two or more axes                        (2u - 1) * sqrt(6 / (shape[1] * shape[2] * ...))

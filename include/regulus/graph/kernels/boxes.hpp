@@ -63,6 +63,17 @@ REGULUS_HOST_DEVICE inline Box<T> decode_box(const ops::BoxCoder& coder, const B
     return {x - half_width, y - half_height, x + half_width, y + half_height};
 }
 
+/// The four deltas that make `to` of `from`: the inverse of decode_box, unless those are clamped.
+template <class T>
+REGULUS_HOST_DEVICE inline void encode_box(const ops::BoxCoder& coder, const Box<T>& from, const Box<T>& to, T* delta) {
+    const T from_width = from.x2 - from.x1;
+    const T from_height = from.y2 - from.y1;
+    delta[0] = ((to.x1 + to.x2) * T(0.5) - (from.x1 + from.x2) * T(0.5)) / from_width / T(coder.stds[0]);
+    delta[1] = ((to.y1 + to.y2) * T(0.5) - (from.y1 + from.y2) * T(0.5)) / from_height / T(coder.stds[1]);
+    delta[2] = std::log((to.x2 - to.x1) / from_width) / T(coder.stds[2]);
+    delta[3] = std::log((to.y2 - to.y1) / from_height) / T(coder.stds[3]);
+}
+
 /// To the picture inside its padding: x in [0, width], y in [0, height].
 template <class T>
 REGULUS_HOST_DEVICE inline Box<T> clip_box(const Box<T>& box, const Picture<T>& picture) {

@@ -88,6 +88,15 @@ std::int32_t top_k(const ops::TopK& op, const T* logits, std::int64_t channels, 
     return std::int32_t(count);
 }
 
+/// Anchor number `anchor` of a cell of a map of `width` cells a row.
+template <class T>
+Box<T> anchor_box(const ops::DecodeAnchors& op, std::int64_t width, std::int64_t cell, std::int64_t anchor) {
+    const T x = T(cell % width * op.stride);
+    const T y = T(cell / width * op.stride);
+    const std::array<float, 4>& base = op.anchors[std::size_t(anchor)];
+    return {x + T(base[0]), y + T(base[1]), x + T(base[2]), y + T(base[3])};
+}
+
 /// ops::DecodeAnchors of one image: the first `count` entries of `index` (of the score map with anchors * classes channels).
 /// `deltas` is a map of 4 * anchors channels whose channels lie `channel_step` and whose cells lie `cell_step` elements apart
 /// (height * width and 1 in NCHW; 1 and 4 * anchors in NHWC); `boxes` [count, 4], `labels` [count].
@@ -99,10 +108,7 @@ void decode_anchors(const ops::DecodeAnchors& op, const T* deltas, std::int64_t 
         const std::int64_t which = index[i] / op.classes;
         const std::int64_t anchor = which % anchors;
         const std::int64_t cell = which / anchors;
-        const T x = T(cell % width * op.stride);
-        const T y = T(cell / width * op.stride);
-        const std::array<float, 4>& base = op.anchors[std::size_t(anchor)];
-        const Box<T> from{x + T(base[0]), y + T(base[1]), x + T(base[2]), y + T(base[3])};
+        const Box<T> from = anchor_box<T>(op, width, cell, anchor);
         store_box(place_box(op.coder, op.rescale, picture, from, deltas + 4 * anchor * channel_step + cell * cell_step, channel_step), boxes + 4 * i);
         labels[i] = op.label_offset + index[i] % op.classes;
     }
