@@ -147,13 +147,13 @@ TEST_CASE("assignment: thresholds, forced anchors, later truths first, nothing t
     // Two truths have one best anchor: the later one gets it.
     CHECK(assign({2.4f, 0, 0, 1, 1, 1, 0, 2.1f, 0, 0, 1, 1, 1, 0}) == std::vector<std::int32_t>{-1, 1, -1, -1, -1});
     // What stays between the thresholds is left out.
-    CHECK(assign_anchors3d(boxes_of({0, 0, 0, 1, 1, 1, 0, 0.2f, 0, 0, 1, 1, 1, 0}), boxes_of({-0.2f, 0, 0, 1, 1, 1, 0})) == std::vector<std::int32_t>{0, ignored_anchor});
+    CHECK(assign_anchors3d(boxes_of({0, 0, 0, 1, 1, 1, 0, 0.2f, 0, 0, 1, 1, 1, 0}), boxes_of({-0.2f, 0, 0, 1, 1, 1, 0})) == std::vector<std::int32_t>{0, ignored_box});
     // Halfway between two anchors both are its best.
     const Tensor near = boxes_of({0, 0, 0, 1, 1, 1, 0, 0.5f, 0, 0, 1, 1, 1, 0});
     CHECK(assign_anchors3d(near, boxes_of({0.25f, 0, 0, 1, 1, 1, 0})) == std::vector<std::int32_t>{0, 0});
     // Equal truths: the anchor's own choice is the first, the second takes it.
     CHECK(assign({0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 0})[0] == 1);
-    CHECK(assign_anchors3d(anchors, Tensor(Shape{0, 7}, DType::f32)) == std::vector<std::int32_t>(5, background_anchor));
+    CHECK(assign_anchors3d(anchors, Tensor(Shape{0, 7}, DType::f32)) == std::vector<std::int32_t>(5, background_box));
     CHECK(assign_anchors3d(Tensor(Shape{0, 7}, DType::f32), anchors).empty());
     // Boxes count as turned to the nearest axis.
     CHECK(assign_anchors3d(boxes_of({0, 0, 0, 4, 1, 1, 1.57f}), boxes_of({0, 0, 0, 1, 4, 1, 0.3f}))[0] == 0);

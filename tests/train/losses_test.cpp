@@ -9,18 +9,13 @@
 #include <regulus/train/losses.hpp>
 
 #include "reference/graph_support.hpp"
+#include "train/dense_support.hpp"
 
 using namespace regulus;
 using namespace regulus::testing;
 using namespace regulus::train;
 
 namespace {
-
-Tensor integers(const std::vector<std::int32_t>& values) {
-    Tensor tensor(Shape{std::int64_t(values.size())}, DType::i32);
-    std::copy(values.begin(), values.end(), tensor.data<std::int32_t>());
-    return tensor;
-}
 
 /// The largest difference of the gradient to central differences of the value. A step of 2^-9 is exact in float32 here; the third derivative leaves 1e-5.
 double gradient_error(const Tensor& at, const std::function<Loss(const Tensor&)>& loss) {
@@ -55,6 +50,8 @@ TEST_CASE("losses: gradients agree with central differences") {
         CHECK(gradient_error(logits, [&](const Tensor& x) { return focal_loss(x, labels, weights, 3, focal); }) < 3e-5);
     }
     CHECK(gradient_error(logits, [&](const Tensor& x) { return cross_entropy_loss(x, classes, weights, 3); }) < 3e-5);
+    const Tensor soft = random_tensor(Shape{7, 4}, 3, 0, 1), counts = random_tensor(Shape{7, 4}, 4, 0, 2);
+    CHECK(gradient_error(logits, [&](const Tensor& x) { return binary_cross_entropy_loss(x, soft, counts, 3); }) < 3e-5);
     const Tensor target = tensor_of(Shape{2, 3}, {0, 0, 0, 0, 0, 0}), around = tensor_of(Shape{2, 3}, {-3, -0.05f, 0, 0.05f, 0.3f, 2}), count = tensor_of(Shape{2, 3}, {1, 2, 1, 0.2f, 0, 1});
     CHECK(gradient_error(around, [&](const Tensor& x) { return smooth_l1_loss(x, target, count, 2, 1.0 / 9); }) < 3e-5);
 }
@@ -66,6 +63,24 @@ TEST_CASE("smooth L1 loss: a parabola inside beta, a line outside, both meet the
     CHECK(loss.gradient.data<float>()[0] == 0.5f);
     CHECK(loss.gradient.data<float>()[1] == -1.f);
     CHECK(loss.gradient.data<float>()[3] == -1.f);
+}
+
+TEST_CASE("smooth L1 loss: with beta 0 it is the distance") {
+    const Loss loss = smooth_l1_loss(tensor_of(Shape{3}, {0.25f, 1, -2}), tensor_of(Shape{3}, {0, 1, 0}), tensor_of(Shape{3}, {1, 1, 2}), 2, 0);
+    CHECK(loss.value == doctest::Approx((0.25 + 4) / 2));
+    CHECK(loss.gradient.data<float>()[0] == 0.5f);
+    CHECK(loss.gradient.data<float>()[1] == 0.f);
+    CHECK(loss.gradient.data<float>()[2] == -1.f);
+}
+
+TEST_CASE("binary cross-entropy: by hand, soft targets, extreme logits") {
+    const Tensor logits = tensor_of(Shape{4}, {0, std::log(3.f), 1e4f, -1e4f}), target = tensor_of(Shape{4}, {1, 0.25f, 1, 1}), weights = tensor_of(Shape{4}, {1, 2, 1, 1});
+    const Loss loss = binary_cross_entropy_loss(logits, target, weights, 4);
+    const double soft = -0.25 * std::log(0.75) - 0.75 * std::log(0.25);
+    CHECK(loss.value == doctest::Approx((std::log(2.0) + 2 * soft + 0 + 1e4) / 4));
+    CHECK(loss.gradient.data<float>()[1] == doctest::Approx(2 * (0.75 - 0.25) / 4));
+    CHECK(loss.gradient.data<float>()[2] == 0.f);
+    CHECK(loss.gradient.data<float>()[3] == -0.25f);
 }
 
 TEST_CASE("losses: extreme logits stay finite, rows without weight are not looked at, no rows cost nothing") {
@@ -88,5 +103,6 @@ TEST_CASE("losses: what does not fit is refused") {
     CHECK_THROWS_WITH_AS(focal_loss(logits, integers({0, 1}), weights, 0), "focal_loss: the normaliser must be positive, got 0.000000", ArgumentError);
     CHECK_THROWS_WITH_AS(cross_entropy_loss(logits, integers({0, 3}), tensor_of(Shape{2}, {1, 1}), 1), "cross_entropy_loss: row 1 has the label 3, there are 3 classes", ArgumentError);
     CHECK_THROWS_AS(smooth_l1_loss(logits, weights, logits, 1, 1), ShapeError);
-    CHECK_THROWS_AS(smooth_l1_loss(logits, logits, logits, 1, 0), ArgumentError);
+    CHECK_THROWS_WITH_AS(smooth_l1_loss(logits, logits, logits, 1, -1), "smooth_l1_loss: beta must be >= 0, got -1.000000", ArgumentError);
+    CHECK_THROWS_AS(binary_cross_entropy_loss(logits, weights, logits, 1), ShapeError);
 }

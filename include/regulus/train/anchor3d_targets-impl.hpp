@@ -17,13 +17,6 @@ inline void need_boxes(const char* what, const Tensor& boxes, std::int64_t code)
     throw ShapeError(std::string("anchor targets: ") + what + " must be float32 rows of " + (code == 0 ? "at least 7" : std::to_string(code)) + " numbers, got " + name_of(boxes.dtype()) + " " + to_string(shape));
 }
 
-/// IoU of two boxes x1, y1, x2, y2, in float32 as the peer computes it, because equal overlaps must come out equal.
-inline float flat_overlap(const float* a, const float* b) {
-    const float width = std::max(0.f, std::min(a[2], b[2]) - std::max(a[0], b[0])), height = std::max(0.f, std::min(a[3], b[3]) - std::max(a[1], b[1]));
-    const float shared = width * height;
-    return shared / std::max((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared, 1e-6f);
-}
-
 inline std::vector<float> from_above(const Tensor& boxes) {
     std::vector<float> corners(4 * std::size_t(boxes.shape()[0]));
     for (std::size_t i = 0; i < corners.size() / 4; ++i) kernels::nearest_bev(kernels::load_box3d(boxes.data<float>() + std::int64_t(i) * boxes.shape()[1]), corners.data() + 4 * i);
@@ -47,29 +40,8 @@ REGULUS_INLINE std::vector<std::int32_t> assign_anchors3d(const Tensor& anchors,
     detail::need_boxes("anchors", anchors, 0);
     detail::need_boxes("truths", truth, 0);
     const std::vector<float> anchor_corners = detail::from_above(anchors), truth_corners = detail::from_above(truth);
-    const std::size_t anchor_count = anchor_corners.size() / 4, truth_count = truth_corners.size() / 4;
-    std::vector<std::int32_t> assigned(anchor_count, background_anchor);
-    if (truth_count == 0) return assigned;
-
-    const auto overlap = [&](std::size_t anchor, std::size_t which) { return detail::flat_overlap(truth_corners.data() + 4 * which, anchor_corners.data() + 4 * anchor); };
-    std::vector<float> best_of_truth(truth_count, 0.f);
-    for (std::size_t a = 0; a < anchor_count; ++a) {
-        float best = -1.f;
-        std::int32_t whose = background_anchor;
-        for (std::size_t t = 0; t < truth_count; ++t) {
-            const float shared = overlap(a, t);
-            best_of_truth[t] = std::max(best_of_truth[t], shared);
-            if (shared > best) best = shared, whose = std::int32_t(t);
-        }
-        assigned[a] = best >= assigner.positive ? whose : best >= 0.f && best < assigner.negative ? background_anchor : ignored_anchor;
-    }
-    for (std::size_t t = 0; t < truth_count; ++t) {
-        if (!(best_of_truth[t] >= assigner.least_positive)) continue;
-        for (std::size_t a = 0; a < anchor_count; ++a) {
-            if (overlap(a, t) == best_of_truth[t]) assigned[a] = std::int32_t(t);
-        }
-    }
-    return assigned;
+    const auto overlap = [&](std::int64_t anchor, std::int64_t which) { return detail::flat_overlap(truth_corners.data() + 4 * which, anchor_corners.data() + 4 * anchor); };
+    return detail::assign_by_overlap(std::int64_t(anchor_corners.size() / 4), std::int64_t(truth_corners.size() / 4), {assigner.positive, assigner.negative, ForcedMatches::to_truth, assigner.least_positive}, overlap);
 }
 
 REGULUS_INLINE Anchor3dTargets anchor3d_targets(const Tensor& anchors, const Truth3d& truth, const Anchor3dTraining& training) {
@@ -88,9 +60,9 @@ REGULUS_INLINE Anchor3dTargets anchor3d_targets(const Tensor& anchors, const Tru
     for (std::int64_t i = 0; i < count; ++i) {
         const std::int32_t which = assigned[std::size_t(i)];
         targets.labels.data<std::int32_t>()[i] = training.classes;
-        if (which == ignored_anchor) continue;
+        if (which == ignored_box) continue;
         targets.label_weights.data<float>()[i] = 1.f;
-        if (which == background_anchor) {
+        if (which == background_box) {
             ++targets.negatives;
             continue;
         }

@@ -6,6 +6,7 @@
 #include <regulus/core/config.hpp>
 #include <regulus/core/tensor.hpp>
 #include <regulus/graph/operations.hpp>
+#include <regulus/train/assign.hpp>
 
 namespace regulus::train {
 
@@ -15,9 +16,6 @@ struct Anchor3dAssigner {
     float negative = 0.3f;        // one whose every overlap is less is background; those between are left out
     float least_positive = 0.3f;  // a truth takes the anchors that overlap it most, unless even they overlap less than this
 };
-
-inline constexpr std::int32_t background_anchor = -1;
-inline constexpr std::int32_t ignored_anchor = -2;
 
 /// How a dense 3D head is trained. The defaults are those of mmdetection3d's nuScenes and Lyft models.
 struct Anchor3dTraining {
@@ -49,7 +47,7 @@ struct Anchor3dTargets {
 /// The anchors of a map of height x width cells, rows [height * width * per_cell, code] in the order (y, x, size, rotation); velocities are zero.
 Tensor anchors3d(const ops::AnchorGrid3d& grid, std::int64_t height, std::int64_t width, int code);
 
-/// For each anchor [a, code] the truth [t, code] that it belongs to, background_anchor or ignored_anchor. First every anchor by its own best overlap, then every
+/// For each anchor [a, code] the truth [t, code] that it belongs to, background_box or ignored_box. First every anchor by its own best overlap, then every
 /// truth takes its best anchors, later truths from earlier ones. Throws ShapeError for rows of fewer than 7 numbers.
 /// Source: mmdetection's MaxIoUAssigner with mmdetection3d's nearest overlaps from above.
 std::vector<std::int32_t> assign_anchors3d(const Tensor& anchors, const Tensor& truth, const Anchor3dAssigner& assigner = {});

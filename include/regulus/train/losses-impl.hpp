@@ -32,8 +32,34 @@ inline void need_classes(const char* who, const Tensor& logits, const Tensor& la
     need_positive(who, "the normaliser", normaliser);
 }
 
-/// log(1 + exp(x)) without overflow.
-inline double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
+/// A number's part of a loss, and its derivative by that number.
+struct Term {
+    double value, slope;
+};
+
+/// The sigmoid focal loss of one yes-or-no question.
+inline Term focal_term(double logit, bool yes, const Focal& focal) {
+    const double z = yes ? logit : -logit;  // of the right answer
+    const double small = std::exp(-std::fabs(z)), wrong = (z < 0 ? 1 : small) / (1 + small), right = (z < 0 ? small : 1) / (1 + small);
+    const double minus_log = std::max(-z, 0.0) + std::log1p(small), modulator = focal.gamma == 2 ? wrong * wrong : std::pow(wrong, focal.gamma);
+    const double share = (yes ? focal.alpha : 1 - focal.alpha) * modulator;
+    // d wrong / dz = -wrong right, d minus_log / dz = -wrong
+    const double by_z = -share * (focal.gamma * right * minus_log + wrong);
+    return {share * minus_log, yes ? by_z : -by_z};
+}
+
+/// Binary cross-entropy of a logit, `target` in 0 .. 1.
+inline Term binary_term(double logit, double target) {
+    const double small = std::exp(-std::fabs(logit)), probability = (logit < 0 ? small : 1) / (1 + small);
+    return {std::max(logit, 0.0) - logit * target + std::log1p(small), probability - target};
+}
+
+/// Smooth L1 loss of a difference; L1 where beta is 0.
+inline Term smooth_l1_term(double difference, double beta) {
+    const double size = std::fabs(difference);
+    if (size < beta) return {size * size / (2 * beta), difference / beta};
+    return {size - beta / 2, difference > 0 ? 1.0 : difference < 0 ? -1.0 : difference};
+}
 
 }  // namespace detail
 
@@ -45,15 +71,27 @@ REGULUS_INLINE Loss focal_loss(const Tensor& logits, const Tensor& labels, const
         const double weight = double(weights.data<float>()[row]) / normaliser;
         if (weight == 0) continue;
         for (std::int64_t c = 0; c < classes; ++c) {
-            const bool yes = labels.data<std::int32_t>()[row] == c;
-            const double logit = double(logits.data<float>()[row * classes + c]), z = yes ? logit : -logit;  // of the right answer
-            const double wrong = 1 / (1 + std::exp(z)), minus_log = detail::softplus(-z), share = (yes ? focal.alpha : 1 - focal.alpha) * weight;
-            const double modulator = std::pow(wrong, focal.gamma);
-            loss.value += share * modulator * minus_log;
-            // d wrong / dz = -wrong (1 - wrong), d minus_log / dz = -wrong
-            const double by_z = -share * modulator * (focal.gamma * (1 - wrong) * minus_log + wrong);
-            loss.gradient.data<float>()[row * classes + c] = float(yes ? by_z : -by_z);
+            const detail::Term term = detail::focal_term(double(logits.data<float>()[row * classes + c]), labels.data<std::int32_t>()[row] == c, focal);
+            loss.value += weight * term.value;
+            loss.gradient.data<float>()[row * classes + c] = float(weight * term.slope);
         }
+    }
+    return loss;
+}
+
+REGULUS_INLINE Loss binary_cross_entropy_loss(const Tensor& logits, const Tensor& target, const Tensor& weights, double normaliser) {
+    constexpr const char* who = "binary_cross_entropy_loss";
+    detail::need_shape(who, "logits", logits, logits.shape(), DType::f32);
+    detail::need_shape(who, "target", target, logits.shape(), DType::f32);
+    detail::need_shape(who, "weights", weights, logits.shape(), DType::f32);
+    detail::need_positive(who, "the normaliser", normaliser);
+    Loss loss{0, Tensor::zeros(logits.shape())};
+    for (std::int64_t i = 0; i < logits.numel(); ++i) {
+        const double weight = double(weights.data<float>()[i]) / normaliser;
+        if (weight == 0) continue;
+        const detail::Term term = detail::binary_term(double(logits.data<float>()[i]), double(target.data<float>()[i]));
+        loss.value += weight * term.value;
+        loss.gradient.data<float>()[i] = float(weight * term.slope);
     }
     return loss;
 }
@@ -64,14 +102,14 @@ REGULUS_INLINE Loss smooth_l1_loss(const Tensor& predicted, const Tensor& target
     detail::need_shape(who, "target", target, predicted.shape(), DType::f32);
     detail::need_shape(who, "weights", weights, predicted.shape(), DType::f32);
     detail::need_positive(who, "the normaliser", normaliser);
-    detail::need_positive(who, "beta", beta);
+    if (!(beta >= 0)) throw ArgumentError(std::string(who) + ": beta must be >= 0, got " + std::to_string(beta));
     Loss loss{0, Tensor::zeros(predicted.shape())};
     for (std::int64_t i = 0; i < predicted.numel(); ++i) {
         const double weight = double(weights.data<float>()[i]) / normaliser;
         if (weight == 0) continue;
-        const double difference = double(predicted.data<float>()[i]) - double(target.data<float>()[i]), size = std::fabs(difference);
-        loss.value += weight * (size < beta ? size * size / (2 * beta) : size - beta / 2);
-        loss.gradient.data<float>()[i] = float(weight * (size < beta ? difference / beta : difference > 0 ? 1.0 : difference < 0 ? -1.0 : difference));
+        const detail::Term term = detail::smooth_l1_term(double(predicted.data<float>()[i]) - double(target.data<float>()[i]), beta);
+        loss.value += weight * term.value;
+        loss.gradient.data<float>()[i] = float(weight * term.slope);
     }
     return loss;
 }

@@ -29,11 +29,18 @@ struct Focal {
 /// Source: Lin et al., Focal Loss for Dense Object Detection, ICCV 2017.
 Loss focal_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double normaliser, const Focal& focal = {});
 
+/// Binary cross-entropy of logits against probabilities: weight * -(target * log(p) + (1 - target) * log(1 - p)), p = sigmoid(logit).
+///
+///     logits, target, weights, all of one shape  ->  their sum, divided by `normaliser`
+///
+/// Throws as focal_loss.
+Loss binary_cross_entropy_loss(const Tensor& logits, const Tensor& target, const Tensor& weights, double normaliser);
+
 /// Smooth L1 loss: with d = |predicted - target|, weight * (d < beta ? d^2 / (2 beta) : d - beta / 2).
 ///
 ///     predicted, target, weights, all of one shape  ->  their sum, divided by `normaliser`
 ///
-/// Throws as focal_loss, and ArgumentError for a beta that is not positive.
+/// A beta of 0 makes it the L1 loss. Throws as focal_loss, and ArgumentError for a negative beta.
 /// Source: Girshick, Fast R-CNN, ICCV 2015.
 Loss smooth_l1_loss(const Tensor& predicted, const Tensor& target, const Tensor& weights, double normaliser, double beta);
 
