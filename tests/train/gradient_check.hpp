@@ -69,7 +69,7 @@ Doubles central_differences(const std::string& name, Doubles& values, const std:
     return result;
 }
 
-/// The kernel's output, and its gradients by every input and parameter, one at a time left out where nobody asks.
+/// The kernel's output, and its gradients by every input and parameter; then once with the parameters frozen, and once where nobody asks for gradients by the inputs.
 inline void check_gradients(const train::LearningBackend& backend, const LearningCase& one, const LearningLimits& limits = {}) {
     INFO(backend.name(), ": ", one.name);
     std::vector<Doubles> inputs, parameters;

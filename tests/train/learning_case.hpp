@@ -28,7 +28,13 @@ struct LearningCase {
     std::vector<Tensor> parameters;
     train::LearningRules rules{};
 
-    Node node() const { return {operation, name, {}, {}, {}}; }
+    /// As in a graph whose first values are the inputs.
+    Node node() const {
+        Node node{operation, name, {}, {ValueId(inputs.size())}, {}};
+        for (std::size_t i = 0; i < inputs.size(); ++i) node.inputs.push_back(ValueId(i));
+        for (std::size_t i = 0; i < parameters.size(); ++i) node.parameters.push_back({name + "." + std::to_string(i), parameters[i].shape()});
+        return node;
+    }
     std::vector<Shape> input_shapes() const {
         std::vector<Shape> shapes;
         for (const Tensor& tensor : inputs) shapes.push_back(tensor.shape());
