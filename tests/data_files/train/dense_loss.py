@@ -4,8 +4,6 @@
 torchvision's own classes compute the cases torchvision_*; those of mmdetection and detectron2 are written here from their published rules, in
 tensors over all pairs (the library goes box by box). Needs torch and torchvision; dense_loss.safetensors was made with torch 2.15, torchvision 0.29.
 """
-import json
-import struct
 import sys
 
 import torch
@@ -14,6 +12,8 @@ from torchvision.models.detection import _utils
 from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import box_iou
+
+from tensor_file import write
 
 CLASSES, ANCHORS, CANVAS = 2, 6, (64, 96)
 STRIDES = (16, 32)
@@ -202,19 +202,6 @@ def main():
     case("torchvision_retina", torchvision_retina)
     case("torchvision_rpn", torchvision_rpn)
     write(sys.argv[1] if len(sys.argv) > 1 else "dense_loss.safetensors", out)
-
-
-def write(path, tensors):
-    names, header, offset, parts = {torch.float32: "F32", torch.float64: "F64", torch.int32: "I32"}, {}, 0, []
-    for key, tensor in tensors.items():
-        raw = tensor.contiguous().numpy().tobytes()
-        header[key] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [offset, offset + len(raw)]}
-        offset += len(raw)
-        parts.append(raw)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text + b"".join(parts))
 
 
 main()
