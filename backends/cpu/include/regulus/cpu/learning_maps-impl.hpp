@@ -21,8 +21,9 @@ public:
         std::vector<Shape> shapes = inputs;
         shapes.insert(shapes.end(), outputs.begin(), outputs.end());
         alone.values.resize(shapes.size());
-        for (std::size_t i = 0; i < inputs.size(); ++i) copy.inputs[i] = ValueId(i);
-        for (std::size_t i = 0; i < outputs.size(); ++i) copy.outputs[i] = ValueId(inputs.size() + i);
+        copy.inputs.clear();
+        copy.outputs.clear();
+        for (std::size_t i = 0; i < shapes.size(); ++i) (i < inputs.size() ? copy.inputs : copy.outputs).push_back(ValueId(i));
         inferred_ = make(NodeContext{alone, copy, shapes, {}});
         inferred_->scratch = Place{int(shapes.size())};
     }
