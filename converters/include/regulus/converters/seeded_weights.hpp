@@ -6,19 +6,12 @@
 #include <string_view>
 
 #include <regulus/core/config.hpp>
-#include <regulus/core/counter_random.hpp>
+#include <regulus/core/random_numbers.hpp>
 #include <regulus/core/tensor.hpp>
 #include <regulus/graph/graph.hpp>
 #include <regulus/weights/weights.hpp>
 
 namespace regulus {
-
-/// FNV-1a of the bytes, 64 bits.
-constexpr std::uint64_t fnv1a64(std::string_view text) noexcept {
-    std::uint64_t hash = 0xCBF29CE484222325u;
-    for (const char c : text) hash = (hash ^ std::uint8_t(c)) * 0x100000001B3u;
-    return hash;
-}
 
 /// Element i of the numbers in [0, 1) that belong to a name: a multiple of 2^-24 from splitmix64, started at the name's hash.
 constexpr double seeded_uniform(std::uint64_t name_hash, std::uint64_t salt, std::uint64_t i) noexcept { return random_uniform(name_hash ^ salt, i); }
