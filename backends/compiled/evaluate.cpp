@@ -5,4 +5,6 @@
 #include <regulus/evaluate/coco_panoptic-impl.hpp>
 #include <regulus/evaluate/coco_results-impl.hpp>
 #include <regulus/evaluate/coco_table-impl.hpp>
+#include <regulus/evaluate/lvis_dataset-impl.hpp>
+#include <regulus/evaluate/lvis_evaluation-impl.hpp>
 #include <regulus/evaluate/panoptic_quality-impl.hpp>

@@ -1,4 +1,4 @@
-// Writes the seeds of the fuzz targets of results files: make_box_seeds FOLDER makes FOLDER/{nuscenes_results,lyft_results,kitti_objects,panoptic}/*.
+// Writes the seeds of the fuzz targets of results files: make_box_seeds FOLDER makes FOLDER/{nuscenes_results,lyft_results,kitti_objects,panoptic,lvis}/*.
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -20,6 +20,10 @@ int main(int argc, char** argv) {
     put("panoptic", "truth", "{\"images\":[{\"id\":7,\"width\":6,\"height\":4,\"file_name\":\"a.jpg\"}],\"categories\":[{\"id\":3,\"name\":\"nut\",\"isthing\":1},{\"id\":1,\"name\":\"sea\",\"isthing\":0}],"
                              "\"annotations\":[{\"image_id\":7,\"file_name\":\"a.png\",\"segments_info\":[{\"id\":1,\"category_id\":3,\"area\":5,\"iscrowd\":0},{\"id\":9,\"category_id\":1,\"area\":2,\"iscrowd\":1}]}]}");
     put("panoptic", "results", "{\"annotations\":[{\"image_id\":7,\"file_name\":\"a/b.png\",\"segments_info\":[{\"id\":16777215,\"category_id\":3}]}]}");
+    put("lvis", "judged", "{\"images\":[{\"id\":7,\"width\":6,\"height\":4,\"coco_url\":\"http://a/val2017/1.jpg\",\"neg_category_ids\":[2],\"not_exhaustive_category_ids\":[1]}],"
+                        "\"categories\":[{\"id\":1,\"name\":\"nut\",\"frequency\":\"r\"},{\"id\":2,\"name\":\"sea\",\"frequency\":\"f\"}],"
+                        "\"annotations\":[{\"id\":1,\"image_id\":7,\"category_id\":1,\"bbox\":[1,1,3,2],\"area\":6,\"segmentation\":[[1,1,4,1,4,3,1,3]]}]}\n"
+                        "[{\"image_id\":7,\"category_id\":1,\"bbox\":[1,1,3,2],\"score\":0.5,\"segmentation\":{\"size\":[4,6],\"counts\":[5,2,17]}}]");
     put("kitti_objects", "label", "Car 0.0 1 -1.5 10 20 30 65 1.5 1.6 3.9 1 1.6 20 0.3\nDontCare -1 -1 -10 503.89 169.71 590.61 190.13 -1 -1 -1 -1000 -1000 -1000 -10\n");
     put("kitti_objects", "results", "Car -1 -1 -1.5 10 20 30 65 1.5 1.6 3.9 1 1.6 20 0.3 0.875\nCyclist -1 -1 0.5 11 21 31 60 1.5 0.6 1.9 2 1.6 21 0.2 0.5\n");
 }

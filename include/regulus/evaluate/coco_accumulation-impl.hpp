@@ -36,7 +36,7 @@ inline CocoEvaluation CocoEvaluator::accumulate() {
     evaluation.truths.assign(cell_categories(), 0);
     for (const Place& place : truth_places_) {
         const CocoAnnotation& annotation = dataset_.annotations[place.item];
-        evaluation.truths[place.cell_category] += !annotation.iscrowd && (kind_ != CocoKind::keypoints || annotation.num_keypoints != 0);
+        evaluation.truths[place.cell_category] += !is_crowd(annotation) && (kind_ != CocoKind::keypoints || annotation.num_keypoints != 0);
     }
     const std::size_t recalls = settings_.iou_thresholds.size() * cell_categories() * settings_.areas.size() * settings_.max_dets.size();
     evaluation.recall.assign(recalls, -1);

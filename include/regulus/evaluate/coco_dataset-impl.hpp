@@ -74,8 +74,11 @@ REGULUS_INLINE std::string coco_dataset_problem(const CocoDataset& dataset) {
     return {};
 }
 
-REGULUS_INLINE CocoDataset parse_coco_annotations(std::string_view text, const std::string& who) {
-    using namespace evaluate_detail;
+namespace evaluate_detail {
+
+/// The lists of an annotation file; on_image(element) and on_category(element) see each element of theirs once it is stored.
+template <class OnImage, class OnCategory>
+CocoDataset parse_annotation_lists(std::string_view text, const std::string& who, OnImage&& on_image, OnCategory&& on_category) {
     CocoDataset dataset;
     std::set<std::string> seen;
     JsonCursor cursor(text, who);
@@ -87,9 +90,13 @@ REGULUS_INLINE CocoDataset parse_coco_annotations(std::string_view text, const s
         if (name == "images") {
             each(name, [&](const CocoElement& e) {
                 dataset.images.push_back({e.integer("id"), e.side("width"), e.side("height"), e.text_if_any("file_name")});
+                on_image(e);
             });
         } else if (name == "categories") {
-            each(name, [&](const CocoElement& e) { dataset.categories.push_back({e.integer("id"), e.text("name"), e.text_if_any("supercategory")}); });
+            each(name, [&](const CocoElement& e) {
+                dataset.categories.push_back({e.integer("id"), e.text("name"), e.text_if_any("supercategory")});
+                on_category(e);
+            });
         } else if (name == "annotations") {
             each(name, [&](const CocoElement& e) { dataset.annotations.push_back(coco_annotation(e)); });
         } else {
@@ -103,6 +110,13 @@ REGULUS_INLINE CocoDataset parse_coco_annotations(std::string_view text, const s
     const std::string problem = coco_dataset_problem(dataset);
     if (!problem.empty()) throw FileError(who + ": " + problem);
     return dataset;
+}
+
+}  // namespace evaluate_detail
+
+REGULUS_INLINE CocoDataset parse_coco_annotations(std::string_view text, const std::string& who) {
+    const auto nothing = [](const evaluate_detail::CocoElement&) {};
+    return evaluate_detail::parse_annotation_lists(text, who, nothing, nothing);
 }
 
 REGULUS_INLINE std::vector<CocoDetection> parse_coco_results(std::string_view text, const std::string& who) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -101,13 +102,36 @@ struct Cell {
     std::size_t kept = 0;
 };
 
+/// What other benchmarks judge otherwise than COCO. An empty list leaves nothing out.
+struct CocoDeviations {
+    std::vector<std::uint8_t> truths_left_out;   ///< of the annotations
+    std::vector<std::uint8_t> results_left_out;  ///< of the results
+    std::function<bool(std::size_t, std::int64_t)> unmatched_ignored;  ///< of a picture (its place in the data set) and a category's id
+    bool crowds = true;  ///< false: iscrowd is not looked at
+};
+
+/// The box that is compared.
+inline Box box_of(const CocoDetection& detection) {
+    if (detection.bbox) return *detection.bbox;
+    return detection.segmentation ? rle_box(*detection.segmentation) : keypoint_box(detection.keypoints);
+}
+
+/// The area by which a detection falls into a range of sizes.
+inline double area_of(const CocoDetection& detection, CocoKind kind, MaskArea mask_area) {
+    const bool by_mask = detection.segmentation && (!detection.bbox || (kind == CocoKind::masks && mask_area == MaskArea::of_mask));
+    if (by_mask) return double(rle_area(*detection.segmentation));
+    const Box box = box_of(detection);
+    return box[2] * box[3];
+}
+
 class CocoEvaluator {
 public:
-    CocoEvaluator(const CocoDataset& dataset, std::span<const CocoDetection> results, CocoKind kind, const CocoSettings& settings)
+    CocoEvaluator(const CocoDataset& dataset, std::span<const CocoDetection> results, CocoKind kind, const CocoSettings& settings, CocoDeviations deviations = {})
         : dataset_(dataset),
           results_(results),
           kind_(kind),
           settings_(complete(settings, kind)),
+          deviations_(std::move(deviations)),
           categories_("category", dataset.categories, settings.category_ids),
           images_("image", dataset.images, settings.image_ids),
           threads_(threads_or_all(settings_.threads)) {}
@@ -139,7 +163,7 @@ private:
     void place_all() {
         for (std::size_t i = 0; i < dataset_.annotations.size(); ++i) {
             const std::int64_t category = categories_.find(dataset_.annotations[i].category_id), image = images_.find(dataset_.annotations[i].image_id);
-            if (category >= 0 && image >= 0) truth_places_.push_back(place(category, image, i));
+            if (category >= 0 && image >= 0 && !listed(deviations_.truths_left_out, i)) truth_places_.push_back(place(category, image, i));
         }
         const IdIndex all_images(dataset_.images), all_categories(dataset_.categories);
         for (std::size_t i = 0; i < results_.size(); ++i) {
@@ -150,11 +174,14 @@ private:
             }
             if (!std::isfinite(result.score)) refuse(i, "has a score that is not finite");
             if (category < 0 && !all_categories.find(result.category_id)) ++strangers_;
-            if (category >= 0 && image >= 0) detection_places_.push_back(place(category, image, i));
+            if (category >= 0 && image >= 0 && !listed(deviations_.results_left_out, i)) detection_places_.push_back(place(category, image, i));
         }
         std::sort(truth_places_.begin(), truth_places_.end());
         std::sort(detection_places_.begin(), detection_places_.end());
     }
+
+    static bool listed(const std::vector<std::uint8_t>& list, std::size_t item) { return !list.empty() && list[item] != 0; }
+    bool is_crowd(const CocoAnnotation& annotation) const { return deviations_.crowds && annotation.iscrowd; }
 
     [[noreturn]] void refuse(std::size_t result, const std::string& what) const {
         throw ArgumentError("evaluate_coco: results[" + std::to_string(result) + "] " + what);
@@ -187,8 +214,8 @@ private:
         scratch.annotations.clear();
         for (std::size_t i = cell.first_truth; i < cell.last_truth; ++i) {
             const CocoAnnotation& annotation = dataset_.annotations[truth_places_[i].item];
-            const bool ignored = annotation.iscrowd || (kind_ == CocoKind::keypoints && annotation.num_keypoints == 0);
-            scratch.truths.push_back({annotation.id, annotation.area, annotation.iscrowd, ignored});
+            const bool crowd = is_crowd(annotation), ignored = crowd || (kind_ == CocoKind::keypoints && annotation.num_keypoints == 0);
+            scratch.truths.push_back({annotation.id, annotation.area, crowd, ignored});
             scratch.annotations.push_back(&annotation);
         }
         const auto first = detection_places_.begin() + std::ptrdiff_t(cell.first_detection),
@@ -200,12 +227,14 @@ private:
             scratch.detections.push_back(&results_[first[std::ptrdiff_t(d)].item]);
             scores_[cell.kept_from + d] = scratch.detections[d]->score;
         }
-        compare(scratch, dataset_.images[images_.places[cell.image]]);
+        const std::size_t picture = images_.places[cell.image];
+        compare(scratch, dataset_.images[picture]);
+        const bool unmatched_ignored = deviations_.unmatched_ignored && deviations_.unmatched_ignored(picture, categories_.ids[cell.category]);
         for (std::size_t a = 0; a < settings_.areas.size(); ++a) {
             const CocoAreaRange& range = settings_.areas[a];
             MatchOutcome* const outcomes = outcomes_[a].data() + cell.kept_from;
-            to_find_[a][number] =
-                scratch.matcher.match(scratch.overlaps, scratch.truths, scratch.areas, range.low, range.high, settings_.iou_thresholds, outcomes);
+            to_find_[a][number] = scratch.matcher.match(scratch.overlaps, scratch.truths, scratch.areas, range.low, range.high, settings_.iou_thresholds,
+                                                        outcomes, unmatched_ignored);
         }
     }
 
@@ -229,17 +258,6 @@ private:
         if (kind_ == CocoKind::boxes && !result.bbox && !result.segmentation && result.keypoints.size() < 3) refuse(item, "has no bbox");
     }
 
-    static Box box_of(const CocoDetection& detection) {
-        if (detection.bbox) return *detection.bbox;
-        return detection.segmentation ? rle_box(*detection.segmentation) : keypoint_box(detection.keypoints);
-    }
-
-    static double area_of(const CocoDetection& detection) {
-        if (!detection.bbox && detection.segmentation) return double(rle_area(*detection.segmentation));
-        const Box box = box_of(detection);
-        return box[2] * box[3];
-    }
-
     /// Fills areas and overlaps.
     void compare(Scratch& scratch, const CocoImage& image) const {
         const std::size_t truths = scratch.truths.size(), detections = scratch.detections.size();
@@ -253,11 +271,11 @@ private:
         }
         for (std::size_t d = 0; d < detections; ++d) {
             const CocoDetection& detection = *scratch.detections[d];
-            scratch.areas.push_back(area_of(detection));
+            scratch.areas.push_back(area_of(detection, kind_, settings_.mask_area));
             const Box box = kind_ == CocoKind::boxes ? box_of(detection) : Box{};
             for (std::size_t g = 0; g < truths; ++g) {
                 const CocoAnnotation& truth = *scratch.annotations[g];
-                scratch.overlaps[d * truths + g] = kind_ == CocoKind::boxes ? box_overlap(box, truth.bbox, truth.iscrowd)
+                scratch.overlaps[d * truths + g] = kind_ == CocoKind::boxes ? box_overlap(box, truth.bbox, scratch.truths[g].crowd)
                                                                             : keypoint_similarity(detection.keypoints, truth, settings_.keypoint_sigmas);
             }
         }
@@ -270,7 +288,7 @@ private:
         for (std::size_t d = 0; d < scratch.detections.size(); ++d) {
             const CocoDetection& detection = *scratch.detections[d];
             const MeasuredMask mask(*detection.segmentation);
-            scratch.areas.push_back(settings_.mask_area == MaskArea::of_mask ? double(mask.area) : area_of(detection));
+            scratch.areas.push_back(settings_.mask_area == MaskArea::of_mask ? double(mask.area) : area_of(detection, kind_, settings_.mask_area));
             for (std::size_t g = 0; g < truths.size(); ++g) scratch.overlaps[d * truths.size() + g] = mask_overlap(mask, truths[g], scratch.truths[g].crowd);
         }
     }
@@ -283,6 +301,7 @@ private:
     std::span<const CocoDetection> results_;
     CocoKind kind_;
     CocoSettings settings_;
+    CocoDeviations deviations_;
     Chosen categories_;
     Chosen images_;
     int threads_ = 1;

@@ -121,11 +121,11 @@ struct MatchOutcome {
 
 /// Gives detections, best first, to objects. overlaps[d * truths.size() + g]; one outcome for each detection. Returns how many objects there are to find.
 /// At each threshold a detection takes the free object that it overlaps most, of equals the last; crowds stay free. Objects that are ignored come last, and
-/// are not looked at once an object that counts has been found.
+/// are not looked at once an object that counts has been found. With `unmatched_ignored` a detection without an object counts for nothing.
 class Matcher {
 public:
     std::int64_t match(const std::vector<double>& overlaps, const std::vector<MatchTruth>& truths, const std::vector<double>& areas, double least_area,
-                       double greatest_area, const std::vector<double>& thresholds, MatchOutcome* outcomes) {
+                       double greatest_area, const std::vector<double>& thresholds, MatchOutcome* outcomes, bool unmatched_ignored = false) {
         const std::size_t count = truths.size();
         const auto outside = [&](double area) { return area < least_area || area > greatest_area; };
         ignored_.resize(count);
@@ -157,7 +157,7 @@ public:
                     if (ignored_[match] != 0) outcomes[d].ignored |= bit;
                 }
                 if (found) outcomes[d].found |= bit;
-                else if (outside(areas[d])) outcomes[d].ignored |= bit;
+                else if (unmatched_ignored || outside(areas[d])) outcomes[d].ignored |= bit;
             }
         }
         return to_find;
