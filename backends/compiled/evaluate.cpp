@@ -8,3 +8,4 @@
 #include <regulus/evaluate/lvis_dataset-impl.hpp>
 #include <regulus/evaluate/lvis_evaluation-impl.hpp>
 #include <regulus/evaluate/panoptic_quality-impl.hpp>
+#include <regulus/evaluate/proposal_recall-impl.hpp>

@@ -165,6 +165,6 @@ TEST_CASE("parse_lvis_annotations: names of pictures, and what it refuses") {
     CHECK_THROWS_WITH_AS(parse(R"({"id":1,"width":10,"height":10})", category), "file: images[0]: lacks \"neg_category_ids\", which must be a list of category ids", FileError);
     CHECK_THROWS_WITH_AS(parse(image + R"(,"x":0},{"id":2,"width":1,"height":1,"neg_category_ids":[],"not_exhaustive_category_ids":["a"]})", category),
                          "file: images[1]: \"not_exhaustive_category_ids\" must be a list of category ids", FileError);
-    CHECK_THROWS_WITH_AS(parse(image + "}", R"({"id":1,"name":"a"})"), "file: categories[0]: lacks \"frequency\", which must be a text", FileError);
+    CHECK_THROWS_WITH_AS(parse(image + "}", R"({"id":1,"name":"a"})"), "file: categories[0]: lacks \"frequency\", which must be \"r\", \"c\" or \"f\"", FileError);
     CHECK_THROWS_WITH_AS(parse(image + "}", R"({"id":1,"name":"a","frequency":"q"})"), "file: categories[0]: \"frequency\" must be \"r\", \"c\" or \"f\"", FileError);
 }

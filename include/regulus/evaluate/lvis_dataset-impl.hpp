@@ -22,7 +22,8 @@ inline std::vector<std::int64_t> ascending_ids(const CocoElement& element, const
 }
 
 inline LvisFrequency lvis_frequency(const CocoElement& element) {
-    const std::string frequency = element.text("frequency");
+    const Json* found = element.member("frequency");
+    const std::string frequency = found == nullptr || found->text() == nullptr ? "" : *found->text();
     if (frequency != "r" && frequency != "c" && frequency != "f") element.refuse("frequency", "\"r\", \"c\" or \"f\"");
     return frequency == "r" ? LvisFrequency::rare : frequency == "c" ? LvisFrequency::common : LvisFrequency::frequent;
 }
