@@ -17,6 +17,10 @@ namespace tool {
 
 /// `regulus eval imagenet`; each evaluation of its own file adds itself so.
 void add_eval_imagenet(CLI::App& eval, Outcome& outcome);
+/// `regulus eval lvis`.
+void add_eval_lvis(CLI::App& eval, Outcome& outcome);
+/// `regulus eval proposals`.
+void add_eval_proposals(CLI::App& eval, Outcome& outcome);
 /// `regulus eval panoptic`.
 void add_eval_panoptic(CLI::App& eval, Outcome& outcome);
 

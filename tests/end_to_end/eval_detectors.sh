@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# regulus eval lvis, proposals: a detector judged from its pictures and from its file gives one table, an interrupted run goes on, ranks share
+# pictures, and bad input is refused in one sentence.
+#   eval_detectors.sh BUILD_TREE
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+tool=$(cd "$1" && pwd)/regulus
+data=$root/tests/data_files/fasteners
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export OMP_WAIT_POLICY=passive
+unset REGULUS_MODEL
+. "$root/tests/end_to_end/support/checks.sh"
+
+says() { grep -qE -- "$1" out || { report 1 "$2"; return; }; report 0 "$2"; }  # says PATTERN NAME: the last answer
+same() { cmp -s "$1" "$2"; report $? "$3"; }
+ranks() { mpirun -n 3 --oversubscribe --allow-run-as-root "$@"; }
+# The number of a line of the last answer.
+number() { awk -v name="$1" '$1 == name {print $2; exit}' out; }
+
+# --- LVIS: the fasteners with every category known on every picture is COCO with 300 detections ---
+python3 - "$data" <<'PY'
+import json, sys
+coco = json.load(open(sys.argv[1] + "/annotations.json"))
+ids = [c["id"] for c in coco["categories"]]
+for image in coco["images"]:
+    image.update(neg_category_ids=ids, not_exhaustive_category_ids=[])
+for i, category in enumerate(coco["categories"]):
+    category["frequency"] = "rcf"[i % 3]
+json.dump(coco, open("lvis.json", "w"))
+for image in coco["images"]:
+    image["coco_url"] = "http://pictures/val2017/" + image.pop("file_name")
+json.dump(coco, open("lvis_v1.json", "w"))
+coco["categories"][0]["frequency"] = "x"
+json.dump(coco, open("frequency.json", "w"))
+PY
+expect "eval coco" "$tool" eval coco --images "$data" --annotations "$data/annotations.json" --score 0 --threads 1
+coco=$(number AP)
+expect "eval lvis: a detector" "$tool" eval lvis --images "$data" --annotations lvis.json --json lvis_out.json --threads 1
+cp out lvis_table
+[ -n "$coco" ] && [ "$(number AP)" = "$coco" ] && [ ! -e lvis_out.json.journal ]
+report $? "eval lvis: AP is COCO's where all is known"
+says '^APr ' "eval lvis: rare categories"
+says '^AR_300 ' "eval lvis: 300 detections"
+expect "eval lvis: a file of results" "$tool" eval lvis --results lvis_out.json --annotations lvis.json
+same out lvis_table "eval lvis: the same table from the file"
+expect "eval lvis: version 1 names pictures by their address" "$tool" eval lvis --images "$data" --annotations lvis_v1.json --json lvis_v1_out.json --threads 1 --per-category
+same lvis_out.json lvis_v1_out.json "eval lvis: the same results"
+says '^nut ' "eval lvis: categories"
+timeout -s KILL 0.6 "$tool" eval lvis --images "$data" --annotations lvis.json --json cut.json --threads 1 >/dev/null 2>&1
+expect "eval lvis: a killed run goes on" "$tool" eval lvis --images "$data" --annotations lvis.json --json cut.json --threads 1
+same cut.json lvis_out.json "eval lvis: a killed run gives the same file"
+refuse "eval lvis: COCO's annotations" 'categories\[0\]: lacks "frequency", which must be "r", "c" or "f"' "$tool" eval lvis --results lvis_out.json --annotations "$data/annotations.json"
+refuse "eval lvis: an unknown frequency" 'categories\[0\]: "frequency" must be "r", "c" or "f"' "$tool" eval lvis --results lvis_out.json --annotations frequency.json
+refuse "eval lvis: a model of other categories" 'knows the categories 1 .. 1230 of LVIS 0.5|is of LVIS 0.5' "$tool" eval lvis --model LVISv0.5-InstanceSegmentation/mask_rcnn_R_50_FPN_1x --weights seeded:1 --images "$data" --annotations lvis.json
+refuse "eval lvis: nothing to judge" 'give --images DIR to run a detector, or --results FILE' "$tool" eval lvis --annotations lvis.json
+
+# --- proposals: a network whose last weights are 0 proposes its anchors ---
+expect "convert: a region proposal network" "$tool" convert --model rpn_R_50_C4_1x seeded:3 rpn.safetensors
+python3 - <<'PY'
+import json, struct
+with open("rpn.safetensors", "r+b") as file:
+    size, = struct.unpack("<Q", file.read(8))
+    for name, tensor in json.loads(file.read(size)).items():
+        if name.startswith("rpn."):
+            begin, end = tensor["data_offsets"]
+            file.seek(8 + size + begin)
+            file.write(bytes(end - begin))
+PY
+expect "eval proposals: a region proposal network" "$tool" eval proposals --weights rpn.safetensors --images "$data" --annotations "$data/annotations.json" --json boxes.json
+cp out boxes_table
+says '^AR@1000 +[0-9.]+ ' "eval proposals: recall of 1000 boxes"
+says '^proposals: 12 pictures, 117 objects, 12000 boxes' "eval proposals: all pictures, 1000 boxes each"
+expect "eval proposals: a file of results" "$tool" eval proposals --results boxes.json --annotations "$data/annotations.json"
+same out boxes_table "eval proposals: the same table from the file"
+python3 - "$data" <<'PY'
+import json, sys
+coco = json.load(open(sys.argv[1] + "/annotations.json"))
+json.dump([{"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": 1} for a in coco["annotations"]], open("perfect.json", "w"))
+json.dump([{"image_id": 999, "category_id": 1, "bbox": [0, 0, 1, 1], "score": 1}], open("stranger.json", "w"))
+PY
+expect "eval proposals: the truth itself" "$tool" eval proposals --results perfect.json --annotations "$data/annotations.json"
+says '^AR@100 +100.00 ' "eval proposals: finds everything"
+refuse "eval proposals: another data set" 'picture 999 is not in the annotations' "$tool" eval proposals --results stranger.json --annotations "$data/annotations.json"
+refuse "eval proposals: no pickle" 'perfect.json' "$tool" eval proposals --boxes perfect.json --annotations "$data/annotations.json"
+refuse "eval coco: a region proposal network" 'judge it with .regulus eval proposals' "$tool" eval coco --model rpn_R_50_C4_1x --weights seeded:3 --images "$data" --annotations "$data/annotations.json"
+
+if command -v mpirun >/dev/null; then
+    expect "eval lvis: three ranks" ranks "$tool" eval lvis --images "$data" --annotations lvis.json --json three.json --threads 1
+    same three.json lvis_out.json "eval lvis: three ranks give the same file"
+else
+    echo "skipped: no mpirun"
+    skipped=$((skipped + 2))
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
