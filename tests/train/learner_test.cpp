@@ -48,9 +48,9 @@ void check_steps(const train::LearningBackend& backend, const TorchSteps& expect
         learner.clear_gradients();
         learner.backward({loss.gradient});
         // Six pictures end as 2 x 2 maps: a relu that float32 decides otherwise than float64 changes the gradients' norm by some 1e-3 of itself; torch's own float32 is up to 1.04e-2 off here.
-        // Steps are so small that the losses' differences, not their values, tell whether gradients, momentum and decay are right.
+        // Steps are so small that the losses' differences, not their values (float32: within 3e-6), tell whether gradients, momentum and decay are right.
         const double decrease = expected.losses[0] - expected.losses[step];
-        CHECK(std::abs(expected.losses[0] - loss.value - decrease) < 2e-2 * decrease + 1e-6 * expected.losses[0]);
+        CHECK(std::abs(expected.losses[0] - loss.value - decrease) < 2e-2 * decrease + 1e-5 * expected.losses[0]);
         CHECK(std::abs(train::clip_gradients(learner.parameters(), 1) / expected.norms[step] - 1) < 2e-2);
         optimiser.step(learner.parameters(), 2e-5);
     }
