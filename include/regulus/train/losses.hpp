@@ -1,5 +1,5 @@
 #pragma once
-// train/: what a network is taught with: targets, losses and their gradients. It includes graph/ and core/.
+// train/: what a network is taught with: truths, targets, losses and their gradients. It includes graph/, data/, core/ and the data sets of evaluate/.
 //
 // This file: losses over rows, each with its derivative by what was predicted. A loss is the weighted sum over all rows divided by a normaliser; sums are
 // made in double. Tensors are float32, labels int32.

@@ -1,0 +1,194 @@
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+
+#include <regulus/core/error.hpp>
+#include <regulus/evaluate/coco_index.hpp>
+#include <regulus/train/coco_truths.hpp>
+
+namespace regulus::train {
+
+namespace detail {
+
+/// The label of a category, or -1.
+inline std::int32_t label_of(const std::vector<std::pair<std::int64_t, std::int32_t>>& labels, std::int64_t category) {
+    const auto found = std::lower_bound(labels.begin(), labels.end(), std::pair(category, std::int32_t{0}));
+    return found == labels.end() || found->first != category ? -1 : found->second;
+}
+
+inline std::vector<std::vector<double>> closed_rings(const CocoAnnotation& annotation) {
+    std::vector<std::vector<double>> rings;
+    for (const std::vector<double>& ring : annotation.polygons) {
+        if (ring.size() >= 6 && ring.size() % 2 == 0) rings.push_back(ring);
+    }
+    return rings;
+}
+
+/// Whether a picture is learnt from.
+inline bool worth_learning(const CocoDataset& dataset, const CocoImage& image, const std::vector<std::size_t>& annotations, const std::vector<std::pair<std::int64_t, std::int32_t>>& labels, TruthRule rule) {
+    if (rule == TruthRule::mmdetection && std::min(image.width, image.height) < 32) return false;
+    return std::any_of(annotations.begin(), annotations.end(), [&](std::size_t i) {
+        const CocoAnnotation& annotation = dataset.annotations[i];
+        switch (rule) {
+            case TruthRule::mmdetection: return label_of(labels, annotation.category_id) >= 0;
+            case TruthRule::detectron2: return !annotation.iscrowd;
+            case TruthRule::torchvision: break;
+        }
+        return annotation.bbox[2] > 1 && annotation.bbox[3] > 1;
+    });
+}
+
+/// Whether an annotation of a class is looked at; crowds are sorted out later.
+inline bool is_usable(const CocoAnnotation& annotation, const CocoImage& image, TruthRule rule) {
+    const std::array<double, 4>& box = annotation.bbox;
+    if (rule == TruthRule::mmdetection) {
+        const double width = std::min(box[0] + box[2], double(image.width)) - std::max(box[0], 0.0), height = std::min(box[1] + box[3], double(image.height)) - std::max(box[1], 0.0);
+        return width > 0 && height > 0 && annotation.area > 0 && box[2] >= 1 && box[3] >= 1;
+    }
+    if (annotation.iscrowd) return false;
+    return rule != TruthRule::detectron2 || annotation.polygons.empty() || !closed_rings(annotation).empty();
+}
+
+/// A box, x1 y1 x2 y2, in the changed picture.
+using Corners = std::array<float, 4>;
+
+/// Each in the precision of its source.
+inline Corners changed_box(const std::array<double, 4>& box, const CocoImage& image, PictureSize to, bool flipped, TruthRule rule) {
+    const float width = float(to.width), height = float(to.height);
+    Corners corners{float(box[0]), float(box[1]), float(box[0]) + float(box[2]), float(box[1]) + float(box[3])};
+    const auto clip = [&](float w, float h) {
+        for (std::size_t i = 0; i < 4; ++i) corners[i] = std::clamp(corners[i], 0.f, i % 2 == 0 ? w : h);
+    };
+    const auto mirror = [&](float w) { corners = {w - corners[2], corners[1], w - corners[0], corners[3]}; };
+    const double by_x = double(to.width) / double(image.width), by_y = double(to.height) / double(image.height);
+    switch (rule) {
+        case TruthRule::mmdetection:
+            corners[2] = float(box[0] + box[2]), corners[3] = float(box[1] + box[3]);
+            for (std::size_t i = 0; i < 4; ++i) corners[i] *= float(i % 2 == 0 ? by_x : by_y);
+            clip(width, height);
+            if (flipped) mirror(width);
+            break;
+        case TruthRule::detectron2: {
+            std::array<double, 4> exact{};
+            for (std::size_t i = 0; i < 4; ++i) exact[i] = double(corners[i]) * (i % 2 == 0 ? by_x : by_y);
+            if (flipped) exact = {double(to.width) - exact[2], exact[1], double(to.width) - exact[0], exact[3]};
+            for (std::size_t i = 0; i < 4; ++i) corners[i] = float(std::clamp(exact[i], 0.0, double(i % 2 == 0 ? to.width : to.height)));
+            break;
+        }
+        case TruthRule::torchvision:
+            clip(float(image.width), float(image.height));
+            if (flipped) mirror(float(image.width));
+            for (std::size_t i = 0; i < 4; ++i) corners[i] *= i % 2 == 0 ? width / float(image.width) : height / float(image.height);
+            break;
+    }
+    return corners;
+}
+
+/// For each pixel of an axis that is resized the pixel that it shows.
+inline std::vector<std::int64_t> nearest_pixels(std::int64_t from, std::int64_t to, TruthRule rule) {
+    std::vector<std::int64_t> pixels;
+    const double step = double(from) / double(to);
+    double centre = step * 0.5;  // Pillow's, which adds one step after another
+    for (std::int64_t i = 0; i < to; ++i, centre += step) {
+        const double at = rule == TruthRule::mmdetection ? double(i) * (1 / (double(to) / double(from))) : rule == TruthRule::detectron2 ? centre : double(float(i) * (float(from) / float(to)));
+        pixels.push_back(std::min(std::int64_t(at), from - 1));
+    }
+    return pixels;
+}
+
+inline Rle changed_bitmap(const Rle& mask, PictureSize to, bool flipped, TruthRule rule) {
+    BitMask bits = rle_decode(mask);
+    const auto flip = [&] {
+        for (std::int64_t y = 0; flipped && y < bits.height; ++y) std::reverse(bits.bits.begin() + y * bits.width, bits.bits.begin() + (y + 1) * bits.width);
+    };
+    if (rule == TruthRule::torchvision) flip();
+    const std::vector<std::int64_t> rows = nearest_pixels(bits.height, to.height, rule), columns = nearest_pixels(bits.width, to.width, rule);
+    BitMask changed{to.height, to.width, {}};
+    changed.bits.reserve(rows.size() * columns.size());
+    for (const std::int64_t row : rows) {
+        for (const std::int64_t column : columns) changed.bits.push_back(bits.bits[std::size_t(row * bits.width + column)]);
+    }
+    bits = std::move(changed);
+    if (rule != TruthRule::torchvision) flip();
+    return rle_encode(bits);
+}
+
+inline TruthMask changed_mask(CocoAnnotation annotation, const CocoImage& image, PictureSize to, bool flipped, TruthRule rule) {
+    if (!annotation.polygons.empty()) annotation.polygons = closed_rings(annotation);
+    if (rule != TruthRule::detectron2 || annotation.polygons.empty()) return {{}, changed_bitmap(coco_mask(annotation, image), to, flipped, rule)};
+    const double by_x = double(to.width) / double(image.width), by_y = double(to.height) / double(image.height);
+    for (std::vector<double>& ring : annotation.polygons) {
+        for (std::size_t i = 0; i < ring.size(); ++i) {
+            ring[i] *= i % 2 == 0 ? by_x : by_y;
+            if (flipped && i % 2 == 0) ring[i] = double(to.width) - ring[i];
+        }
+    }
+    return {annotation.polygons, {}};
+}
+
+inline Tensor rows_of_corners(const std::vector<Corners>& boxes) {
+    Tensor rows(Shape{std::int64_t(boxes.size()), 4}, DType::f32);
+    for (std::size_t i = 0; i < boxes.size(); ++i) std::copy(boxes[i].begin(), boxes[i].end(), rows.data<float>() + 4 * i);
+    return rows;
+}
+
+}  // namespace detail
+
+REGULUS_INLINE CocoTruths::CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule) : dataset_(std::move(dataset)), rule_(rule) {
+    const std::string problem = coco_dataset_problem(dataset_);
+    if (!problem.empty()) throw ArgumentError("coco truths: " + problem);
+    for (std::size_t label = 0; label < category_ids.size(); ++label) labels_.emplace_back(category_ids[label], std::int32_t(label));
+    std::sort(labels_.begin(), labels_.end());
+    for (std::size_t i = 1; i < labels_.size(); ++i) {
+        if (labels_[i].first == labels_[i - 1].first) throw ArgumentError("coco truths: the category " + std::to_string(labels_[i].first) + " stands for two labels");
+    }
+    const evaluate_detail::IdIndex index(dataset_.images);
+    annotations_.resize(dataset_.images.size());
+    for (std::size_t i = 0; i < dataset_.annotations.size(); ++i) {
+        if (const auto place = index.find(dataset_.annotations[i].image_id)) annotations_[*place].push_back(i);
+    }
+    for (std::size_t i = 0; i < dataset_.images.size(); ++i) {
+        if (detail::worth_learning(dataset_, dataset_.images[i], annotations_[i], labels_, rule_)) pictures_.push_back(i);
+    }
+}
+
+REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, PictureSize resized, bool flipped, bool with_masks) const {
+    if (place >= dataset_.images.size()) throw ArgumentError("coco truths: there is no picture " + std::to_string(place) + ", the data set has " + std::to_string(dataset_.images.size()));
+    const CocoImage& image = dataset_.images[place];
+    if (resized.width < 1 || resized.height < 1 || image.width < 1 || image.height < 1) {
+        throw ArgumentError("coco truths: picture " + std::to_string(image.id) + " of " + std::to_string(image.height) + " x " + std::to_string(image.width) + " pixels resized to " + std::to_string(resized.height) +
+                            " x " + std::to_string(resized.width) + "; both need pixels");
+    }
+    PictureTruth found;
+    std::vector<detail::Corners> boxes, ignored;
+    std::vector<std::int32_t> labels;
+    for (const std::size_t i : annotations_[place]) {
+        const CocoAnnotation& annotation = dataset_.annotations[i];
+        const std::int32_t label = detail::label_of(labels_, annotation.category_id);
+        if (label < 0 || !detail::is_usable(annotation, image, rule_)) continue;
+        const detail::Corners box = detail::changed_box(annotation.bbox, image, resized, flipped, rule_);
+        const float least = rule_ == TruthRule::detectron2 ? 1e-5f : 0.f;
+        if (!(box[2] - box[0] > least && box[3] - box[1] > least)) continue;
+        const bool no_ring = with_masks && rule_ == TruthRule::mmdetection && !annotation.polygons.empty() && detail::closed_rings(annotation).empty();
+        if (annotation.iscrowd || no_ring) {
+            ignored.push_back(box);
+            continue;
+        }
+        if (with_masks) {
+            TruthMask mask = detail::changed_mask(annotation, image, resized, flipped, rule_);
+            if (rule_ == TruthRule::detectron2 && mask.polygons.empty() && rle_area(mask.bitmap) == 0) continue;
+            found.masks.push_back(std::move(mask));
+        }
+        boxes.push_back(box);
+        labels.push_back(label);
+    }
+    found.truth.boxes = detail::rows_of_corners(boxes);
+    found.truth.ignored = detail::rows_of_corners(ignored);
+    found.truth.labels = Tensor(Shape{std::int64_t(labels.size())}, DType::i32);
+    std::copy(labels.begin(), labels.end(), found.truth.labels.data<std::int32_t>());
+    return found;
+}
+
+}  // namespace regulus::train

@@ -1,0 +1,60 @@
+#pragma once
+// What is to be found in the pictures of a COCO data set: labels, boxes and masks, resized and flipped with the pictures.
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <regulus/data/image.hpp>
+#include <regulus/evaluate/coco_dataset.hpp>
+#include <regulus/train/mask_loss.hpp>
+
+namespace regulus::train {
+
+/// Whose choice of pictures and annotations, and whose arithmetic.
+enum class TruthRule : std::uint8_t {
+    /// Pictures with an annotation of the classes and no side below 32. Without the annotations of no area, of a width or height below 1 and beyond the picture. Boxes are
+    /// clipped to the picture, crowds become ignored regions. Masks are bitmaps: drawn at the original size, resized to the nearest pixel as OpenCV does.
+    mmdetection,
+    /// Pictures with an annotation that is no crowd. Without crowds and without the annotations whose rings all have fewer than three points; boxes are clipped, those with a
+    /// side of 1e-5 or less go. Masks are rings; run lengths become bitmaps, resized to the nearest pixel as Pillow does.
+    detectron2,
+    /// Pictures with a box that is wider and higher than 1. Without crowds; boxes are clipped, those without area go. A picture is flipped before it is resized. Masks are
+    /// bitmaps, resized to the nearest pixel as torch does.
+    torchvision,
+};
+
+/// What is in one picture. Masks are empty unless they were asked for, else one a truth.
+struct PictureTruth {
+    Truth2d truth;
+    std::vector<TruthMask> masks{};
+};
+
+/// A data set to learn from.
+class CocoTruths {
+public:
+    /// `category_ids[label]` is the data set's id of a class (ModelFacts::category_ids); annotations of other categories are left out.
+    /// Throws ArgumentError for an id that stands there twice, and for what coco_dataset_problem() finds.
+    CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule);
+
+    const CocoDataset& dataset() const noexcept { return dataset_; }
+    /// Places in dataset().images of the pictures to learn from, in their order.
+    const std::vector<std::size_t>& pictures() const noexcept { return pictures_; }
+
+    /// The truth of the picture at that place in dataset().images, in the pixels of the resized picture, mirrored left to right when it was `flipped`.
+    /// Throws ArgumentError for a place that there is not, a size without pixels, and with masks for an annotation that has none or one that cannot be drawn.
+    PictureTruth truth(std::size_t image, PictureSize resized, bool flipped = false, bool with_masks = false) const;
+
+private:
+    CocoDataset dataset_;
+    std::vector<std::pair<std::int64_t, std::int32_t>> labels_;  // category and label, rising
+    std::vector<std::vector<std::size_t>> annotations_;          // of each picture
+    std::vector<std::size_t> pictures_;
+    TruthRule rule_;
+};
+
+}  // namespace regulus::train
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/train/coco_truths-impl.hpp>
+#endif

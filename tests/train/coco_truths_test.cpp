@@ -1,0 +1,107 @@
+// Truths of a small data set against the loaders' rules, carried out with the loaders' own tools (data_files/train/coco_truths.py).
+#include <algorithm>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include <regulus/train/coco_truths.hpp>
+
+#include "reference/graph_support.hpp"
+#include "train/dense_support.hpp"
+
+using namespace regulus;
+using namespace regulus::testing;
+using namespace regulus::train;
+
+namespace {
+
+CocoDataset small_dataset() {
+    CocoDataset dataset = read_coco_annotations(std::string(REGULUS_TEST_DATA) + "/train/coco_truths.json");
+    dataset.annotations[8].polygons[0].resize(4);  // two points: the reader takes no such ring
+    return dataset;
+}
+
+const std::vector<std::int64_t> categories{7, 3};
+const std::vector<PictureSize> resized{{65, 97}, {50, 76}, {40, 50}, {31, 64}, {29, 33}};
+
+std::vector<std::int32_t> values_of(const Tensor& tensor) { return {tensor.data<std::int32_t>(), tensor.data<std::int32_t>() + tensor.numel()}; }
+
+/// Equal to the last bit: boxes by the same steps in the same precision, masks by the same pixels.
+void check_rule(const std::string& name, TruthRule rule) {
+    const TrainFile file("coco_truths");
+    const CocoTruths truths(small_dataset(), categories, rule);
+    for (std::size_t image = 0; image < 5; ++image) {
+        for (const bool flipped : {false, true}) {
+            const std::string key = name + "/" + std::to_string(image + 1) + "/" + (flipped ? "1" : "0");
+            CAPTURE(key);
+            const bool undrawable = rule == TruthRule::torchvision && image == 0;  // two points are no ring
+            if (undrawable) CHECK_THROWS_AS(truths.truth(image, resized[image], flipped, true), ArgumentError);
+            const PictureTruth found = truths.truth(image, resized[image], flipped, !undrawable);
+            CHECK(equal(found.truth.boxes, file.at(key + "/boxes")));
+            CHECK(equal(found.truth.ignored, file.at(key + "/ignored")));
+            CHECK(values_of(found.truth.labels) == values_of(file.at(key + "/labels")));
+            if (undrawable) continue;
+            REQUIRE(found.masks.size() == std::size_t(found.truth.labels.numel()));
+            for (std::size_t i = 0; i < found.masks.size(); ++i) {
+                const TruthMask& mask = found.masks[i];
+                CAPTURE(i);
+                if (const Tensor* const runs = file.tensors.find(key + "/bitmap" + std::to_string(i))) {
+                    const std::vector<std::int32_t> counts = values_of(*runs);
+                    CHECK(mask.bitmap.height == resized[image].height);
+                    CHECK(mask.bitmap.counts == std::vector<std::uint32_t>(counts.begin(), counts.end()));
+                    CHECK(mask.polygons.empty());
+                    continue;
+                }
+                const Tensor& points = file.at(key + "/points" + std::to_string(i));
+                std::vector<double> all;
+                for (const std::vector<double>& ring : mask.polygons) all.insert(all.end(), ring.begin(), ring.end());
+                CHECK(all == std::vector<double>(points.data<double>(), points.data<double>() + points.numel()));
+                CHECK(mask.bitmap.empty());
+            }
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("coco truths: boxes, labels, ignored regions and masks are mmdetection's, detectron2's and torchvision's, plain and flipped") {
+    check_rule("mmdetection", TruthRule::mmdetection);
+    check_rule("detectron2", TruthRule::detectron2);
+    check_rule("torchvision", TruthRule::torchvision);
+}
+
+TEST_CASE("coco truths: which pictures are learnt from") {
+    using Places = std::vector<std::size_t>;
+    // The second shows a crowd only, the third nothing, the fourth is 31 pixels high.
+    CHECK(CocoTruths(small_dataset(), categories, TruthRule::mmdetection).pictures() == Places{0, 1, 4});
+    CHECK(CocoTruths(small_dataset(), categories, TruthRule::detectron2).pictures() == Places{0, 3, 4});
+    CHECK(CocoTruths(small_dataset(), categories, TruthRule::torchvision).pictures() == Places{0, 1, 3, 4});
+    CHECK(CocoTruths(small_dataset(), {90}, TruthRule::mmdetection).pictures() == Places{0});
+}
+
+TEST_CASE("coco truths: masks that were drawn serve as targets, a truth that was flipped twice is itself") {
+    const CocoTruths truths(small_dataset(), categories, TruthRule::mmdetection);
+    const PictureTruth found = truths.truth(0, {65, 97}, false, true);
+    BoxHeadTraining training = mmdetection_box_training(2);
+    const RegionSample sample = sample_regions({}, found.truth, training);
+    const Tensor targets = mask_targets(sample, found.masks, 14, MaskTargetRule::mmdetection);
+    CHECK(targets.shape() == Shape{std::int64_t(found.masks.size()), 14, 14});
+    CHECK(greatest(targets) == 1);
+    const PictureTruth mirrored = truths.truth(0, {65, 97}, true, true);
+    for (std::size_t i = 0; i < found.masks.size(); ++i) CHECK(rle_area(found.masks[i].bitmap) == rle_area(mirrored.masks[i].bitmap));
+    for (std::int64_t i = 0; i < found.truth.boxes.shape()[0]; ++i) CHECK(97 - mirrored.truth.boxes.data<float>()[4 * i] == doctest::Approx(double(found.truth.boxes.data<float>()[4 * i + 2])));
+}
+
+TEST_CASE("coco truths: what does not fit is refused") {
+    CHECK_THROWS_WITH_AS(CocoTruths(small_dataset(), {7, 3, 7}, TruthRule::mmdetection), "coco truths: the category 7 stands for two labels", ArgumentError);
+    CocoDataset broken = small_dataset();
+    broken.annotations[1].image_id = 99;
+    CHECK_THROWS_WITH_AS(CocoTruths(broken, {7}, TruthRule::mmdetection), "coco truths: annotations[1]: \"image_id\" is 99, which \"images\" does not list", ArgumentError);
+    const CocoTruths truths(small_dataset(), categories, TruthRule::mmdetection);
+    CHECK_THROWS_WITH_AS(truths.truth(5, {10, 10}), "coco truths: there is no picture 5, the data set has 5", ArgumentError);
+    CHECK_THROWS_WITH_AS(truths.truth(0, {0, 10}), "coco truths: picture 1 of 40 x 60 pixels resized to 0 x 10; both need pixels", ArgumentError);
+    CocoDataset bare = small_dataset();
+    bare.annotations[0].polygons.clear();
+    CHECK_THROWS_WITH_AS(CocoTruths(bare, categories, TruthRule::mmdetection).truth(0, {40, 60}, false, true), "coco_mask: annotation 1 has no \"segmentation\"", ArgumentError);
+    CHECK(CocoTruths(bare, categories, TruthRule::mmdetection).truth(0, {40, 60}).truth.labels.numel() == 4);  // rings are not looked at without masks
+}
