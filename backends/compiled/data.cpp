@@ -1,6 +1,8 @@
 // The definitions of include/regulus/data/.
+#include <regulus/data/classify_augment-impl.hpp>
 #include <regulus/data/classify_preprocess-impl.hpp>
 #include <regulus/data/file-impl.hpp>
+#include <regulus/data/flip-impl.hpp>
 #include <regulus/data/image_file-impl.hpp>
 #include <regulus/data/jpeg-impl.hpp>
 #include <regulus/data/keypoints-impl.hpp>

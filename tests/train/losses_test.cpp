@@ -52,6 +52,7 @@ TEST_CASE("losses: gradients agree with central differences") {
     CHECK(gradient_error(logits, [&](const Tensor& x) { return cross_entropy_loss(x, classes, weights, 3); }) < 3e-5);
     const Tensor soft = random_tensor(Shape{7, 4}, 3, 0, 1), counts = random_tensor(Shape{7, 4}, 4, 0, 2);
     CHECK(gradient_error(logits, [&](const Tensor& x) { return binary_cross_entropy_loss(x, soft, counts, 3); }) < 3e-5);
+    CHECK(gradient_error(logits, [&](const Tensor& x) { return cross_entropy_loss(x, classes, weights, 3, 0.1); }) < 3e-5);
     const Tensor target = tensor_of(Shape{2, 3}, {0, 0, 0, 0, 0, 0}), around = tensor_of(Shape{2, 3}, {-3, -0.05f, 0, 0.05f, 0.3f, 2}), count = tensor_of(Shape{2, 3}, {1, 2, 1, 0.2f, 0, 1});
     CHECK(gradient_error(around, [&](const Tensor& x) { return smooth_l1_loss(x, target, count, 2, 1.0 / 9); }) < 3e-5);
 }
@@ -105,4 +106,13 @@ TEST_CASE("losses: what does not fit is refused") {
     CHECK_THROWS_AS(smooth_l1_loss(logits, weights, logits, 1, 1), ShapeError);
     CHECK_THROWS_WITH_AS(smooth_l1_loss(logits, logits, logits, 1, -1), "smooth_l1_loss: beta must be >= 0, got -1.000000", ArgumentError);
     CHECK_THROWS_AS(binary_cross_entropy_loss(logits, weights, logits, 1), ShapeError);
+}
+
+TEST_CASE("cross-entropy: smoothed labels by hand") {
+    const Tensor logits = tensor_of(Shape{1, 3}, {0, std::log(2.f), std::log(5.f)});  // probabilities 1/8, 2/8, 5/8
+    const Loss loss = cross_entropy_loss(logits, integers({1}), tensor_of(Shape{1}, {1}), 1, 0.3);
+    CHECK(loss.value == doctest::Approx(-(0.1 * std::log(1 / 8.0) + 0.8 * std::log(2 / 8.0) + 0.1 * std::log(5 / 8.0))).epsilon(1e-6));
+    CHECK(loss.gradient.data<float>()[1] == doctest::Approx(0.25 - 0.8).epsilon(1e-6));
+    CHECK(loss.gradient.data<float>()[2] == doctest::Approx(0.625 - 0.1).epsilon(1e-6));
+    CHECK_THROWS_WITH_AS(cross_entropy_loss(logits, integers({1}), tensor_of(Shape{1}, {1}), 1, 1), "cross_entropy_loss: the smoothing must be at least 0 and less than 1, got 1.000000", ArgumentError);
 }

@@ -48,8 +48,8 @@ inline FloatTaps float_taps(std::int64_t in, std::int64_t out, std::int64_t begi
     return taps;
 }
 
-/// pycls: resized as float32, only where the crop needs it.
-inline void write_float_planes(const Image& image, PictureSize size, const ClassifyPreprocessing& p, float* planes) {
+/// pycls: resized as float32, only where the crop needs it. `light` is added before the statistics.
+inline void write_float_planes(const Image& image, PictureSize size, const ClassifyPreprocessing& p, const std::array<float, 3>& light, float* planes) {
     const std::int64_t crop = p.crop;
     const FloatTaps rows = float_taps(image.height, size.height, crop_offset(size.height - crop, p.resize), crop);
     const FloatTaps columns = float_taps(image.width, size.width, crop_offset(size.width - crop, p.resize), crop);
@@ -66,22 +66,36 @@ inline void write_float_planes(const Image& image, PictureSize size, const Class
                     return float(row[left + channel]) / p.divisor * (1.0f - across) + float(row[right + channel]) / p.divisor * across;
                 };
                 const float value = blend(upper) * (1.0f - down) + blend(lower) * down;
-                planes[(c * crop + y) * crop + x] = (value - p.mean[std::size_t(c)]) / p.std[std::size_t(c)];
+                planes[(c * crop + y) * crop + x] = (value + light[std::size_t(c)] - p.mean[std::size_t(c)]) / p.std[std::size_t(c)];
             }
         }
     }
 }
 
-inline void write_u8_planes(const Image& image, const ClassifyPreprocessing& p, float* planes) {
+inline void write_u8_planes(const Image& image, const ClassifyPreprocessing& p, const std::array<float, 3>& light, float* planes) {
     std::array<std::array<float, 256>, 3> table{};
     for (std::size_t c = 0; c < 3; ++c) {
-        for (std::size_t v = 0; v < 256; ++v) table[c][v] = (float(v) / p.divisor - p.mean[c]) / p.std[c];
+        for (std::size_t v = 0; v < 256; ++v) table[c][v] = (float(v) / p.divisor + light[c] - p.mean[c]) / p.std[c];
     }
     const std::int64_t plane = image.height * image.width;
     for (int c = 0; c < 3; ++c) {
         const std::uint8_t* src = image.pixels.data() + (p.channel_order == ChannelOrder::rgb ? c : 2 - c);
         for (std::int64_t i = 0; i < plane; ++i) planes[c * plane + i] = table[std::size_t(c)][src[3 * i]];
     }
+}
+
+inline Image resize_u8(const Image& image, PictureSize size, ClassifyResize kind) {
+    const Interpolation kinds[] = {Interpolation::opencv_bilinear, Interpolation::opencv_bilinear, Interpolation::pillow_bilinear, Interpolation::pillow_bicubic};
+    return resize(image, size, kinds[int(kind)]);
+}
+
+/// The crop's size out of the middle.
+inline Image middle_of(const Image& image, const ClassifyPreprocessing& p) {
+    if (image.height == p.crop && image.width == p.crop) return image;
+    const std::int64_t top = crop_offset(image.height - p.crop, p.resize), left = crop_offset(image.width - p.crop, p.resize);
+    Image result(p.crop, p.crop);
+    for (std::int64_t y = 0; y < p.crop; ++y) std::copy_n(image.pixel(top + y, left), 3 * p.crop, result.row(y));
+    return result;
 }
 
 }  // namespace data_detail
@@ -113,13 +127,7 @@ REGULUS_INLINE Image classify_crop(const Image& image, const ClassifyPreprocessi
     if (preprocessing.resize == ClassifyResize::opencv_float) throw ArgumentError("classify_crop: pycls resizes float values; there is no 8-bit crop");
     const PictureSize size = classify_size(image.size(), preprocessing);
     data_detail::check_classify_size(image, size);
-    const Interpolation kinds[] = {Interpolation::opencv_bilinear, Interpolation::opencv_bilinear, Interpolation::pillow_bilinear, Interpolation::pillow_bicubic};
-    const Image resized = resize(image, size, kinds[int(preprocessing.resize)]);
-    const std::int64_t crop = preprocessing.crop;
-    const std::int64_t top = crop_offset(size.height - crop, preprocessing.resize), left = crop_offset(size.width - crop, preprocessing.resize);
-    Image result(crop, crop);
-    for (std::int64_t y = 0; y < crop; ++y) std::copy_n(resized.pixel(top + y, left), 3 * crop, result.row(y));
-    return result;
+    return data_detail::middle_of(data_detail::resize_u8(image, size, preprocessing.resize), preprocessing);
 }
 
 REGULUS_INLINE Tensor classify_preprocess(std::span<const Image> images, const ClassifyPreprocessing& preprocessing) {
@@ -133,8 +141,8 @@ REGULUS_INLINE Tensor classify_preprocess(std::span<const Image> images, const C
     Tensor input({std::int64_t(images.size()), 3, crop, crop}, DType::f32);
     float* planes = input.data<float>();
     for (const Image& image : images) {
-        if (preprocessing.resize == ClassifyResize::opencv_float) data_detail::write_float_planes(image, classify_size(image.size(), preprocessing), preprocessing, planes);
-        else data_detail::write_u8_planes(classify_crop(image, preprocessing), preprocessing, planes);
+        if (preprocessing.resize == ClassifyResize::opencv_float) data_detail::write_float_planes(image, classify_size(image.size(), preprocessing), preprocessing, {}, planes);
+        else data_detail::write_u8_planes(classify_crop(image, preprocessing), preprocessing, {}, planes);
         planes += 3 * crop * crop;
     }
     return input;

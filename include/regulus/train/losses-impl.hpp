@@ -114,9 +114,10 @@ REGULUS_INLINE Loss smooth_l1_loss(const Tensor& predicted, const Tensor& target
     return loss;
 }
 
-REGULUS_INLINE Loss cross_entropy_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double normaliser) {
+REGULUS_INLINE Loss cross_entropy_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double normaliser, double smoothing) {
     constexpr const char* who = "cross_entropy_loss";
     detail::need_classes(who, logits, labels, weights, normaliser);
+    if (!(smoothing >= 0 && smoothing < 1)) throw ArgumentError(std::string(who) + ": the smoothing must be at least 0 and less than 1, got " + std::to_string(smoothing));
     const std::int64_t rows = logits.shape()[0], classes = logits.shape()[1];
     Loss loss{0, Tensor::zeros(logits.shape())};
     for (std::int64_t row = 0; row < rows; ++row) {
@@ -128,10 +129,12 @@ REGULUS_INLINE Loss cross_entropy_loss(const Tensor& logits, const Tensor& label
         const double greatest = double(*std::max_element(logit, logit + classes));
         double sum = 0;
         for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(double(logit[c]) - greatest);
-        loss.value += weight * (std::log(sum) + greatest - double(logit[label]));
+        double asked = (1 - smoothing) * double(logit[label]);  // the mean logit, weighted by the answer asked for
+        for (std::int64_t c = 0; c < classes && smoothing > 0; ++c) asked += smoothing / double(classes) * double(logit[c]);
+        loss.value += weight * (std::log(sum) + greatest - asked);
         for (std::int64_t c = 0; c < classes; ++c) {
             const double probability = std::exp(double(logit[c]) - greatest) / sum;
-            loss.gradient.data<float>()[row * classes + c] = float(weight * (probability - (c == label ? 1 : 0)));
+            loss.gradient.data<float>()[row * classes + c] = float(weight * (probability - smoothing / double(classes) - (c == label ? 1 - smoothing : 0)));
         }
     }
     return loss;

@@ -45,8 +45,9 @@ Loss binary_cross_entropy_loss(const Tensor& logits, const Tensor& target, const
 Loss smooth_l1_loss(const Tensor& predicted, const Tensor& target, const Tensor& weights, double normaliser, double beta);
 
 /// Softmax cross-entropy: logits [r, classes], labels [r] in 0 .. classes - 1, weights [r]  ->  sum of weight * -log(softmax(row)[label]), divided by `normaliser`.
-/// Throws as focal_loss, and ArgumentError for a label that names no class in a row whose weight is not zero.
-Loss cross_entropy_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double normaliser);
+/// With `smoothing` e the answer asked for is not 1 for the label and 0 elsewhere but 1 - e + e / classes and e / classes.
+/// Throws as focal_loss, and ArgumentError for a label that names no class in a row whose weight is not zero and for a smoothing outside [0, 1).
+Loss cross_entropy_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double normaliser, double smoothing = 0);
 
 }  // namespace regulus::train
 
