@@ -178,6 +178,19 @@ REGULUS_INLINE Graph remove_dead(Graph graph) {
     return detail::without_nodes(std::move(graph), [&](const Node&) { return !keep[at++]; });
 }
 
+REGULUS_INLINE Graph remove_idle_inputs(Graph graph) {
+    const detail::Uses uses(graph);
+    const auto is_needed = [&](ValueId id) { return uses.by_nodes[std::size_t(id)] != 0 || uses.is_output[std::size_t(id)]; };
+    const std::vector<ValueId> inputs = graph.inputs;
+    const auto is_idle = [&](ValueId id) {
+        const auto counts = [&](ValueId other) { return is_needed(other) && graph.values[std::size_t(other)].count == id; };
+        return !is_needed(id) && std::none_of(inputs.begin(), inputs.end(), counts);
+    };
+    graph.inputs.erase(std::remove_if(graph.inputs.begin(), graph.inputs.end(), is_idle), graph.inputs.end());
+    const std::vector<ValueId> kept = graph.inputs;
+    return detail::without_nodes(std::move(graph), [&](const Node& node) { return std::holds_alternative<ops::Input>(node.operation) && std::find(kept.begin(), kept.end(), node.outputs[0]) == kept.end(); });
+}
+
 REGULUS_INLINE Graph starting_at(Graph graph, const std::string& label, int channels) {
     const ValueId map = graph.find_label(label);
     if (map == no_value) throw ArgumentError("from: \"" + graph.name + "\" has no value labelled \"" + label + "\"");
@@ -185,17 +198,12 @@ REGULUS_INLINE Graph starting_at(Graph graph, const std::string& label, int chan
     Node& source = graph.nodes[std::size_t(value.producer)];
     if (value.is_rows || value.dtype != DType::f32 || value.count != no_value || source.outputs.size() != 1) throw ArgumentError("from: \"" + label + "\" of \"" + graph.name + "\" is no map");
     source = Node{ops::Input{ops::Input::Role::image, channels}, label, {}, {map}, {}};
-    graph = remove_dead(std::move(graph));
-
-    const detail::Uses uses(graph);
-    const auto is_idle = [&](ValueId id) { return id != map && uses.by_nodes[std::size_t(id)] == 0 && !uses.is_output[std::size_t(id)]; };
-    graph.inputs.erase(std::remove_if(graph.inputs.begin(), graph.inputs.end(), is_idle), graph.inputs.end());
-    graph = detail::without_nodes(std::move(graph), [&](const Node& node) { return std::holds_alternative<ops::Input>(node.operation) && is_idle(node.outputs[0]); });
+    if (std::find(graph.inputs.begin(), graph.inputs.end(), map) == graph.inputs.end()) graph.inputs.insert(graph.inputs.begin(), map);
+    graph = remove_idle_inputs(remove_dead(std::move(graph)));
     for (const ValueId id : graph.inputs) {
         const auto role = std::get<ops::Input>(graph.nodes[std::size_t(graph.values[std::size_t(id)].producer)].operation).role;
         if (id != map && role != ops::Input::Role::image_info) throw ArgumentError("from: what \"" + graph.name + "\" does behind \"" + label + "\" needs more than that map; ask for other outputs");
     }
-    if (std::find(graph.inputs.begin(), graph.inputs.end(), map) == graph.inputs.end()) graph.inputs.insert(graph.inputs.begin(), map);
     return graph;
 }
 

@@ -31,7 +31,10 @@ Graph fuse_residual(Graph graph);
 /// Drops nodes that no output needs (inputs stay).
 Graph remove_dead(Graph graph);
 
-/// All of the above in the order in which they help each other.
+/// Drops inputs that no node and no output needs: run() does not take them any more.
+Graph remove_idle_inputs(Graph graph);
+
+/// fold_batch_norm, the fusions and remove_dead in the order in which they help each other.
 Graph optimize(Graph graph);
 
 }  // namespace regulus

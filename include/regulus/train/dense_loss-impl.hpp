@@ -9,6 +9,7 @@
 
 #include <regulus/core/error.hpp>
 #include <regulus/graph/kernels/proposals.hpp>
+#include <regulus/graph/passes.hpp>
 #include <regulus/train/assign-impl.hpp>
 #include <regulus/train/dense_loss.hpp>
 #include <regulus/train/losses-impl.hpp>
@@ -197,6 +198,17 @@ REGULUS_INLINE std::vector<ops::DecodeAnchors> dense_levels(const Graph& graph, 
     }
     if (levels.empty()) throw ArgumentError("dense_levels: " + graph.name + " decodes no anchors by values labelled " + deltas + ".0, " + deltas + ".1, ...");
     return levels;
+}
+
+REGULUS_INLINE Graph dense_graph(Graph detector, const std::string& logits, const std::string& deltas) {
+    detector.outputs.clear();
+    std::vector<std::string> labels;
+    for (int level = 0; detector.find_label(logits + "." + std::to_string(level)) != no_value; ++level) {
+        labels.push_back(logits + "." + std::to_string(level));
+        labels.push_back(deltas + "." + std::to_string(level));
+    }
+    if (labels.empty()) throw ArgumentError("dense_graph: " + detector.name + " has no values labelled " + logits + ".0, " + deltas + ".0, ...");
+    return remove_idle_inputs(remove_dead(with_outputs(std::move(detector), labels)));
 }
 
 REGULUS_INLINE std::vector<DenseMaps> dense_maps(const Outputs& outputs, const std::string& logits, const std::string& deltas) {

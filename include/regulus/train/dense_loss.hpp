@@ -30,9 +30,11 @@ std::vector<std::int32_t> dense_assignment(const std::vector<ops::DecodeAnchors>
 
 /// The loss of a dense head. One step of training RetinaNet:
 ///
-///     const auto levels = dense_levels(detector_graph, "box_deltas");
-///     const auto maps = dense_maps(learner.forward(inputs), "cls_logits", "box_deltas");
-///     const DenseLoss loss = dense_loss(levels, maps, batch.image_info, truths, mmdetection_retina_training());
+///     const auto levels = dense_levels(detector, "box_deltas");                                            // of the recorded detector, once
+///     Learner learner(CpuLearning{}, dense_graph(detector, "cls_logits", "box_deltas"), weights);
+///     const Outputs outputs = learner.forward({batch.input});
+///     const DenseLoss loss = dense_loss(levels, dense_maps(outputs, "cls_logits", "box_deltas"), batch.image_info, truths, mmdetection_retina_training());
+///     learner.clear_gradients();
 ///     learner.backward(in_order_of(outputs, loss.gradient, "cls_logits", "box_deltas"));
 ///
 /// `levels` (anchors, stride, classes, coder) and `maps` have one entry a level, `truths` one a picture; image_info [n, 4] is what preprocess() gives. The scores
@@ -46,6 +48,10 @@ DenseLoss dense_loss(const std::vector<ops::DecodeAnchors>& levels, const std::v
 /// The levels of a recorded detector's dense head whose deltas are labelled `deltas`.0, `deltas`.1, ... ("box_deltas", "rpn_deltas"): the very anchors that it
 /// decodes with. Throws ArgumentError when the graph has none.
 std::vector<ops::DecodeAnchors> dense_levels(const Graph& graph, const std::string& deltas);
+
+/// The part of a recorded detector that its dense head's loss needs: its outputs are the values labelled `logits`.0, `deltas`.0, `logits`.1, ..., its inputs those
+/// that lead there (the picture). Throws ArgumentError when the graph has none.
+Graph dense_graph(Graph detector, const std::string& logits, const std::string& deltas);
 
 /// The maps among the outputs "logits.0", "deltas.0", "logits.1", ... Throws ArgumentError when there are none, or no deltas beside logits.
 std::vector<DenseMaps> dense_maps(const Outputs& outputs, const std::string& logits, const std::string& deltas);
