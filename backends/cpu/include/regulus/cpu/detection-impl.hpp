@@ -73,7 +73,6 @@ public:
         }
     }
 
-private:
     /// The pixels of each bin along one axis; kept by each thread between boxes.
     struct AxisTable {
         std::vector<kernels::AxisSample<float>> samples;
@@ -111,6 +110,7 @@ private:
         }
     };
 
+private:
     void pool(const Run& run, std::int64_t image, std::int64_t row) const {
         const kernels::Box<float> box = kernels::load_box(run.floats(boxes_) + 4 * row);
         const std::size_t level = std::size_t(kernels::roi_level(op_, box));

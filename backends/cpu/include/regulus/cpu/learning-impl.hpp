@@ -1,8 +1,11 @@
 #pragma once
 #include <regulus/cpu/learning.hpp>
+#include <regulus/cpu/learning_deform_conv-impl.hpp>
+#include <regulus/cpu/learning_group_norm-impl.hpp>
 #include <regulus/cpu/learning_maps-impl.hpp>
 #include <regulus/cpu/learning_norm-impl.hpp>
 #include <regulus/cpu/learning_products-impl.hpp>
+#include <regulus/cpu/learning_roi_align-impl.hpp>
 #include <regulus/cpu/refine-impl.hpp>
 #include <regulus/graph/describe.hpp>
 
@@ -21,9 +24,13 @@ struct LearningMaker {
     template <class Op>
     Made operator()(const Op&) const { return nullptr; }
     Made operator()(const ops::Conv2d& op) const { return op.norm || op.residual ? nullptr : convolution_that_learns(op, in[0], out[0], rules.threads); }
+    Made operator()(const ops::DeformConv2d& op) const {
+        return op.conv.norm || op.conv.residual ? nullptr : std::make_unique<DeformConvThatLearns>(op, in[0], out[0], rules.threads);
+    }
     Made operator()(const ops::ConvTranspose2d& op) const { return op.norm ? nullptr : convolution_that_learns(op, in[0], out[0], rules.threads); }
     Made operator()(const ops::Linear& op) const { return linear_that_learns(op, in[0], out[0], rules.threads); }
     Made operator()(const ops::BatchNorm& op) const { return std::make_unique<BatchNormThatLearns>(op, in[0], rules); }
+    Made operator()(const ops::GroupNorm& op) const { return std::make_unique<GroupNormThatLearns>(op, in[0], rules.threads); }
     Made operator()(const ops::Activate&) const { return std::make_unique<ActivateThatLearns>(node, in, out, rules.threads); }
     Made operator()(const ops::Add& op) const { return std::make_unique<SumThatLearns>(node, in, out, rules.threads, make_add, op.activation, 1.f); }
     Made operator()(const ops::Average&) const { return std::make_unique<SumThatLearns>(node, in, out, rules.threads, make_average, Activation::none, 1.f / float(in.size())); }
@@ -32,6 +39,8 @@ struct LearningMaker {
     Made operator()(const ops::ScaleChannels&) const { return std::make_unique<ScaleThatLearns>(node, in, out, rules.threads); }
     Made operator()(const ops::Resize&) const { return std::make_unique<ResizeThatLearns>(node, in, out, rules.threads); }
     Made operator()(const ops::Concat&) const { return std::make_unique<ConcatThatLearns>(node, in, out, rules.threads); }
+    Made operator()(const ops::Softmax&) const { return std::make_unique<SoftmaxThatLearns>(node, in, out, rules.threads); }
+    Made operator()(const ops::RoiAlign&) const { return std::make_unique<RoiAlignThatLearns>(node, in, out, rules.threads); }
 };
 
 }  // namespace cpu

@@ -9,9 +9,9 @@
 
 namespace regulus {
 
-/// Teaches convolutions (transposed ones too), linear layers, batch norms, activations, sums, averages, pooling, squeeze-excite, resizing and concatenation. Sums of
-/// gradients are made in float32 by convolutions and linear layers (their order depends on the number of threads), in double by the rest. Needs to be
-/// linked with oneDNN (2.6 or 3.x) and OpenMP.
+/// Teaches what ReferenceLearning teaches: convolutions (deformable and transposed ones too), linear layers, norms, activations, softmax, sums, averages, pooling,
+/// squeeze-excite, resizing, concatenation and RoIAlign. Gradients of parameters are sums in float32 by convolutions and linear layers (their order depends on the number of
+/// threads), in double by norms. Needs to be linked with oneDNN (2.6 or 3.x) and OpenMP.
 class CpuLearning final : public train::LearningBackend {
 public:
     std::string name() const override { return "cpu"; }

@@ -91,6 +91,24 @@ private:
     float weight_;
 };
 
+class SoftmaxThatLearns final : public InferredForward {
+public:
+    SoftmaxThatLearns(const Node& node, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs, int threads) : InferredForward(node, inputs, outputs, threads, make_softmax) {}
+    bool backward_reads_outputs() const override { return true; }
+    void backward(const train::LearningArguments& arguments) override {
+        const ThreadScope scope(threads());
+        float* const to = arguments.input_gradients[0];
+        if (to == nullptr) return;
+        const std::int64_t width = out().rank() == 4 ? out()[1] : out()[out().rank() - 1];
+        parallel_for(width == 0 ? 0 : out().numel() / width, [&](std::int64_t row) {
+            const float *const y = arguments.outputs[0] + row * width, *const gradient = arguments.output_gradients[0] + row * width;
+            double mean = 0;  // of the gradient, weighted by the probabilities
+            for (std::int64_t i = 0; i < width; ++i) mean += double(y[i]) * double(gradient[i]);
+            for (std::int64_t i = 0; i < width; ++i) to[row * width + i] = float(double(y[i]) * (double(gradient[i]) - mean));
+        });
+    }
+};
+
 /// Each window's gradient goes to its greatest pixel, the first one where several are equal, or equally to all of them.
 class PoolThatLearns final : public InferredForward {
 public:
