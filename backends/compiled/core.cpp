@@ -3,3 +3,4 @@
 #include <regulus/core/json-impl.hpp>
 #include <regulus/core/large_pages-impl.hpp>
 #include <regulus/core/mapped_file-impl.hpp>
+#include <regulus/core/xml-impl.hpp>

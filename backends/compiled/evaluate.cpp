@@ -9,3 +9,5 @@
 #include <regulus/evaluate/lvis_evaluation-impl.hpp>
 #include <regulus/evaluate/panoptic_quality-impl.hpp>
 #include <regulus/evaluate/proposal_recall-impl.hpp>
+#include <regulus/evaluate/voc_dataset-impl.hpp>
+#include <regulus/evaluate/voc_evaluation-impl.hpp>

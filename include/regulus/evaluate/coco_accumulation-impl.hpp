@@ -174,6 +174,15 @@ private:
     std::int64_t count_ = 0;
 };
 
+inline double number_named(const std::vector<CocoNumber>& numbers, std::string_view name, const char* who) {
+    std::string known;
+    for (const CocoNumber& each : numbers) {
+        if (each.name == name) return each.value;
+        known += (known.empty() ? "" : ", ") + each.name;
+    }
+    throw ArgumentError(std::string(who) + ": no number \"" + std::string(name) + "\"; there are " + known);
+}
+
 }  // namespace evaluate_detail
 
 REGULUS_INLINE double CocoEvaluation::precision_at(std::size_t threshold, std::size_t recall_index, std::size_t category, std::size_t area,
@@ -207,13 +216,6 @@ REGULUS_INLINE double CocoEvaluation::category_ap(std::size_t category) const {
     return average_precision({-1, int(category), 0, hundred == settings.max_dets.end() ? -1 : int(hundred - settings.max_dets.begin())});
 }
 
-REGULUS_INLINE double CocoEvaluation::number(std::string_view name) const {
-    std::string known;
-    for (const CocoNumber& each : numbers) {
-        if (each.name == name) return each.value;
-        known += (known.empty() ? "" : ", ") + each.name;
-    }
-    throw ArgumentError("CocoEvaluation: no number \"" + std::string(name) + "\"; there are " + known);
-}
+REGULUS_INLINE double CocoEvaluation::number(std::string_view name) const { return evaluate_detail::number_named(numbers, name, "CocoEvaluation"); }
 
 }  // namespace regulus

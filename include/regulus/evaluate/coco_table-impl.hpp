@@ -18,6 +18,13 @@ inline std::string percent(double value) {
     return text;
 }
 
+/// A line for each number: name, percent, what it is.
+inline std::string number_table(const std::vector<CocoNumber>& numbers) {
+    TextTable table({"number", "%", "what"}, 2);
+    for (const CocoNumber& number : numbers) table.add({printable(number.name), percent(number.value), printable(number.description)});
+    return table.text();
+}
+
 inline const char* kind_name(CocoKind kind) { return kind == CocoKind::boxes ? "boxes" : kind == CocoKind::masks ? "masks" : "keypoints"; }
 
 }  // namespace evaluate_detail
@@ -27,10 +34,7 @@ REGULUS_INLINE std::string coco_table(const CocoEvaluation& evaluation) {
     std::string heading = std::string(evaluate_detail::kind_name(evaluation.kind)) + ": " + std::to_string(evaluation.images) + " pictures, " +
                           std::to_string(truths) + " objects, " + std::to_string(evaluation.detections) + " detections\n";
     if (evaluation.strangers > 0) heading += std::to_string(evaluation.strangers) + " results are of categories that the annotations do not list\n";
-    evaluate_detail::TextTable table({"number", "%", "what"}, 2);
-    for (const CocoNumber& number : evaluation.numbers)
-        table.add({evaluate_detail::printable(number.name), evaluate_detail::percent(number.value), evaluate_detail::printable(number.description)});
-    return heading + table.text();
+    return heading + evaluate_detail::number_table(evaluation.numbers);
 }
 
 REGULUS_INLINE std::string coco_category_table(const CocoEvaluation& evaluation) {

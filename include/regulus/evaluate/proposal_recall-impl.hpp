@@ -203,21 +203,11 @@ REGULUS_INLINE std::vector<PictureProposals> proposals_of_results(std::span<cons
     return lists;
 }
 
-REGULUS_INLINE double ProposalEvaluation::number(std::string_view name) const {
-    std::string known;
-    for (const CocoNumber& each : numbers) {
-        if (each.name == name) return each.value;
-        known += (known.empty() ? "" : ", ") + each.name;
-    }
-    throw ArgumentError("ProposalEvaluation: no number \"" + std::string(name) + "\"; there are " + known);
-}
+REGULUS_INLINE double ProposalEvaluation::number(std::string_view name) const { return evaluate_detail::number_named(numbers, name, "ProposalEvaluation"); }
 
 REGULUS_INLINE std::string proposal_table(const ProposalEvaluation& evaluation) {
-    evaluate_detail::TextTable table({"number", "%", "what"}, 2);
-    for (const CocoNumber& number : evaluation.numbers)
-        table.add({evaluate_detail::printable(number.name), evaluate_detail::percent(number.value), evaluate_detail::printable(number.description)});
     return "proposals: " + std::to_string(evaluation.images) + " pictures, " + std::to_string(evaluation.truths) + " objects, " +
-           std::to_string(evaluation.proposals) + " boxes\n" + table.text();
+           std::to_string(evaluation.proposals) + " boxes\n" + evaluate_detail::number_table(evaluation.numbers);
 }
 
 }  // namespace regulus
