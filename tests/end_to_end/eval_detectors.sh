@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# regulus eval lvis, proposals: a detector judged from its pictures and from its file gives one table, an interrupted run goes on, ranks share
+# regulus eval lvis, proposals, voc: a detector judged from its pictures and from its file gives one table, an interrupted run goes on, ranks share
 # pictures, and bad input is refused in one sentence.
 #   eval_detectors.sh BUILD_TREE
 set -uo pipefail
@@ -36,7 +36,7 @@ coco["categories"][0]["frequency"] = "x"
 json.dump(coco, open("frequency.json", "w"))
 PY
 expect "eval coco" "$tool" eval coco --images "$data" --annotations "$data/annotations.json" --score 0 --threads 1
-coco=$(number AP)
+coco=$(number AP) coco50=$(number AP50)
 expect "eval lvis: a detector" "$tool" eval lvis --images "$data" --annotations lvis.json --json lvis_out.json --threads 1
 cp out lvis_table
 [ -n "$coco" ] && [ "$(number AP)" = "$coco" ] && [ ! -e lvis_out.json.journal ]
@@ -86,12 +86,55 @@ refuse "eval proposals: another data set" 'picture 999 is not in the annotations
 refuse "eval proposals: no pickle" 'perfect.json' "$tool" eval proposals --boxes perfect.json --annotations "$data/annotations.json"
 refuse "eval coco: a region proposal network" 'judge it with .regulus eval proposals' "$tool" eval coco --model rpn_R_50_C4_1x --weights seeded:3 --images "$data" --annotations "$data/annotations.json"
 
+# --- Pascal VOC: the fasteners as annotations of its kind ---
+python3 - "$data" <<'PY'
+import json, os, sys
+coco = json.load(open(sys.argv[1] + "/annotations.json"))
+names = {c["id"]: c["name"] for c in coco["categories"]}
+os.makedirs("voc/Annotations")
+os.makedirs("voc/ImageSets/Main")
+with open("voc/ImageSets/Main/test.txt", "w") as ids:
+    for image in coco["images"]:
+        stem = image["file_name"][:-4]
+        ids.write(stem + "\n")
+        objects = ""
+        for a in coco["annotations"]:
+            if a["image_id"] == image["id"]:
+                x, y, w, h = a["bbox"]
+                objects += f"<object><name>{names[a['category_id']]}</name><difficult>{int(a['iscrowd'])}</difficult><bndbox><xmin>{x + 1}</xmin><ymin>{y + 1}</ymin><xmax>{x + w}</xmax><ymax>{y + h}</ymax></bndbox></object>"
+        open(f"voc/Annotations/{stem}.xml", "w").write(f"<annotation><filename>{image['file_name']}</filename>{objects}</annotation>")
+PY
+expect "eval voc: a detector" "$tool" eval voc --dataset voc --images "$data" --out voc_out --threads 1
+cp out voc_table
+awk -v ours="$(number AP50)" -v coco="$coco50" 'BEGIN {exit !(ours > 20 && ours - coco < 8 && coco - ours < 8)}'
+report $? "eval voc: AP50 is near COCO's, whose curve is read at 101 points"
+says 'area under the curve' "eval voc: the rule since 2010"
+[ -s voc_out/comp4_det_test_nut.txt ] && [ ! -e voc_out/comp4_det_test_detections.journal ]
+report $? "eval voc: a file for each class, and no journal left"
+expect "eval voc: files of results" "$tool" eval voc --dataset voc --results voc_out
+same out voc_table "eval voc: the same table from the files"
+cp -r voc VOC2007
+expect "eval voc: the rule of 2007" "$tool" eval voc --dataset VOC2007/ --results voc_out --per-category
+says '11 points of recall' "eval voc: eleven points for a folder called VOC2007"
+says '^nut ' "eval voc: classes"
+timeout -s KILL 0.6 "$tool" eval voc --dataset voc --images "$data" --out voc_cut --threads 1 >/dev/null 2>&1
+expect "eval voc: a killed run goes on" "$tool" eval voc --dataset voc --images "$data" --out voc_cut --threads 1
+diff -r voc_out voc_cut >/dev/null
+report $? "eval voc: a killed run gives the same files"
+refuse "eval voc: a class without a file of results" 'elsewhere_bolt.txt|elsewhere_[a-z_ ]*.txt' "$tool" eval voc --dataset voc --results voc_out --prefix elsewhere_
+refuse "eval voc: no such split" 'ImageSets/Main/val.txt' "$tool" eval voc --dataset voc --split val --results voc_out
+echo '<!DOCTYPE a [<!ENTITY x "y">]><annotation>&x;</annotation>' >"VOC2007/Annotations/$(head -n 1 VOC2007/ImageSets/Main/test.txt).xml"
+refuse "eval voc: an annotation with a document type" 'document types are not read' "$tool" eval voc --dataset VOC2007 --results voc_out
+
 if command -v mpirun >/dev/null; then
     expect "eval lvis: three ranks" ranks "$tool" eval lvis --images "$data" --annotations lvis.json --json three.json --threads 1
     same three.json lvis_out.json "eval lvis: three ranks give the same file"
+    expect "eval voc: three ranks" ranks "$tool" eval voc --dataset voc --images "$data" --out voc_three --threads 1
+    diff -r voc_out voc_three >/dev/null
+    report $? "eval voc: three ranks give the same files"
 else
     echo "skipped: no mpirun"
-    skipped=$((skipped + 2))
+    skipped=$((skipped + 4))
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
