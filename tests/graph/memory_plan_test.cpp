@@ -17,7 +17,7 @@ struct Interval {
     int first, last;
 };
 
-/// The nodes during which a value's bytes are needed, from the definition: a value is born at its producer and dies at its last
+/// The nodes during which a value's bytes are needed, from the definition: a value is born at its producer, an input before all nodes, and dies at its last
 /// reader; a count lives as long as any value that it counts; outputs never die.
 std::vector<Interval> intervals(const Graph& graph, const MemoryRequest& request, const MemoryPlan& plan) {
     std::vector<Interval> result;
@@ -45,7 +45,8 @@ std::vector<Interval> intervals(const Graph& graph, const MemoryRequest& request
         for (int other = 0; other < int(graph.values.size()); ++other) {
             if (flows[std::size_t(other)] && graph.values[std::size_t(other)].count == id) last = std::max(last, last_use(other));
         }
-        result.push_back({plan.value_offset[std::size_t(id)], request.value_bytes[std::size_t(id)], graph.values[std::size_t(id)].producer, last});
+        const bool given = std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end();
+        result.push_back({plan.value_offset[std::size_t(id)], request.value_bytes[std::size_t(id)], given ? 0 : graph.values[std::size_t(id)].producer, last});
     }
     for (int node = 0; node < end; ++node) {
         if (request.scratch_bytes[std::size_t(node)] != 0) result.push_back({plan.scratch_offset[std::size_t(node)], request.scratch_bytes[std::size_t(node)], node, node});
@@ -104,6 +105,15 @@ TEST_CASE("plan_memory: no two live values overlap in a whole detector, counts i
     const Graph graph = recorded<SmallMaskRcnn>();
     check_plan(graph, request_for(graph, {2, 96, 128}));
     check_plan(optimize(graph), request_for(optimize(graph), {1, 800, 1344}));
+}
+
+TEST_CASE("plan_memory: an input that was recorded late shares no bytes with what runs before it") {
+    Graph graph = graph_of(4, [](Graph& g, ValueId id) {
+        for (int i = 0; i < 5; ++i) id = record::activate(Scope(g) / indexed("a", i), Activation::relu, id);
+        const std::vector<ValueId> late = record::proposals_input(g, 2);
+        return record::roi_align(Scope(g) / "regions", {.strides = {1}}, {id}, late[0], late[1]);
+    });
+    check_plan(graph, {std::vector<std::size_t>(graph.values.size(), 1000), std::vector<std::size_t>(graph.nodes.size(), 0), {}});
 }
 
 TEST_CASE("plan_memory: a chain of equal values needs two places") {

@@ -15,6 +15,7 @@ REGULUS_INLINE std::vector<Lifetime> lifetimes(const Graph& graph) {
             lives[std::size_t(in)].last = NodeId(id);
         }
     }
+    for (const ValueId id : graph.inputs) lives[std::size_t(id)].first = 0;
     for (const auto& [name, id] : graph.outputs) lives[std::size_t(id)].last = NodeId(graph.nodes.size());
     for (std::size_t id = 0; id < graph.values.size(); ++id) {
         const ValueId count = graph.values[id].count;

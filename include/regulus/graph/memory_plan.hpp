@@ -23,7 +23,8 @@ struct MemoryPlan {
     std::size_t sum_of_values = 0;  // what the values would take without sharing
 };
 
-/// First and last node that touch each value; outputs of the graph live to the end. Counts live as long as what they count.
+/// First and last node that touch each value. Inputs of the graph live from its first node on, wherever they were recorded, because they are written before any node runs; outputs
+/// live to the end. Counts live as long as what they count.
 struct Lifetime {
     NodeId first = -1;
     NodeId last = -1;
