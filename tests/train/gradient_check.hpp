@@ -1,8 +1,8 @@
 #pragma once
 // The gradients of a backend's kernels beside central differences.
 //
-// The differences are those of L = sum of r_i y_i, r random, y from PlainForward in double at values that float32 holds: with the step 1e-5 the quotient's error is about 1e-10
-// (truncation, the step squared) and 1e-11 (rounding), so what a comparison shows is the kernel's own float32 rounding: sums of K products of either sign leave about sqrt(K) 2^-24 of the
+// The differences are those of L = sum of r_i y_i, r random, y from PlainForward in double at values that float32 holds: with the step 1e-6 the quotient's error is about 1e-12
+// (truncation, the step squared) and 1e-9 (rounding), so what a comparison shows is the kernel's own float32 rounding: sums of K products of either sign leave about sqrt(K) 2^-24 of the
 // largest gradient, below 1e-5 for all cases here. Where a difference steps over a kink (relu at zero, two equal maxima, an offset that is a whole number) its two halves
 // differ; such a case is refused, not skipped: its numbers must be chosen anew.
 #include <algorithm>
@@ -49,7 +49,7 @@ inline std::vector<std::int64_t> some_elements(std::int64_t count, std::uint64_t
 /// dL by the elements `at` of one tensor of `values` (inputs or parameters, as `evaluate` sees them).
 template <class Evaluate>
 Doubles central_differences(const std::string& name, Doubles& values, const std::vector<std::int64_t>& at, const Evaluate& evaluate) {
-    constexpr double step = 1e-5;
+    constexpr double step = 1e-6;
     Doubles result;
     double largest = 0, worst_bend = 0;
     const double here = evaluate();

@@ -12,7 +12,7 @@ class ReferenceLearning final : public train::LearningBackend {
 public:
     std::string name() const override;
     train::MapLayout layout() const override;
-    /// Throws BackendError for other operations, ShapeError for a batch norm that would take statistics of a single value a channel.
+    /// Throws BackendError for other operations, ShapeError for a batch norm that would take statistics of fewer than two values a channel.
     std::unique_ptr<train::LearningKernel> kernel(const Node& node, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs, const train::LearningRules& rules) const override;
 };
 
