@@ -60,9 +60,9 @@ inline int check_graph_gradients(std::shared_ptr<const train::LearningBackend> b
     const std::vector<Doubles> expected = plain.run();
     std::vector<Tensor> projections;
     for (std::size_t i = 0; i < expected.size(); ++i) {
-        const auto& [name, output] = outputs.entries()[i];
+        const Tensor& output = outputs.entries()[i].second;
         projections.push_back(random_tensor(output.shape(), 90 + i));
-        CHECK_MESSAGE(part_of_largest(output, 0, some_elements(output.numel(), 1, output.numel()), expected[i]) <= limits.output, "forward: ", name);
+        CHECK_MESSAGE(part_of_largest(output, 0, some_elements(output.numel(), 1, output.numel()), expected[i]) <= limits.output, "forward: ", outputs.entries()[i].first);
     }
     const auto evaluate = [&] {
         const std::vector<Doubles> values = plain.run();
