@@ -141,7 +141,6 @@ REGULUS_INLINE void Learner::State::place(detail::LearningPlan& plan) const {
     Graph steps;
     steps.values.resize(2 * values + nodes);
     steps.nodes.resize(2 * nodes + 1);
-    steps.inputs = graph.inputs;
     MemoryRequest request;
     request.value_bytes.assign(steps.values.size(), 0);
     request.scratch_bytes.assign(steps.nodes.size(), 0);
