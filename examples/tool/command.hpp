@@ -20,6 +20,7 @@ void add_convert(CLI::App& app, Outcome& outcome);
 void add_verify(CLI::App& app, Outcome& outcome);
 void add_bench(CLI::App& app, Outcome& outcome);
 void add_eval(CLI::App& app, Outcome& outcome);
+void add_train(CLI::App& app, Outcome& outcome);
 void add_zoo(CLI::App& app, Outcome& outcome);
 void add_completion(CLI::App& app, Outcome& outcome);
 

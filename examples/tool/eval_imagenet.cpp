@@ -1,11 +1,9 @@
 // regulus eval imagenet: how often does a classifier name the class of a picture first, or among its first five?
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <regulus/core/json.hpp>
@@ -14,6 +12,7 @@
 #include "classifiers.hpp"
 #include "command.hpp"
 #include "eval_run.hpp"
+#include "in_parallel.hpp"
 #include "labelled_pictures.hpp"
 #include "models.hpp"
 #include "terminal.hpp"
@@ -66,19 +65,6 @@ Prepared prepare(const Options& options, const Ranks& ranks) {
                             std::to_string(options.batch) + " images " + regulus::json_quote(options.folder.images);
     }
     return prepared;
-}
-
-/// Calls work(0) .. work(count - 1), shared by threads. It must not throw.
-template <class Work>
-void in_parallel(std::size_t count, int threads, const Work& work) {
-    std::atomic<std::size_t> next{0};
-    const auto loop = [&] {
-        for (std::size_t i = next++; i < count; i = next++) work(i);
-    };
-    std::vector<std::thread> others;
-    for (std::size_t t = 1; t < std::min(count, std::size_t(threads)); ++t) others.emplace_back(loop);
-    loop();
-    for (std::thread& other : others) other.join();
 }
 
 /// The row of a batch: a JSON list of its identity and, for each picture, the five best [class, probability] or why it could not be read.

@@ -58,14 +58,14 @@ ClassIndex class_index(const LabelledFolder& folder, int classes, const std::vec
     if (folder.names.empty()) return {known, "the model"};
     const std::vector<std::string> names = read_lines(folder.names);
     if (names.size() != std::size_t(classes)) {
-        throw regulus::ArgumentError("eval: " + folder.names + " names " + count_of(names.size(), "class") + ", the model has " + std::to_string(classes));
+        throw regulus::ArgumentError("pictures: " + folder.names + " names " + count_of(names.size(), "class") + ", the model has " + std::to_string(classes));
     }
     return {names, folder.names};
 }
 
 /// The pictures of a class and of the folders in it.
 void collect(const fs::path& folder, const std::string& name, int label, int depth, std::vector<LabelledPicture>& pictures) {
-    if (depth > 32) throw regulus::FileError("eval: " + folder.string() + " lies too deep; is a link a circle?");
+    if (depth > 32) throw regulus::FileError("pictures: " + folder.string() + " lies too deep; is a link a circle?");
     std::error_code error;
     for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
         const std::string inner = name + "/" + at->path().filename().string();
@@ -73,25 +73,16 @@ void collect(const fs::path& folder, const std::string& name, int label, int dep
         if (at->is_directory(kind)) collect(at->path(), inner, label, depth + 1, pictures);
         else if (is_picture(at->path())) pictures.push_back({at->path().string(), inner, label});
     }
-    if (error) throw regulus::FileError("eval: " + folder.string() + ": " + error.message());
+    if (error) throw regulus::FileError("pictures: " + folder.string() + ": " + error.message());
 }
 
 std::vector<LabelledPicture> from_folders(const LabelledFolder& folder, int classes, const ClassIndex& index) {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator at(folder.images, error), end; !error && at != end; at.increment(error)) {
-        std::error_code kind;
-        const std::string name = at->path().filename().string();
-        if (name[0] != '.' && at->is_directory(kind)) names.push_back(name);
-    }
-    if (error) throw regulus::FileError("eval: " + folder.images + ": " + error.message());
-    if (names.empty()) throw regulus::ArgumentError("eval: " + folder.images + " has no folders of classes; for pictures in one folder give --labels FILE, lines of \"NAME LABEL\"");
-    std::sort(names.begin(), names.end());
+    const std::vector<std::string> names = class_folders(folder.images);
     const auto unknown = std::find_if(names.begin(), names.end(), [&](const std::string& name) { return !index.find(name); });
     const bool named = unknown == names.end();
-    if (!named && !folder.names.empty()) throw regulus::ArgumentError("eval: " + folder.names + " has no class for the folder \"" + *unknown + "\" of " + folder.images);
+    if (!named && !folder.names.empty()) throw regulus::ArgumentError("pictures: " + folder.names + " has no class for the folder \"" + *unknown + "\" of " + folder.images);
     if (!named && names.size() != std::size_t(classes)) {
-        throw regulus::ArgumentError("eval: " + folder.images + " has folders of " + count_of(names.size(), "class") + ", the model has " + std::to_string(classes) +
+        throw regulus::ArgumentError("pictures: " + folder.images + " has folders of " + count_of(names.size(), "class") + ", the model has " + std::to_string(classes) +
                                      "; for some of the classes, give --classes FILE: all names of folders in the model's order, one a line");
     }
     std::vector<LabelledPicture> pictures;
@@ -105,7 +96,7 @@ std::vector<LabelledPicture> from_list(const LabelledFolder& folder, int classes
     const std::vector<std::string> lines = read_lines(folder.list);
     for (std::size_t i = 0; i < lines.size(); ++i) {
         const std::string& line = lines[i];
-        const auto fail = [&](const std::string& what) { return regulus::FileError("eval: " + folder.list + ", line " + std::to_string(i + 1) + ": " + what); };
+        const auto fail = [&](const std::string& what) { return regulus::FileError("pictures: " + folder.list + ", line " + std::to_string(i + 1) + ": " + what); };
         const std::size_t last = line.find_last_not_of(" \t");
         if (last == std::string::npos) continue;
         const std::size_t blank = line.find_last_of(" \t", last);
@@ -129,12 +120,26 @@ std::vector<LabelledPicture> from_list(const LabelledFolder& folder, int classes
 
 }  // namespace
 
+std::vector<std::string> class_folders(const std::string& images) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator at(images, error), end; !error && at != end; at.increment(error)) {
+        std::error_code kind;
+        const std::string name = at->path().filename().string();
+        if (name[0] != '.' && at->is_directory(kind)) names.push_back(name);
+    }
+    if (error) throw regulus::FileError("pictures: " + images + ": " + error.message());
+    if (names.empty()) throw regulus::ArgumentError("pictures: " + images + " has no folders of classes; for pictures in one folder give --labels FILE, lines of \"NAME LABEL\"");
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 std::vector<LabelledPicture> find_labelled(const LabelledFolder& folder, int classes, const std::vector<std::string>& known) {
     std::error_code error;
-    if (!fs::is_directory(folder.images, error)) throw regulus::FileError("eval: " + folder.images + " is no folder");
+    if (!fs::is_directory(folder.images, error)) throw regulus::FileError("pictures: " + folder.images + " is no folder");
     const ClassIndex index = class_index(folder, classes, known);
     std::vector<LabelledPicture> pictures = folder.list.empty() ? from_folders(folder, classes, index) : from_list(folder, classes, index);
-    if (pictures.empty()) throw regulus::ArgumentError("eval: there are no pictures in " + (folder.list.empty() ? folder.images : folder.list));
+    if (pictures.empty()) throw regulus::ArgumentError("pictures: there are no pictures in " + (folder.list.empty() ? folder.images : folder.list));
     return pictures;
 }
 

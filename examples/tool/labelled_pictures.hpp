@@ -19,6 +19,10 @@ struct LabelledFolder {
     std::string names;   // a file of classes in the model's order, one a line; empty: none
 };
 
+/// The folders in a folder, sorted by name; those whose name begins with a dot are left alone. Throws regulus::FileError for what cannot be read,
+/// regulus::ArgumentError where there are none.
+std::vector<std::string> class_folders(const std::string& images);
+
 /// All pictures, sorted by name (folders) or as listed. `classes`: how many the model has; `known`: what it calls them, may be empty.
 ///
 /// Folders: `names` or `known` say which folder is which class when they have all of them; else there must be as many folders as classes, and they are

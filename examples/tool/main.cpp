@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
                  "First steps:\n"
                  "  regulus detect picture.jpg --draw out      the shipped detector: fasteners on a tray\n"
                  "  regulus classify --help                    which class is on a picture\n"
+                 "  regulus train imagenet --help              teach a classifier\n"
                  "  regulus zoo list                           models that can be asked for by name\n"
                  "  regulus inspect checkpoint.pth             what a file holds (nothing in it is executed)\n"
                  "  regulus COMMAND --help                     options and examples of a command",
@@ -45,6 +46,7 @@ int main(int argc, char** argv) {
     tool::add_verify(app, outcome);
     tool::add_bench(app, outcome);
     tool::add_eval(app, outcome);
+    tool::add_train(app, outcome);
     tool::add_zoo(app, outcome);
     tool::add_completion(app, outcome);
     try {

@@ -1,0 +1,458 @@
+// regulus train imagenet: a classifier learns from pictures of known class.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <unistd.h>
+
+#include <regulus/converters/convert.hpp>
+#include <regulus/cpu/learning.hpp>
+#include <regulus/data/classify_augment.hpp>
+#include <regulus/pipeline/classifier.hpp>
+#include <regulus/pipeline/classifier_head.hpp>
+#include <regulus/train/classifier_recipe.hpp>
+#include <regulus/train/epoch_order.hpp>
+#include <regulus/train/initialise.hpp>
+#include <regulus/train/learner.hpp>
+#include <regulus/train/losses.hpp>
+#include <regulus/train/snapshot.hpp>
+#include <regulus/weights/write_safetensors.hpp>
+#include <regulus/zoo/classifier_facts.hpp>
+
+#include "classifiers.hpp"
+#include "eval_run.hpp"
+#include "in_parallel.hpp"
+#include "labelled_pictures.hpp"
+#include "models.hpp"
+#include "pictures.hpp"
+#include "terminal.hpp"
+#include "train.hpp"
+
+namespace tool {
+
+namespace {
+
+namespace train = regulus::train;
+
+struct Options {
+    std::string model, weights, out, recipe;
+    LabelledFolder pictures, validation;
+    std::vector<std::string> frozen;
+    std::int64_t epochs = 0, batch = 0, at_once = 0, crop = 0, warm_up = -1, precise = -1;
+    double learning_rate = 0, weight_decay = -1, smoothing = -1;
+    std::uint64_t seed = 0;
+    int threads = 0;
+    bool resume = false;
+};
+
+/// With as few digits as say which double it is.
+std::string number(double value) {
+    char text[40];
+    for (int digits = 1; digits <= 17; ++digits) {
+        std::snprintf(text, sizeof text, "%.*g", digits, value);
+        if (std::strtod(text, nullptr) == value) break;
+    }
+    return text;
+}
+
+std::string percent(std::int64_t right, std::int64_t of) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3f %%", of == 0 ? 0 : 100.0 * double(right) / double(of));
+    return text;
+}
+
+/// The pictures' names and labels as one short text.
+std::string identity_of(const std::vector<LabelledPicture>& pictures) {
+    std::string text;
+    for (const LabelledPicture& picture : pictures) text += picture.name + " " + std::to_string(picture.label) + "\n";
+    return text_identity(text);
+}
+
+/// What a run is, before it begins.
+struct Plan {
+    const regulus::ClassifierSpec* model = nullptr;
+    regulus::Graph graph;
+    regulus::Weights start;
+    regulus::ClassifierFacts facts;  // of the result
+    train::ClassifierRecipe recipe;  // with the user's changes; its learning rate is the peak
+    train::Schedule schedule;
+    std::vector<LabelledPicture> pictures, validation;
+    Settings settings;
+    std::int64_t epochs = 0, steps = 0;  // steps of an epoch
+    int threads = 1;
+};
+
+/// How many classes, and their names where they are known.
+std::int64_t find_classes(const Options& options, const regulus::ClassifierSpec& model, std::vector<std::string>& names) {
+    if (!options.pictures.names.empty()) names = read_lines(options.pictures.names);
+    else if (options.pictures.list.empty()) names = class_folders(options.pictures.images);
+    else return model.classes;
+    return std::int64_t(names.size());
+}
+
+/// Random parameters, or the user's; a head of other classes, or none, begins anew.
+void set_start(const Options& options, std::int64_t classes, Plan& plan) {
+    plan.graph = regulus::recorded(*plan.model);
+    if (classes != plan.model->classes) plan.graph = regulus::with_classes(std::move(plan.graph), classes);
+    const std::string& rules = plan.model->code_base;
+    if (options.weights.empty()) {
+        plan.start = train::initial_weights(plan.graph, rules, options.seed, plan.threads);
+        return;
+    }
+    const LoadedClassifier loaded = load_classifier(options.model, options.weights, true);
+    const bool new_head = loaded.classes != classes;
+    if (new_head) talk("train: the head begins anew, " + loaded.weights.source + (loaded.classes == 0 ? " has none" : " has one of " + count_of(std::size_t(loaded.classes), "class")) + "\n");
+    plan.start = train::initial_weights(plan.graph, rules, options.seed, regulus::to_regulus(loaded.weights, loaded.graph), new_head ? std::vector<std::string>{"classifier."} : std::vector<std::string>{}, plan.threads);
+    if (!new_head && plan.facts.class_names.empty()) plan.facts = regulus::facts_from_metadata(loaded.weights.metadata, plan.facts, loaded.weights.source);
+}
+
+void set_recipe(const Options& options, Plan& plan) {
+    plan.recipe = train::classifier_recipe(options.recipe.empty() ? plan.model->code_base : options.recipe, plan.model->architecture);
+    train::ClassifierRecipe& recipe = plan.recipe;
+    const double rate_of_a_picture = recipe.learning_rate / double(recipe.batch);
+    const std::int64_t published_at_once = recipe.at_once;
+    plan.epochs = options.epochs > 0 ? options.epochs : recipe.epochs;
+    if (options.batch > 0) recipe.batch = options.batch;
+    if (std::size_t(recipe.batch) > plan.pictures.size()) {
+        throw regulus::ArgumentError("train: a batch of " + std::to_string(recipe.batch) + " is more than all " + count_of(plan.pictures.size(), "picture") + "; choose another with --batch");
+    }
+    recipe.at_once = options.at_once > 0 ? options.at_once : std::min(recipe.batch, published_at_once);
+    while (options.at_once == 0 && recipe.batch % recipe.at_once != 0) --recipe.at_once;
+    if (recipe.batch % recipe.at_once != 0) throw regulus::ArgumentError("train: --at-once " + std::to_string(recipe.at_once) + " does not divide the batch of " + std::to_string(recipe.batch));
+    recipe.learning_rate = options.learning_rate > 0 ? options.learning_rate : rate_of_a_picture * double(recipe.batch);
+    recipe.warm_up = options.warm_up >= 0 ? options.warm_up : std::min(recipe.warm_up, plan.epochs / 10);
+    if (recipe.warm_up >= plan.epochs) throw regulus::ArgumentError("train: --warm-up must be shorter than the " + count_of(std::size_t(plan.epochs), "epoch"));
+    if (options.weight_decay >= 0) recipe.optimiser.decay.amount = options.weight_decay;
+    if (options.smoothing >= 0) recipe.label_smoothing = options.smoothing;
+    if (options.precise >= 0) recipe.precise_samples = options.precise;
+    plan.schedule = recipe.schedule(plan.epochs, recipe.learning_rate);
+    plan.steps = std::int64_t(plan.pictures.size()) / recipe.batch;
+}
+
+Plan make_plan(const Options& options) {
+    Plan plan;
+    plan.threads = options.threads > 0 ? options.threads : std::max(1, int(std::thread::hardware_concurrency()));
+    plan.model = options.model.empty() ? load_classifier("", options.weights, true).model : &regulus::find_classifier(regulus::classifier_models(), options.model);
+    plan.facts = plan.model->facts;
+    std::vector<std::string> names;
+    const std::int64_t classes = find_classes(options, *plan.model, names);
+    if (!names.empty() || classes != plan.model->classes) plan.facts.class_names = names;
+    regulus::ClassifyPreprocessing& eyes = plan.facts.preprocessing;
+    if (options.crop > 0) {
+        eyes.short_side = (eyes.short_side * options.crop + eyes.crop / 2) / eyes.crop;
+        eyes.crop = options.crop;
+    }
+    plan.pictures = find_labelled(options.pictures, int(classes), plan.facts.class_names);
+    if (!options.validation.images.empty()) {
+        LabelledFolder folder = options.validation;
+        folder.names = options.pictures.names;
+        plan.validation = find_labelled(folder, int(classes), plan.facts.class_names);
+    }
+    set_recipe(options, plan);
+    set_start(options, classes, plan);
+    const train::ClassifierRecipe& recipe = plan.recipe;
+    plan.settings = {{"model", plan.model->name},
+                     {"classes", std::to_string(classes)},
+                     {"pictures", identity_of(plan.pictures)},
+                     {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
+                     {"recipe", recipe.code_base},
+                     {"epochs", std::to_string(plan.epochs)},
+                     {"batch", std::to_string(recipe.batch)},
+                     {"at once", std::to_string(recipe.at_once)},
+                     {"learning rate", number(recipe.learning_rate)},
+                     {"warm-up", std::to_string(recipe.warm_up)},
+                     {"weight decay", number(recipe.optimiser.decay.amount)},
+                     {"label smoothing", number(recipe.label_smoothing)},
+                     {"crop", std::to_string(eyes.crop)},
+                     {"seed", std::to_string(options.seed)}};
+    for (const std::string& frozen : options.frozen) plan.settings["frozen"] += (plan.settings["frozen"].empty() ? "" : " ") + frozen;
+    return plan;
+}
+
+/// The training pictures `items` of an epoch as the network sees them then.
+regulus::Tensor load_views(const Plan& plan, std::uint64_t seed, std::int64_t epoch, const std::int64_t* items, std::int64_t count) {
+    const regulus::ClassifyPreprocessing& eyes = plan.facts.preprocessing;
+    regulus::Tensor input({count, 3, eyes.crop, eyes.crop}, regulus::DType::f32);
+    const std::uint64_t key = regulus::random_key(regulus::random_key(seed, "views"), std::uint64_t(epoch));
+    std::vector<std::exception_ptr> errors(static_cast<std::size_t>(count));
+    in_parallel(std::size_t(count), plan.threads, [&](std::size_t i) {
+        try {
+            const regulus::Image image = regulus::read_classify_image(plan.pictures[std::size_t(items[i])].path, eyes);
+            const regulus::ClassifyView view = regulus::random_view(image.size(), plan.recipe.augmentation, regulus::random_key(key, std::uint64_t(items[i])));
+            regulus::write_view(image, view, eyes, input.data<float>() + std::int64_t(i) * 3 * eyes.crop * eyes.crop);
+        } catch (...) {
+            errors[i] = std::current_exception();
+        }
+    });
+    for (const std::exception_ptr& error : errors) {
+        if (error) std::rethrow_exception(error);
+    }
+    return input;
+}
+
+/// How many of the validation pictures a network of these weights names rightly.
+std::int64_t count_right(const Plan& plan, const regulus::Weights& weights) {
+    regulus::CompileOptions compile;
+    compile.threads = plan.threads;
+    const regulus::AnyClassifier classifier(*make_backend("cpu"), plan.graph, weights, plan.facts, compile);
+    const regulus::ClassifyPreprocessing& eyes = plan.facts.preprocessing;
+    const std::size_t batch = std::size_t(std::min<std::int64_t>(plan.recipe.at_once, 32));
+    std::int64_t right = 0;
+    for (std::size_t begin = 0; begin < plan.validation.size(); begin += batch) {
+        const std::size_t count = std::min(batch, plan.validation.size() - begin);
+        std::vector<regulus::Image> images(count);
+        std::vector<std::exception_ptr> errors(count);
+        in_parallel(count, plan.threads, [&](std::size_t i) {
+            try {
+                images[i] = regulus::read_classify_image(plan.validation[begin + i].path, eyes);
+            } catch (...) {
+                errors[i] = std::current_exception();
+            }
+        });
+        for (const std::exception_ptr& error : errors) {
+            if (error) std::rethrow_exception(error);
+        }
+        const std::vector<regulus::Classification> found = classifier(images);
+        for (std::size_t i = 0; i < count; ++i) right += found[i].top(1).front().index == plan.validation[begin + i].label ? 1 : 0;
+    }
+    return right;
+}
+
+/// A training from its first step, or the one where it stopped, to the last.
+class Run {
+public:
+    Run(const Options& options, Plan plan)
+        : options_(options),
+          plan_(std::move(plan)),
+          path_(options.out + ".run"),
+          learner_(regulus::CpuLearning{}, plan_.graph, plan_.start, learner_options()),
+          optimiser_(plan_.recipe.optimiser, plan_.threads) {
+        plan_.start = {};  // the learner has its own
+    }
+
+    void resume() {
+        const train::Snapshot snapshot = train::read_snapshot(path_);
+        Settings kept = snapshot.notes;
+        loss_ = std::strtod(kept["loss"].c_str(), nullptr);
+        right_ = std::strtoll(kept["right"].c_str(), nullptr, 10);
+        kept.erase("loss");
+        kept.erase("right");
+        require_same_settings(path_, kept, plan_.settings);
+        train::restore(snapshot, learner_.parameters(), optimiser_);
+        step_ = snapshot.iteration;
+        talk("train: goes on after " + count_of(std::size_t(snapshot.epoch), "epoch") + " and " + count_of(std::size_t(step_ % plan_.steps), "step") + "\n");
+    }
+
+    /// False when the user stops it; the run's file is written then.
+    bool finish() {
+        const StopGuard guard;
+        const std::int64_t all = plan_.epochs * plan_.steps, first = step_;
+        Progress progress{std::size_t(all - first)};
+        std::vector<std::int64_t> order;
+        std::int64_t ordered = -1;
+        while (step_ < all) {
+            const std::int64_t epoch = step_ / plan_.steps;
+            if (StopGuard::asked()) {
+                save();
+                return false;
+            }
+            if (ordered != epoch) order = train::epoch_order(std::int64_t(plan_.pictures.size()), options_.seed, epoch), ordered = epoch;
+            const double loss = take_step(epoch, order.data() + step_ % plan_.steps * plan_.recipe.batch);
+            char text[80];
+            std::snprintf(text, sizeof text, "epoch %lld/%lld, loss %.4f", static_cast<long long>(epoch + 1), static_cast<long long>(plan_.epochs), loss);
+            progress.show(std::size_t(step_ - first), text);
+            if (step_ % plan_.steps != 0) continue;
+            progress.clear();
+            end_epoch(epoch, order);
+        }
+        return true;
+    }
+
+    void write_result() {
+        regulus::Weights result = judged_.empty() ? judged_weights(plan_.epochs - 1, train::epoch_order(std::int64_t(plan_.pictures.size()), options_.seed, plan_.epochs - 1)) : judged_;
+        result.metadata = regulus::facts_to_metadata(plan_.facts);
+        result.metadata["regulus.model"] = plan_.model->name;
+        regulus::write_safetensors(options_.out, result);
+        ::unlink(path_.c_str());
+    }
+
+    const std::string& path() const { return path_; }
+
+private:
+    train::LearnerOptions learner_options() const {
+        train::LearnerOptions learner;
+        learner.threads = plan_.threads;
+        learner.frozen = options_.frozen;
+        return learner;
+    }
+
+    /// One batch, a part of it at once; gives its loss.
+    double take_step(std::int64_t epoch, const std::int64_t* items) {
+        const train::ClassifierRecipe& recipe = plan_.recipe;
+        const std::int64_t n = recipe.at_once;
+        regulus::Tensor labels(regulus::Shape{n}, regulus::DType::i32), ones(regulus::Shape{n}, regulus::DType::f32);
+        std::fill_n(ones.data<float>(), n, 1.0f);
+        double batch_loss = 0;
+        std::int64_t batch_right = 0;
+        learner_.clear_gradients();
+        for (std::int64_t part = 0; part < recipe.batch; part += n) {
+            const regulus::Tensor input = load_views(plan_, options_.seed, epoch, items + part, n);
+            for (std::int64_t i = 0; i < n; ++i) labels.data<std::int32_t>()[i] = plan_.pictures[std::size_t(items[part + i])].label;
+            const regulus::Outputs outputs = learner_.forward({input});
+            const regulus::Tensor& logits = outputs["logits"];
+            const train::Loss loss = train::cross_entropy_loss(logits, labels, ones, double(recipe.batch), recipe.label_smoothing);
+            batch_loss += loss.value;
+            if (!std::isfinite(loss.value)) {
+                throw regulus::ArgumentError("train: the loss of epoch " + std::to_string(epoch + 1) + " is " + std::to_string(loss.value) + "; the training diverges, try a smaller --lr or a longer --warm-up");
+            }
+            const std::int64_t classes = logits.shape()[1];
+            for (std::int64_t i = 0; i < n; ++i) {
+                const float* const row = logits.data<float>() + i * classes;
+                batch_right += std::max_element(row, row + classes) - row == labels.data<std::int32_t>()[i] ? 1 : 0;
+            }
+            learner_.backward({loss.gradient});
+        }
+        rate_ = train::learning_rate(plan_.schedule, epoch, step_);
+        optimiser_.step(learner_.parameters(), rate_);
+        ++step_;
+        loss_ += batch_loss;
+        right_ += batch_right;
+        return batch_loss;
+    }
+
+    /// The parameters, with statistics of norms averaged anew where the recipe says so.
+    regulus::Weights judged_weights(std::int64_t epoch, const std::vector<std::int64_t>& order) {
+        const regulus::Weights now = learner_.weights();
+        const std::int64_t n = plan_.recipe.at_once, batches = std::min(plan_.recipe.precise_samples, std::int64_t(order.size())) / n;
+        if (batches == 0) return now;
+        train::LearnerOptions of_batches = learner_options();
+        of_batches.norm_momentum = 1;  // the statistics of one batch
+        train::Learner probe(regulus::CpuLearning{}, plan_.graph, now, of_batches);
+        std::map<std::string, std::vector<double>> sums;
+        for (std::int64_t i = 0; i < batches; ++i) {
+            probe.forward({load_views(plan_, options_.seed, epoch, order.data() + i * n, n)});
+            for (const train::LearnedParameter& parameter : probe.parameters()) {
+                if (parameter.kind != train::LearnedParameter::Kind::statistic) continue;
+                std::vector<double>& sum = sums[parameter.name];
+                sum.resize(std::size_t(parameter.value.numel()));
+                for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += double(parameter.value.data<float>()[k]) / double(batches);
+            }
+        }
+        regulus::Weights precise;
+        for (const regulus::Weights::Entry& entry : now.entries()) {
+            regulus::Tensor tensor = entry.tensor.clone();
+            if (const auto sum = sums.find(entry.name); sum != sums.end()) std::transform(sum->second.begin(), sum->second.end(), tensor.data<float>(), [](double value) { return float(value); });
+            precise.add(entry.name, std::move(tensor));
+        }
+        return precise;
+    }
+
+    void end_epoch(std::int64_t epoch, const std::vector<std::int64_t>& order) {
+        const std::int64_t seen = plan_.steps * plan_.recipe.batch;
+        char text[160];
+        std::snprintf(text, sizeof text, "epoch %lld of %lld: loss %.6f, top-1 %s, learning rate %.6g", static_cast<long long>(epoch + 1), static_cast<long long>(plan_.epochs), loss_ / double(plan_.steps),
+                      percent(right_, seen).c_str(), rate_);
+        std::string line = text;
+        loss_ = 0, right_ = 0;
+        save();
+        judged_ = {};
+        const bool is_last = epoch + 1 == plan_.epochs;
+        if (is_last || !plan_.validation.empty()) judged_ = judged_weights(epoch, order);
+        if (!plan_.validation.empty()) {
+            const std::int64_t right = count_right(plan_, judged_);
+            line += ", validation top-1 " + percent(right, std::int64_t(plan_.validation.size())) + " (" + std::to_string(right) + " of " + std::to_string(plan_.validation.size()) + ")";
+        }
+        print(line + "\n");
+    }
+
+    void save() {
+        train::Snapshot snapshot = train::snapshot_of(learner_.parameters(), optimiser_, step_ / plan_.steps, step_, options_.seed);
+        snapshot.notes = plan_.settings;
+        char text[40];
+        std::snprintf(text, sizeof text, "%a", loss_);
+        snapshot.notes["loss"] = text;
+        snapshot.notes["right"] = std::to_string(right_);
+        train::write_snapshot(path_, snapshot);
+    }
+
+    const Options& options_;
+    Plan plan_;
+    std::string path_;
+    train::Learner learner_;
+    train::Optimiser optimiser_;
+    regulus::Weights judged_;  // of the last epoch that was judged
+    std::int64_t step_ = 0;    // steps that are done
+    double loss_ = 0;          // summed over the epoch's steps
+    std::int64_t right_ = 0;   // of the epoch's pictures so far
+    double rate_ = 0;
+};
+
+void train_imagenet(const Options& options, Outcome& outcome) {
+    if (options.out.size() < 12 || options.out.compare(options.out.size() - 12, 12, ".safetensors") != 0) throw regulus::ArgumentError("train: --out must end in .safetensors, got " + options.out);
+    if (options.model.empty() && options.weights.empty()) throw regulus::ArgumentError("which network? Name it with --model (regulus zoo list), or give weights to start from with --weights FILE");
+    require_writable(options.out);
+    const std::string path = options.out + ".run";
+    const bool has_run = ::access(path.c_str(), F_OK) == 0;
+    if (options.resume && !has_run) throw regulus::ArgumentError("train: there is no " + path + " to go on from; leave out --resume");
+    if (!options.resume && has_run) throw regulus::ArgumentError("train: " + path + " holds a run that stopped; --resume goes on with it, without the file a new one begins");
+    Plan plan = make_plan(options);
+    char rate[32];
+    std::snprintf(rate, sizeof rate, "%.6g", plan.recipe.learning_rate);
+    talk("train: " + plan.model->name + ", " + count_of(plan.pictures.size(), "picture") + ", recipe of " + plan.recipe.code_base + ": " + count_of(std::size_t(plan.epochs), "epoch") + " of " +
+         count_of(std::size_t(plan.steps), "step") + ", " + std::to_string(plan.recipe.batch) + " pictures a step, " + std::to_string(plan.recipe.at_once) + " at once, learning rate " + rate + "\n");
+    Run run(options, std::move(plan));
+    if (options.resume) run.resume();
+    if (!run.finish()) {
+        talk("train: stopped; the same command with --resume goes on from " + run.path() + "\n");
+        outcome.exit_code = 130;
+        return;
+    }
+    run.write_result();
+    talk("train: wrote " + options.out + "\n");
+}
+
+}  // namespace
+
+void add_train_imagenet(CLI::App& app, Outcome& outcome) {
+    auto options = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("imagenet", "A classifier learns from pictures of known class: a folder for each class, or --labels FILE, as eval imagenet has them.\n"
+                                                       "What is not said is as the model's published recipe has it; the learning rate grows with the batch. After each epoch,\n"
+                                                       "and on Ctrl-C, the run is kept in OUT.run: the same command with --resume goes on to the bits that an undisturbed\n"
+                                                       "run gives with as many threads. The result is read by classify, eval imagenet and convert.\n"
+                                                       "Examples:\n"
+                                                       "  regulus train imagenet --model pycls/RegNetX-400MF --images imagenet/train --val imagenet/val --out regnet.safetensors\n"
+                                                       "  regulus train imagenet --weights RegNetX-3.2GF_dds_8gpu.pyth --images flowers --out flowers.safetensors --epochs 20 --batch 64 --lr 0.01\n"
+                                                       "  regulus train imagenet --model pycls/RegNetX-200MF --images digits --crop 64 --batch 128 --at-once 128 --out digits.safetensors");
+    command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (default: what the weights say or fit)");
+    command->add_option("--images", options->pictures.images, "Folder of the pictures, or of a folder for each class")->required();
+    command->add_option("--labels", options->pictures.list, "Lines of a picture's name and its class: an index from 0, or a name of --classes");
+    command->add_option("--classes", options->pictures.names, "Names of the classes, one a line (default: the folders; with --labels the model's)");
+    CLI::Option* val = command->add_option("--val", options->validation.images, "Folder of validation pictures, judged after each epoch");
+    command->add_option("--val-labels", options->validation.list, "Their classes, as --labels")->needs(val);
+    command->add_option("--out", options->out, "The result, a file ending in .safetensors; OUT.run keeps the run until it is done")->required();
+    command->add_option("--weights", options->weights, "Start from this checkpoint of any layout; a head of other classes begins anew");
+    command->add_option("--frozen", options->frozen, "Parameters whose names begin so do not learn (backbone: the head alone does; backbone.stem backbone.s1)");
+    command->add_option("--recipe", options->recipe, "Whose (default: the model's own)")->check(CLI::IsMember({"pycls", "mmpretrain", "torchvision"}));
+    command->add_option("--epochs", options->epochs, "How often each picture is seen")->check(CLI::Range(1, 1000000));
+    command->add_option("--batch", options->batch, "Pictures of a step; the last ones of an epoch that fill none are left out")->check(CLI::Range(1, 1 << 20));
+    command->add_option("--at-once", options->at_once, "As many of them are in memory together, and batch norms see so many (default: as published, an eighth)")->check(CLI::Range(1, 1 << 16));
+    command->add_option("--lr", options->learning_rate, "Peak of the learning rate (default: the published one times batch / published batch)")->check(CLI::PositiveNumber);
+    command->add_option("--warm-up", options->warm_up, "Epochs of warm-up (default: as published, at most a tenth of all)")->check(CLI::Range(0, 1000000));
+    command->add_option("--weight-decay", options->weight_decay, "Of all parameters")->check(CLI::Range(0.0, 1.0));
+    command->add_option("--label-smoothing", options->smoothing, "Part of the answer that is spread over all classes")->check(CLI::Range(0.0, 0.999));
+    command->add_option("--precise-norms", options->precise, "Pictures over which statistics of norms are averaged before a network is judged; 0: the running ones")->check(CLI::Range(0, 1 << 24));
+    command->add_option("--crop", options->crop, "Height and width that the network sees (default: the model's own)")->check(CLI::Range(8, 1024));
+    command->add_option("--seed", options->seed, "Of everything random")->capture_default_str();
+    command->add_flag("--resume", options->resume, "Go on with the run that OUT.run keeps");
+    command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
+    command->callback([options, &outcome] { train_imagenet(*options, outcome); });
+}
+
+}  // namespace tool
