@@ -146,4 +146,49 @@ inline std::vector<LearningCase> learning_cases(int threads = 2) {
     return list.cases;
 }
 
+/// Windows of all kinds over maps of all sizes: convolutions, transposed and deformable ones, pooling, resizing, norms. Windows that find no place are drawn again.
+inline std::vector<LearningCase> random_learning_cases(int count, std::uint64_t seed, int threads = 2) {
+    RandomNumbers numbers(seed);
+    LearningCaseList list;
+    const auto between = [&](int low, int high) { return low + numbers.below(high - low + 1); };
+    const auto activation = [&] { return Activation(between(0, 2)); };
+    while (int(list.cases.size()) < count) {
+        const int kernel = between(1, 4), stride = between(1, 3), padding = between(0, kernel - 1), dilation = between(1, 2), groups = between(1, 3);
+        const int in = groups * between(1, 4), out = groups * between(1, 4), n = between(1, 2), h = between(1, 9), w = between(1, 9);
+        const bool bias = between(0, 1) == 1;
+        const bool fits = std::min(h, w) + 2 * padding >= (kernel - 1) * dilation + 1;
+        const std::string name = "random " + std::to_string(list.cases.size()) + " of seed " + std::to_string(seed);
+        const ops::Conv2d conv{.in_channels = in, .out_channels = out, .kernel = kernel, .stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .bias = bias, .activation = activation()};
+        const auto side = [&](int length) { return (length - 1) * stride + kernel - 2 * padding; };
+        switch (between(0, 6)) {
+            case 0:
+                if (fits) list.conv(name, conv, n, h, w);
+                break;
+            case 1:
+                if (side(h) > 0 && side(w) > 0) list.conv_transpose(name, {.in_channels = in, .out_channels = out, .kernel = kernel, .stride = stride, .padding = padding, .bias = bias, .activation = activation()}, n, h, w);
+                break;
+            case 2:
+                if (fits) list.deform_conv(name, {conv, groups, between(0, 1) == 1}, n, h, w);
+                break;
+            case 3: {
+                const ops::Pool2d pool{between(0, 1) == 0 ? ops::Pool2d::Kind::maximum : ops::Pool2d::Kind::average, kernel, stride, padding};
+                if (std::min(h, w) + 2 * padding >= kernel) list.add("pool2d " + name, pool, {list.distinct(Shape{n, in, h, w})});
+                break;
+            }
+            case 4: {
+                const ops::Resize resize{bias ? ops::Resize::Mode::bilinear : ops::Resize::Mode::nearest, dilation == 2};
+                list.add("resize " + name, resize, {list.random(Shape{n, in, h, w}), list.random(Shape{n, in, between(1, 12), between(1, 12)})});
+                break;
+            }
+            case 5:
+                if (n * h * w >= 4) list.batch_norm(name, {.channels = in, .activation = activation()}, n, h, w);
+                break;
+            default:
+                if (in / groups * h * w >= 4) list.group_norm(name, {.channels = in, .groups = groups, .activation = activation()}, n, h, w);
+        }
+    }
+    for (LearningCase& one : list.cases) one.rules.threads = threads;
+    return list.cases;
+}
+
 }  // namespace regulus::testing
