@@ -1,0 +1,2 @@
+// The definitions of include/regulus/train/: two-stage detectors.
+#include <regulus/train/two_stage-impl.hpp>
