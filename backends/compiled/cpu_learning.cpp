@@ -4,6 +4,7 @@
 #include <regulus/cpu/learning_group_norm-impl.hpp>
 #include <regulus/cpu/learning_lines-impl.hpp>
 #include <regulus/cpu/learning_maps-impl.hpp>
+#include <regulus/cpu/learning_matrices-impl.hpp>
 #include <regulus/cpu/learning_norm-impl.hpp>
 #include <regulus/cpu/learning_products-impl.hpp>
 #include <regulus/cpu/learning_roi_align-impl.hpp>

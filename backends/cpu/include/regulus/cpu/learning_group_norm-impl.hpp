@@ -53,7 +53,8 @@ public:
         parallel_for(images_, [&](std::int64_t image) { find_factors(total_of(arguments, image), weight, kept_of(arguments, image), factors_of(arguments, image)); });
         each_slice([&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t count) {
             const float* const factors = factors_of(arguments, image);
-            norm_back(x + first * channels(), gradient + first * channels(), factors, kept_of(arguments, image).mean, factors + channels(), factors + 2 * channels(), dx + first * channels(), count, channels());
+            const NormBack lines{factors, kept_of(arguments, image).mean, factors + channels(), factors + 2 * channels(), nullptr};
+            norm_back(x + first * channels(), gradient + first * channels(), lines, dx + first * channels(), count, channels());
         });
     }
 

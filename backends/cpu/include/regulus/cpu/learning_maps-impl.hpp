@@ -67,6 +67,16 @@ private:
     Activation activation_;
 };
 
+/// to = weight * gradient, where the relu's `output` is positive if there is one.
+REGULUS_ALWAYS_INLINE void share_body(const float* gradient, const float* output, float weight, float* to, std::int64_t count) {
+    if (output != nullptr) {
+        for (std::int64_t i = 0; i < count; ++i) to[i] = output[i] > 0.f ? gradient[i] * weight : 0.f;
+    } else {
+        for (std::int64_t i = 0; i < count; ++i) to[i] = gradient[i] * weight;
+    }
+}
+REGULUS_SIMD_KERNEL(share_lines, share_body, (const float* gradient, const float* output, float weight, float* to, std::int64_t count), (gradient, output, weight, to, count))
+
 /// A weighted sum of its inputs: Add, Average.
 class SumThatLearns final : public InferredForward {
 public:
@@ -75,13 +85,16 @@ public:
     bool backward_reads_outputs() const override { return activation_ != Activation::none; }
     void backward(const train::LearningArguments& arguments) override {
         const ThreadScope scope(threads());
-        const float* const from = arguments.output_gradients[0];
-        through_activation(activation_, arguments.outputs[0], arguments.output_gradients[0], out().numel());
+        const bool relu = activation_ == Activation::relu;
+        if (!relu) through_activation(activation_, arguments.outputs[0], arguments.output_gradients[0], out().numel());
+        const float *const from = arguments.output_gradients[0], *const output = arguments.outputs[0];
         parallel_slices(out().numel(), [&](std::int64_t first, std::int64_t count) {
-            for (float* const to : arguments.input_gradients) {
-                if (to == nullptr) continue;
-                if (weight_ == 1.f) std::memcpy(to + first, from + first, std::size_t(count) * sizeof(float));
-                else for (std::int64_t i = first; i < first + count; ++i) to[i] = from[i] * weight_;
+            constexpr std::int64_t part = 1024;  // stays in the cache while all inputs get it
+            for (std::int64_t begin = first; begin < first + count; begin += part) {
+                const std::int64_t size = std::min(part, first + count - begin);
+                for (float* const to : arguments.input_gradients) {
+                    if (to != nullptr) share_lines(from + begin, relu ? output + begin : nullptr, weight_, to + begin, size);
+                }
             }
         });
     }
@@ -109,6 +122,16 @@ public:
     }
 };
 
+/// Where the pixel is the window's greatest value, it gets what is left of the window's gradient.
+REGULUS_ALWAYS_INLINE void give_to_greatest_body(const float* pixel, const float* best, float* left, float* to, std::int64_t count) {
+    for (std::int64_t c = 0; c < count; ++c) {
+        const bool found = pixel[c] == best[c];
+        to[c] += found ? left[c] : 0.f;
+        left[c] = found ? 0.f : left[c];
+    }
+}
+REGULUS_SIMD_KERNEL(give_to_greatest, give_to_greatest_body, (const float* pixel, const float* best, float* left, float* to, std::int64_t count), (pixel, best, left, to, count))
+
 /// Each window's gradient goes to its greatest pixel, the first one where several are equal, or equally to all of them.
 class PoolThatLearns final : public InferredForward {
 public:
@@ -120,7 +143,6 @@ public:
     void backward(const train::LearningArguments& arguments) override {
         if (arguments.input_gradients[0] == nullptr) return;
         const ThreadScope scope(threads());
-        constexpr std::int64_t run = 16;  // channels that a task takes: windows overlap, so pixels are not dealt out
         const std::int64_t channels = in(0)[1], runs = (channels + run - 1) / run, height = in(0)[2], width = in(0)[3];
         parallel_for(in(0)[0] * runs, [&](std::int64_t task) {
             const std::int64_t image = task / runs, first = task % runs * run, last = std::min(channels, first + run);
@@ -133,6 +155,8 @@ public:
     }
 
 private:
+    static constexpr std::int64_t run = 32;  // channels that a task takes: windows overlap, so pixels are not dealt out
+
     void window(const train::LearningArguments& arguments, std::int64_t image, std::int64_t y, std::int64_t x, std::int64_t first, std::int64_t last, float* to) const {
         const std::int64_t channels = in(0)[1], height = in(0)[2], width = in(0)[3], place = ((image * out()[2] + y) * out()[3] + x) * channels;
         const std::int64_t top = std::max<std::int64_t>(0, y * op_.stride - op_.padding), bottom = std::min(height, y * op_.stride - op_.padding + op_.kernel);
@@ -149,14 +173,12 @@ private:
         }
         const float* const map = arguments.inputs[0] + image * height * width * channels;
         const float* const best = arguments.outputs[0] + place;
-        for (std::int64_t c = first; c < last; ++c) {
-            for (std::int64_t row = top, found = 0; row < bottom && found == 0; ++row) {
-                for (std::int64_t column = left; column < right && found == 0; ++column) {
-                    const std::int64_t at = (row * width + column) * channels + c;
-                    if (!(map[at] == best[c])) continue;
-                    to[at] += gradient[c];
-                    found = 1;
-                }
+        float left_over[run];  // what still looks for its pixel
+        std::copy(gradient + first, gradient + last, left_over);
+        for (std::int64_t row = top; row < bottom; ++row) {
+            for (std::int64_t column = left; column < right; ++column) {
+                const std::int64_t at = (row * width + column) * channels + first;
+                give_to_greatest(map + at, best + first, left_over, to + at, last - first);
             }
         }
     }

@@ -53,8 +53,9 @@ public:
             b[c] = float(-scale * inverse * inverse * total[channels_ + c] * share);
             shift[c] = float(-scale * total[c] * share);
         }
+        const NormBack lines{kept.scale, kept.mean, b, shift, op_.activation == Activation::relu ? kept.shift : nullptr};
         each_slice([&](std::int64_t first, std::int64_t count) {
-            norm_back(x + first * channels_, gradient + first * channels_, kept.scale, kept.mean, b, shift, dx + first * channels_, count, channels_);
+            norm_back(x + first * channels_, gradient + first * channels_, lines, dx + first * channels_, count, channels_);
         });
     }
 
