@@ -59,6 +59,7 @@ TEST_CASE("dense loss: RetinaNet's assignment, losses and gradients are mmdetect
 
 TEST_CASE("dense loss: the proposal network's assignment, losses and gradients are mmdetection's, detectron2's and torchvision's") {
     check_case("mmdetection_rpn", mmdetection_rpn_training());
+    check_case("mmdetection_cascade_rpn", mmdetection_cascade_rpn_training());
     check_case("detectron2_rpn", detectron2_rpn_training());
     check_case("torchvision_rpn", torchvision_rpn_training());
 }

@@ -62,6 +62,14 @@ inline DenseTraining mmdetection_rpn_training() {
     return training;
 }
 
+/// The same of its Cascade R-CNNs: smooth L1, anchors inside the picture alone.
+inline DenseTraining mmdetection_cascade_rpn_training() {
+    DenseTraining training = mmdetection_rpn_training();
+    training.beta = 1.0 / 9;
+    training.border = 0;
+    return training;
+}
+
 inline DenseTraining detectron2_rpn_training() {
     DenseTraining training = mmdetection_rpn_training();
     training.assigner = {0.7f, 0.3f, ForcedMatches::to_own, 0.f};

@@ -98,15 +98,18 @@ def own_assign(anchors, boxes, positive, negative):
     return torch.where(found == _utils.Matcher.BETWEEN_THRESHOLDS, torch.tensor(-2), found)
 
 
-def inside(anchors_of_levels, size):
-    """mmdetection's valid flags: cells of the picture padded to multiples of 32."""
+def inside(anchors_of_levels, size, border):
+    """mmdetection's inside flags: cells of the picture padded to multiples of 32, and anchors within the border when there is one."""
     flags = []
     for stride, anchors in zip(STRIDES, anchors_of_levels):
         height, width = CANVAS[0] // stride, CANVAS[1] // stride
         padded = [-(-side // 32) * 32 for side in size]
         flag = torch.zeros(height, width, ANCHORS, dtype=torch.bool)
         flag[: int(-(-padded[0] // stride)), : int(-(-padded[1] // stride))] = True
-        flags.append(flag.reshape(-1))
+        flag = flag.reshape(-1)
+        if border >= 0:
+            flag &= (anchors[:, :2] >= -border).all(1) & (anchors[:, 2] < size[1] + border) & (anchors[:, 3] < size[0] + border)
+        flags.append(flag)
     return torch.cat(flags)
 
 
@@ -163,10 +166,10 @@ def main():
         if assigned is not None:
             out[f"{name}/assigned"] = torch.stack(assigned).int()
 
-    def mm(positive, negative, least, ignore=-1.0):
+    def mm(positive, negative, least, ignore=-1.0, border=-1):
         found = []
         for picture, size in enumerate(SIZES):
-            flags = inside(levels, size)
+            flags = inside(levels, size, border)
             own = torch.full((len(anchors),), -2)
             own[flags] = mm_assign(anchors[flags], boxes[picture], ignored[picture], positive, negative, least, ignore)
             found.append(own)
@@ -183,6 +186,7 @@ def main():
     hand("mmdetection_retina_ignored", "retina", mm(0.5, 0.4, 0.0, 0.5), objects_of_each)
     hand("detectron2_retina", "retina", own(0.5, 0.4), lambda counts: 0.9 * 100 + 0.1 * max(sum(p for p, _ in counts), 1))
     hand("mmdetection_rpn", "rpn", mm(0.7, 0.3, 0.3), lambda counts: sum(max(p, 1) + max(n, 1) for p, n in counts))
+    hand("mmdetection_cascade_rpn", "rpn", mm(0.7, 0.3, 0.3, border=0), lambda counts: sum(max(p, 1) + max(n, 1) for p, n in counts), beta=1 / 9)
     hand("detectron2_rpn", "rpn", own(0.7, 0.3), lambda counts: 4096 * len(counts))
 
     def torchvision_retina(own_logits, own_deltas):
