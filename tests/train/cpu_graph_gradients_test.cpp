@@ -20,8 +20,7 @@ TEST_CASE("CPU learning: a whole graph's gradients are those of plain double ari
     for (const bool stored : {false, true}) {
         CAPTURE(stored);
         const GraphThatLearns all = graph_of_all(true);
-        const train::LearnerOptions options{.threads = 2, .stored_statistics = stored};
-        const int checked = check_graph_gradients(std::make_shared<CpuLearning>(), all.graph, random_weights(all.graph, 8), all.inputs, all.size, options);
+        const int checked = check_graph_gradients(std::make_shared<CpuLearning>(), all.graph, random_weights(all.graph, 8), all.inputs, all.size, stored);
         CHECK(checked == 23);
     }
 }

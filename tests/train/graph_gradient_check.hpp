@@ -51,11 +51,14 @@ private:
     std::vector<LearningCase> cases_;
 };
 
+/// Two threads; where asked, all batch norms take their stored statistics.
+inline train::LearnerOptions learner_options(bool stored_statistics) { return {.threads = 2, .stored_statistics = stored_statistics}; }
+
 /// The outputs, and the gradient of a random projection of them by some elements of each parameter that learns. Returns how many parameters had a gradient.
 inline int check_graph_gradients(std::shared_ptr<const train::LearningBackend> backend, const Graph& graph, const Weights& weights, const std::vector<Tensor>& inputs, const InputSize& size,
-                                 const train::LearnerOptions& options = {}, const LearningLimits& limits = {}) {
-    train::Learner learner(std::move(backend), graph, weights, options);
-    PlainGraph plain(graph, weights, inputs, size, options.stored_statistics);
+                                 bool stored_statistics = false, const LearningLimits& limits = {}) {
+    train::Learner learner(std::move(backend), graph, weights, learner_options(stored_statistics));
+    PlainGraph plain(graph, weights, inputs, size, stored_statistics);
     const Outputs outputs = learner.forward(inputs);
     const std::vector<Doubles> expected = plain.run();
     std::vector<Tensor> projections;

@@ -28,7 +28,7 @@ std::string refusal(const Operation& operation, const std::vector<Shape>& inputs
 TEST_CASE("reference learning: with stored statistics a graph of every operation gives what inference gives, bit for bit") {
     const GraphThatLearns all = graph_of_all(true);
     const Weights weights = random_weights(all.graph, 7);
-    train::Learner learner(ReferenceLearning{}, all.graph, weights, {.threads = 2, .stored_statistics = true});
+    train::Learner learner(ReferenceLearning{}, all.graph, weights, learner_options(true));
     const Outputs learned = learner.forward(all.inputs), inferred = run(all.graph, weights, all.inputs);
     for (const char* name : {"mask", "probabilities"}) CHECK(equal(learned[name], inferred[name]));
 }
@@ -39,8 +39,7 @@ TEST_CASE("reference learning: a whole graph's gradients are those of plain doub
             CAPTURE(regions);
             CAPTURE(stored);
             const GraphThatLearns all = graph_of_all(regions);
-            const train::LearnerOptions options{.threads = 2, .stored_statistics = stored};
-            const int checked = check_graph_gradients(std::make_shared<ReferenceLearning>(), all.graph, random_weights(all.graph, 8), all.inputs, all.size, options);
+            const int checked = check_graph_gradients(std::make_shared<ReferenceLearning>(), all.graph, random_weights(all.graph, 8), all.inputs, all.size, stored);
             CHECK(checked == (regions ? 23 : 16));
         }
     }
