@@ -6,6 +6,7 @@
 #include <regulus/data/image_file-impl.hpp>
 #include <regulus/data/jpeg-impl.hpp>
 #include <regulus/data/keypoints-impl.hpp>
+#include <regulus/data/label_map-impl.hpp>
 #include <regulus/data/mask-impl.hpp>
 #include <regulus/data/png-impl.hpp>
 #include <regulus/data/preprocess-impl.hpp>

@@ -7,6 +7,7 @@
 #include <span>
 
 #include <regulus/data/image_file.hpp>
+#include <regulus/data/label_map.hpp>
 
 namespace regulus::fuzz {
 
@@ -24,6 +25,19 @@ inline void read_picture(std::span<const std::uint8_t> bytes) {
         } catch (const FileError& error) {
             if (std::strstr(error.what(), "fuzzed") == nullptr) std::abort();
         }
+    }
+}
+
+/// The same for label maps.
+inline void read_labels(std::span<const std::uint8_t> bytes) {
+    PictureLimits limits;
+    limits.max_pixels = 1 << 12;
+    try {
+        const SegmentMap map = decode_label_map(bytes, "fuzzed", limits);
+        if (map.width < 1 || map.height < 1 || map.width * map.height > limits.max_pixels) std::abort();
+        if (!(decode_label_map(encode_label_map(map), "written") == map)) std::abort();
+    } catch (const FileError& error) {
+        if (std::strstr(error.what(), "fuzzed") == nullptr) std::abort();
     }
 }
 

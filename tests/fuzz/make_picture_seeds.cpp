@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
     const std::string row(1, '\0');
     put("png", png(8, 0, 0, row + "abcd" + row + "efgh"));                                                    // grey
     put("png", png(1, 0, 0, row + "\xA0" + row + "\x50"));                                                    // one bit
+    put("png", png(16, 0, 0, row + "ABCDEFGH" + row + "IJKLMNOP"));                                           // 16-bit grey
     put("png", png(16, 2, 0, row + std::string(24, 'x') + row + std::string(24, 'y')));                       // 16-bit colour
     put("png", png(8, 6, 0, "\1" + std::string(16, 'x') + "\2" + std::string(16, 'y')));                      // alpha, filters
     put("png", png(2, 3, 0, row + "\x1B" + row + "\xE4", chunk("PLTE", "rgbRGB123456") + chunk("tRNS", "a")));  // palette, transparent

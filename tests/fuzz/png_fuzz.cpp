@@ -26,10 +26,12 @@ void correct_checksums(std::vector<std::uint8_t>& png) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     if (size != 0 && bytes[0] == 'C') {
         regulus::fuzz::read_picture({bytes + 1, size - 1});
+        regulus::fuzz::read_labels({bytes + 1, size - 1});
         return 0;
     }
     std::vector<std::uint8_t> png(bytes, bytes + size);
     correct_checksums(png);
     regulus::fuzz::read_picture(png);
+    regulus::fuzz::read_labels(png);
     return 0;
 }
