@@ -1,4 +1,6 @@
 // The definitions of include/regulus/evaluate/.
+#include <regulus/evaluate/cityscapes_evaluation-impl.hpp>
+#include <regulus/evaluate/cityscapes_results-impl.hpp>
 #include <regulus/evaluate/coco_accumulation-impl.hpp>
 #include <regulus/evaluate/coco_dataset-impl.hpp>
 #include <regulus/evaluate/coco_evaluation-impl.hpp>

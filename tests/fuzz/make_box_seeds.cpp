@@ -1,4 +1,4 @@
-// Writes the seeds of the fuzz targets of results files: make_box_seeds FOLDER makes FOLDER/{nuscenes_results,lyft_results,kitti_objects,panoptic,lvis,xml,voc}/*.
+// Writes the seeds of the fuzz targets of results files: make_box_seeds FOLDER makes FOLDER/{nuscenes_results,lyft_results,kitti_objects,panoptic,lvis,xml,voc,cityscapes}/*.
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
     put("xml", "references", "<a x='&lt;'>&#65;&#x20AC;&amp;<![CDATA[<b>]]><c/></a>");
     using namespace std::string_literals;
     put("voc", "judged", annotation + "\0"s + "7 0.5 1 2 30.5 40\n7 0.25 1 2 20 30\n\0"s + "000001\n000002\n");
+    put("cityscapes", "results", "masks/a_0.png 26 0.5\na_1.png 24.0 1e-3\n");
     put("kitti_objects", "label", "Car 0.0 1 -1.5 10 20 30 65 1.5 1.6 3.9 1 1.6 20 0.3\nDontCare -1 -1 -10 503.89 169.71 590.61 190.13 -1 -1 -1 -1000 -1000 -1000 -10\n");
     put("kitti_objects", "results", "Car -1 -1 -1.5 10 20 30 65 1.5 1.6 3.9 1 1.6 20 0.3 0.875\nCyclist -1 -1 0.5 11 21 31 60 1.5 0.6 1.9 2 1.6 21 0.2 0.5\n");
 }
