@@ -87,6 +87,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
     add_eval_lvis(*eval, outcome);
     add_eval_proposals(*eval, outcome);
     add_eval_voc(*eval, outcome);
+    add_eval_cityscapes(*eval, outcome);
     add_eval_panoptic(*eval, outcome);
     add_eval_imagenet(*eval, outcome);
     add_eval_nuscenes(*eval, outcome);

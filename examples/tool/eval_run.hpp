@@ -23,6 +23,8 @@ void add_eval_lvis(CLI::App& eval, Outcome& outcome);
 void add_eval_proposals(CLI::App& eval, Outcome& outcome);
 /// `regulus eval voc`.
 void add_eval_voc(CLI::App& eval, Outcome& outcome);
+/// `regulus eval cityscapes`.
+void add_eval_cityscapes(CLI::App& eval, Outcome& outcome);
 /// `regulus eval panoptic`.
 void add_eval_panoptic(CLI::App& eval, Outcome& outcome);
 

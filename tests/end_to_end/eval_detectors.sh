@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# regulus eval lvis, proposals, voc: a detector judged from its pictures and from its file gives one table, an interrupted run goes on, ranks share
+# regulus eval lvis, proposals, voc, cityscapes: a detector judged from its pictures and from its file gives one table, an interrupted run goes on, ranks share
 # pictures, and bad input is refused in one sentence.
 #   eval_detectors.sh BUILD_TREE
 set -uo pipefail
@@ -57,17 +57,21 @@ refuse "eval lvis: a model of other categories" 'knows the categories 1 .. 1230 
 refuse "eval lvis: nothing to judge" 'give --images DIR to run a detector, or --results FILE' "$tool" eval lvis --annotations lvis.json
 
 # --- proposals: a network whose last weights are 0 proposes its anchors ---
-expect "convert: a region proposal network" "$tool" convert --model rpn_R_50_C4_1x seeded:3 rpn.safetensors
-python3 - <<'PY'
-import json, struct
-with open("rpn.safetensors", "r+b") as file:
+# zeros FILE PREFIX...: makes the tensors of these names 0.
+zeros() {
+    python3 - "$@" <<'PY'
+import json, struct, sys
+with open(sys.argv[1], "r+b") as file:
     size, = struct.unpack("<Q", file.read(8))
     for name, tensor in json.loads(file.read(size)).items():
-        if name.startswith("rpn."):
+        if name.startswith(tuple(sys.argv[2:])):
             begin, end = tensor["data_offsets"]
             file.seek(8 + size + begin)
             file.write(bytes(end - begin))
 PY
+}
+expect "convert: a region proposal network" "$tool" convert --model rpn_R_50_C4_1x seeded:3 rpn.safetensors
+zeros rpn.safetensors rpn.
 expect "eval proposals: a region proposal network" "$tool" eval proposals --weights rpn.safetensors --images "$data" --annotations "$data/annotations.json" --json boxes.json
 cp out boxes_table
 says '^AR@1000 +[0-9.]+ ' "eval proposals: recall of 1000 boxes"
@@ -125,6 +129,53 @@ refuse "eval voc: a class without a file of results" 'elsewhere_bolt.txt|elsewhe
 refuse "eval voc: no such split" 'ImageSets/Main/val.txt' "$tool" eval voc --dataset voc --split val --results voc_out
 echo '<!DOCTYPE a [<!ENTITY x "y">]><annotation>&x;</annotation>' >"VOC2007/Annotations/$(head -n 1 VOC2007/ImageSets/Main/test.txt).xml"
 refuse "eval voc: an annotation with a document type" 'document types are not read' "$tool" eval voc --dataset VOC2007 --results voc_out
+
+# --- Cityscapes: a network whose last weights are 0 finds every class in every anchor ---
+python3 - <<'PY'
+import os, struct, zlib
+def chunk(kind, data): return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def grey(path, rows, bits):
+    data = b"".join(b"\0" + b"".join(v.to_bytes(bits // 8, "big") for v in row) for row in rows)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", len(rows[0]), len(rows), bits, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
+# pictures of the fasteners' size with two cars, a group of cars and void
+for number in range(2):
+    rows = [[26001 if 40 <= x < 240 and y < 220 else 26002 if x >= 300 and y >= 150 + 60 * number else 26 if y > 300 and x < 200 else 4 if y < 20 else 7 for x in range(480)] for y in range(360)]
+    name = f"town_{number:06d}_000019"
+    grey(f"streets/gtFine/val/town/{name}_gtFine_instanceIds.png", rows, 16)
+    with open(f"perfect_{number}", "w") as lines:
+        for i, car in enumerate((26001, 26002, 26)):
+            grey(f"perfect/masks/{name}_{i}.png", [[255 * (v == car) for v in row] for row in rows], 8)
+            lines.write(f"masks/{name}_{i}.png 26 0.{9 - i}\n")
+    os.replace(f"perfect_{number}", f"perfect/{name}_pred.txt")
+PY
+expect "eval cityscapes: the truth itself" "$tool" eval cityscapes --dataset streets --results perfect --per-category
+says '^AP +100.00 ' "eval cityscapes: all found, and the group is not wrong"
+says '^car +4  100.00  100.00' "eval cityscapes: classes"
+size=$(python3 -c 'import struct, sys; d = open(sys.argv[1], "rb").read(); i = d.index(b"\xff\xc0"); print("%dx%d" % struct.unpack(">HH", d[i + 5:i + 9]))' "$data/val_0000.jpg")
+[ "$size" = 360x480 ]
+report $? "the pictures are as large as their annotations"
+mkdir -p streets/leftImg8bit/val/town
+for number in 0 1; do cp "$data/val_000$number.jpg" "streets/leftImg8bit/val/town/town_00000${number}_000019_leftImg8bit.png"; done
+expect "convert: Cityscapes' network" "$tool" convert --model Cityscapes/mask_rcnn_R_50_FPN seeded:3 streets.safetensors
+zeros streets.safetensors rpn. box_head. mask_head.
+expect "eval cityscapes: a detector" "$tool" eval cityscapes --dataset streets --weights streets.safetensors --out streets_out --threads 2
+cp out streets_table
+says '^instances: 2 pictures, 4 objects, [0-9]{2,} detections' "eval cityscapes: detections"
+expect "eval cityscapes: files of results" "$tool" eval cityscapes --dataset streets --results streets_out
+same out streets_table "eval cityscapes: the same table from the files"
+mv streets/leftImg8bit/val/town/town_000001_000019_leftImg8bit.png aside
+refuse "eval cityscapes: a picture is missing" 'town_000001_000019_leftImg8bit.png.*goes on from' "$tool" eval cityscapes --dataset streets --weights streets.safetensors --out streets_cut --threads 2
+mv aside streets/leftImg8bit/val/town/town_000001_000019_leftImg8bit.png
+expect "eval cityscapes: the run goes on" "$tool" eval cityscapes --dataset streets --weights streets.safetensors --out streets_cut --threads 2
+same out streets_table "eval cityscapes: with the same table"
+grep -q 'continuing: 1 of 2' err && diff -r streets_out streets_cut >/dev/null
+report $? "eval cityscapes: with the same files, the first picture not done again"
+refuse "eval cityscapes: two texts of a picture" 'are both results of town_000000_000019' bash -c 'cp -r perfect twice; cp twice/town_000000_000019_pred.txt twice/town_000000_000019_b.txt; "$0" eval cityscapes --dataset streets --results twice' "$tool"
+refuse "eval cityscapes: no text of a picture" 'no text of results of town_000001_000019' bash -c 'cp -r perfect once; rm once/town_000001_000019_pred.txt; "$0" eval cityscapes --dataset streets --results once' "$tool"
+refuse "eval cityscapes: a mask outside of its folder" 'must lie in the text.s folder' bash -c 'cp -r perfect outside; echo "../perfect/x.png 26 1" >>outside/town_000000_000019_pred.txt; "$0" eval cityscapes --dataset streets --results outside' "$tool"
+refuse "eval cityscapes: no such data set" 'cannot read the folder absent/gtFine/val' "$tool" eval cityscapes --dataset absent --results perfect
+refuse "eval cityscapes: a model of other classes" 'has no class for 8 of the 8' "$tool" eval cityscapes --dataset streets
 
 if command -v mpirun >/dev/null; then
     expect "eval lvis: three ranks" ranks "$tool" eval lvis --images "$data" --annotations lvis.json --json three.json --threads 1
