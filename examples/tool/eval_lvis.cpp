@@ -100,7 +100,7 @@ void add_eval_lvis(CLI::App& eval, Outcome& outcome) {
                                                     "as detectron2 has it. With --json an interrupted run goes on where it stopped when the same command is given again.\n"
                                                     "Under mpirun, pictures are shared by all processes; the digits are those of one.\n"
                                                     "Examples:\n"
-                                                    "  regulus eval lvis --weights model_final_571f7c.pkl --model mask_rcnn_R_50_FPN_1x --images val2017 --annotations lvis_v0.5_val.json --json out.json\n"
+                                                    "  regulus eval lvis --weights model_final_571f7c.pkl --model LVISv0.5-InstanceSegmentation/mask_rcnn_R_50_FPN_1x --images val2017 --annotations lvis_v0.5_val.json --json out.json\n"
                                                     "  regulus eval lvis --results out.json --annotations lvis_v1_val.json --per-category");
     add_detector_options(*command, *options);
     command->add_option("--annotations", options->annotations, "LVIS annotations (JSON)")->required();

@@ -56,7 +56,7 @@ refuse "eval lvis: an unknown frequency" 'categories\[0\]: "frequency" must be "
 refuse "eval lvis: a model of other categories" 'knows the categories 1 .. 1230 of LVIS 0.5|is of LVIS 0.5' "$tool" eval lvis --model LVISv0.5-InstanceSegmentation/mask_rcnn_R_50_FPN_1x --weights seeded:1 --images "$data" --annotations lvis.json
 refuse "eval lvis: nothing to judge" 'give --images DIR to run a detector, or --results FILE' "$tool" eval lvis --annotations lvis.json
 
-# --- proposals: a network whose last weights are 0 proposes its anchors ---
+# --- LVIS's own network; with its last weights 0 it finds every class in every anchor ---
 # zeros FILE PREFIX...: makes the tensors of these names 0.
 zeros() {
     python3 - "$@" <<'PY'
@@ -70,6 +70,23 @@ with open(sys.argv[1], "r+b") as file:
             file.write(bytes(end - begin))
 PY
 }
+python3 - "$data" <<'PY'
+import json, sys
+coco = json.load(open(sys.argv[1] + "/annotations.json"))
+image = dict(coco["images"][0], neg_category_ids=list(range(1, 1231)), not_exhaustive_category_ids=[])
+objects = [a for a in coco["annotations"] if a["image_id"] == image["id"]]
+json.dump({"images": [image], "annotations": objects, "categories": [{"id": i, "name": f"renamed {i}", "frequency": "rcf"[i % 3]} for i in range(1, 1231)]}, open("lvis_0_5.json", "w"))
+PY
+lvis=LVISv0.5-InstanceSegmentation/mask_rcnn_R_50_FPN_1x
+expect "convert: LVIS's network" "$tool" convert --model $lvis seeded:3 lvis.safetensors
+zeros lvis.safetensors rpn. box_head. mask_head.
+expect "eval lvis: LVIS's own network, whose classes are told by their ids" "$tool" eval lvis --weights lvis.safetensors --images "$data" --annotations lvis_0_5.json --json lvis_own.json
+says '^masks: 1 pictures, [0-9]+ objects, 300 detections' "eval lvis: 300 detections of a picture"
+python3 -c 'import json; ids = {r["category_id"] for r in json.load(open("lvis_own.json"))}; assert ids and min(ids) >= 1 and max(ids) <= 1230, ids'
+report $? "eval lvis: their ids"
+rm lvis.safetensors
+
+# --- proposals: with its last weights 0 a network proposes its anchors ---
 expect "convert: a region proposal network" "$tool" convert --model rpn_R_50_C4_1x seeded:3 rpn.safetensors
 zeros rpn.safetensors rpn.
 expect "eval proposals: a region proposal network" "$tool" eval proposals --weights rpn.safetensors --images "$data" --annotations "$data/annotations.json" --json boxes.json
@@ -130,7 +147,7 @@ refuse "eval voc: no such split" 'ImageSets/Main/val.txt' "$tool" eval voc --dat
 echo '<!DOCTYPE a [<!ENTITY x "y">]><annotation>&x;</annotation>' >"VOC2007/Annotations/$(head -n 1 VOC2007/ImageSets/Main/test.txt).xml"
 refuse "eval voc: an annotation with a document type" 'document types are not read' "$tool" eval voc --dataset VOC2007 --results voc_out
 
-# --- Cityscapes: a network whose last weights are 0 finds every class in every anchor ---
+# --- Cityscapes: the truth, and its own network with its last weights 0 ---
 python3 - <<'PY'
 import os, struct, zlib
 def chunk(kind, data): return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
