@@ -5,7 +5,9 @@
 #include <regulus/train/box_head_loss-impl.hpp>
 #include <regulus/train/coco_truths-impl.hpp>
 #include <regulus/train/dense_loss-impl.hpp>
+#include <regulus/train/detector_teacher-impl.hpp>
 #include <regulus/train/learner-impl.hpp>
 #include <regulus/train/losses-impl.hpp>
 #include <regulus/train/mask_loss-impl.hpp>
 #include <regulus/train/sampling-impl.hpp>
+#include <regulus/train/two_stage-impl.hpp>

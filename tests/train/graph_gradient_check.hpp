@@ -52,7 +52,7 @@ private:
 };
 
 /// Two threads; where asked, all batch norms take their stored statistics.
-inline train::LearnerOptions learner_options(bool stored_statistics) { return {.threads = 2, .stored_statistics = stored_statistics}; }
+inline train::LearnerOptions learner_options(bool stored_statistics) { return {.threads = 2, .stored_norms = stored_statistics ? std::vector<std::string>{""} : std::vector<std::string>{}}; }
 
 /// The outputs, and the gradient of a random projection of them by some elements of each parameter that learns. Returns how many parameters had a gradient.
 inline int check_graph_gradients(std::shared_ptr<const train::LearningBackend> backend, const Graph& graph, const Weights& weights, const std::vector<Tensor>& inputs, const InputSize& size,

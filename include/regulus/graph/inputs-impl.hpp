@@ -73,8 +73,8 @@ inline void check_proposals(const Graph& graph, const std::vector<Tensor>& input
 
 }  // namespace detail
 
-REGULUS_INLINE InputSize checked_size(const Graph& graph, const std::vector<Tensor>& inputs) {
-    if (inputs.size() != graph.inputs.size()) {
+REGULUS_INLINE InputSize checked_size(const Graph& graph, const std::vector<Tensor>& inputs, bool last_may_lack) {
+    if (inputs.size() > graph.inputs.size() || (inputs.size() < graph.inputs.size() && !last_may_lack)) {
         throw ShapeError("run: " + graph.name + " takes " + std::to_string(graph.inputs.size()) + " inputs, got " + std::to_string(inputs.size()));
     }
     const InputSize size = detail::size_of_inputs(graph, inputs);

@@ -207,42 +207,68 @@ REGULUS_INLINE Graph starting_at(Graph graph, const std::string& label, int chan
     return graph;
 }
 
+namespace detail {
+
+/// Inputs in the place of the values `found`, of which the last counts the rows of the others; they come behind the graph's own inputs. False when no node reads the values.
+inline bool give(Graph& graph, const std::vector<ValueId>& found, const std::vector<std::pair<const char*, ops::Input>>& inputs) {
+    const ValueId first_given = ValueId(graph.values.size()), count = first_given + ValueId(inputs.size()) - 1;
+    const NodeId finder = graph.values[std::size_t(found[0])].producer;
+    bool used = false;
+    for (Node& node : graph.nodes) {
+        for (ValueId& in : node.inputs) {
+            const auto at = std::find(found.begin(), found.end(), in);
+            if (at == found.end()) continue;
+            in = first_given + ValueId(at - found.begin());
+            used = true;
+        }
+    }
+    if (!used) return false;
+    for (Value& value : graph.values) {
+        if (value.count == found.back() && value.producer != finder) value.count = count;
+    }
+
+    // The new inputs stand behind the old ones, before all that works.
+    const auto first = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return !std::holds_alternative<ops::Input>(node.operation); });
+    const NodeId at = NodeId(first - graph.nodes.begin()), more = NodeId(inputs.size());
+    for (Value& value : graph.values) value.producer += value.producer >= at ? more : 0;
+    std::vector<Node> nodes;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const ValueId id = first_given + ValueId(i);
+        const DType dtype = inputs[i].second.role == ops::Input::Role::proposals ? DType::f32 : DType::i32;
+        nodes.push_back({inputs[i].second, inputs[i].first, {}, {id}, {}});
+        graph.values.push_back({at + NodeId(i), dtype, id == count ? no_value : count, id != count, inputs[i].first});
+        graph.inputs.push_back(id);
+    }
+    graph.nodes.insert(first, nodes.begin(), nodes.end());
+    return true;
+}
+
+}  // namespace detail
+
 REGULUS_INLINE Graph with_given_boxes(Graph graph, int limit) {
     const auto output = [&](const char* name) {
         const auto found = std::find_if(graph.outputs.begin(), graph.outputs.end(), [&](const auto& entry) { return entry.first == name; });
         if (found == graph.outputs.end()) throw ArgumentError("given boxes: \"" + graph.name + "\" is no detector: it has no output \"" + name + "\"");
         return found->second;
     };
-    const ValueId found[] = {output("boxes"), output("labels"), output("count")};
-    const ValueId boxes = ValueId(graph.values.size()), given[] = {boxes, boxes + 1, boxes + 2};
-    const NodeId finder = graph.values[std::size_t(found[0])].producer;
     int classes = 0;
-    bool used = false;
-    for (Node& node : graph.nodes) {
+    for (const Node& node : graph.nodes) {
         if (const auto* candidates = std::get_if<ops::ClassCandidates>(&node.operation)) classes = candidates->classes;
-        for (ValueId& in : node.inputs) {
-            const auto* const at = std::find(std::begin(found), std::end(found), in);
-            if (at == std::end(found)) continue;
-            in = given[at - found];
-            used = true;
-        }
     }
-    if (!used) throw ArgumentError("given boxes: \"" + graph.name + "\" makes neither masks nor keypoints of its boxes");
-    for (Value& value : graph.values) {
-        if (value.count == found[2] && value.producer != finder) value.count = given[2];
-    }
-
-    // The new inputs stand behind the old ones, before all that works.
     using Role = ops::Input::Role;
-    const auto first = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return !std::holds_alternative<ops::Input>(node.operation); });
-    const NodeId at = NodeId(first - graph.nodes.begin());
-    for (Value& value : graph.values) value.producer += value.producer >= at ? 3 : 0;
-    graph.nodes.insert(first, {Node{ops::Input{Role::proposals, 4, limit}, "given_boxes", {}, {given[0]}, {}}, Node{ops::Input{Role::proposal_labels, classes, limit}, "given_labels", {}, {given[1]}, {}},
-                               Node{ops::Input{Role::proposal_count, 1, limit}, "given_count", {}, {given[2]}, {}}});
-    graph.values.push_back({at, DType::f32, given[2], true, "given_boxes"});
-    graph.values.push_back({at + 1, DType::i32, given[2], true, "given_labels"});
-    graph.values.push_back({at + 2, DType::i32, no_value, false, "given_count"});
-    graph.inputs.insert(graph.inputs.end(), std::begin(given), std::end(given));
+    const bool used = detail::give(graph, {output("boxes"), output("labels"), output("count")},
+                                   {{"given_boxes", {Role::proposals, 4, limit}}, {"given_labels", {Role::proposal_labels, classes, limit}}, {"given_count", {Role::proposal_count, 1, limit}}});
+    if (!used) throw ArgumentError("given boxes: \"" + graph.name + "\" makes neither masks nor keypoints of its boxes");
+    return graph;
+}
+
+REGULUS_INLINE Graph with_given_proposals(Graph graph, int limit) {
+    const ValueId proposals = graph.find_label("proposals");
+    if (proposals == no_value) throw ArgumentError("given proposals: \"" + graph.name + "\" is no two-stage detector: it has no value labelled \"proposals\"");
+    using Role = ops::Input::Role;
+    graph.values[std::size_t(proposals)].label = "own_proposals";
+    const bool used = detail::give(graph, {proposals, graph.values[std::size_t(proposals)].count}, {{"proposals", {Role::proposals, 4, limit}}, {"proposal_count", {Role::proposal_count, 1, limit}}});
+    if (!used) throw ArgumentError("given proposals: \"" + graph.name + "\" makes nothing of its proposals");
     return graph;
 }
 

@@ -16,6 +16,11 @@ Graph starting_at(Graph graph, const std::string& label, int channels);
 /// graph that is no detector's or makes nothing of its final boxes.
 Graph with_given_boxes(Graph graph, int limit);
 
+/// A two-stage detector whose second stage looks at given regions: what it makes of its proposals it makes of those that two inputs hold, which come behind its own:
+/// proposals and proposal_count, at most `limit` a picture. Its own proposals are labelled "own_proposals". Throws ArgumentError for a graph without proposals, and
+/// for one that makes nothing of them.
+Graph with_given_proposals(Graph graph, int limit);
+
 /// Conv2d, DeformConv2d or ConvTranspose2d followed by nothing but a BatchNorm: the norm's parameters move into the convolution.
 Graph fold_batch_norm(Graph graph);
 

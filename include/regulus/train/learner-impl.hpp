@@ -35,6 +35,29 @@ inline void swap_axes(const float* src, float* dst, std::int64_t outer, std::int
     }
 }
 
+/// For each value how many of the graph's inputs it waits for.
+inline std::vector<std::size_t> inputs_waited_for(const Graph& graph) {
+    std::vector<std::size_t> needs(graph.values.size(), 0);
+    for (std::size_t i = 0; i < graph.inputs.size(); ++i) needs[std::size_t(graph.inputs[i])] = i + 1;
+    for (const Node& node : graph.nodes) {
+        for (const ValueId output : node.outputs) {
+            for (const ValueId input : node.inputs) needs[std::size_t(output)] = std::max(needs[std::size_t(output)], needs[std::size_t(input)]);
+        }
+    }
+    return needs;
+}
+
+/// The nodes in the order in which they run when the inputs come one by one.
+inline Graph ordered_by_inputs(Graph graph) {
+    const std::vector<std::size_t> needs = inputs_waited_for(graph);
+    const auto rank = [&](const Node& node) { return 2 * needs[std::size_t(node.outputs[0])] + (std::holds_alternative<ops::Input>(node.operation) ? 0 : 1); };
+    std::stable_sort(graph.nodes.begin(), graph.nodes.end(), [&](const Node& a, const Node& b) { return rank(a) < rank(b); });
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+        for (const ValueId output : graph.nodes[id].outputs) graph.values[std::size_t(output)].producer = NodeId(id);
+    }
+    return graph;
+}
+
 /// Between C order and a backend's layout.
 inline void to_layout(MapLayout layout, const Shape& shape, const float* src, float* dst) {
     if (layout == MapLayout::channels_last && shape.rank() == 4) swap_axes(src, dst, shape[0], shape[1], shape[2] * shape[3]);
@@ -67,12 +90,13 @@ struct Learner::State {
     std::vector<std::vector<std::size_t>> of_node;  // indices into parameters
     std::vector<bool> node_learns;                  // has parameters with gradients
     std::vector<bool> gradient_wanted;              // per value: something before it learns
+    std::vector<std::size_t> needs;                 // per value: how many of the graph's inputs it waits for
     std::list<detail::LearningPlan> plans;          // most recently used first
     Context memory;
     bool went_forward = false;
 
     void bind(const Weights& weights);
-    void find_gradients();
+    void find_dependences();
     detail::LearningPlan& plan_for(const InputSize& size);
     detail::LearningPlan make_plan(const InputSize& size) const;
     void place(detail::LearningPlan& plan) const;
@@ -91,7 +115,8 @@ REGULUS_INLINE void Learner::State::bind(const Weights& weights) {
             const auto [found, is_new] = known.emplace(name, parameters.size());
             if (is_new) {
                 const auto kind = detail::kind_of_parameter(node.operation, which);
-                const bool learns = kind != LearnedParameter::Kind::statistic && !detail::begins_with_any(name, options.frozen);
+                const bool fixed = std::holds_alternative<ops::BatchNorm>(node.operation) && detail::begins_with_any(name, options.fixed_norms);
+                const bool learns = kind != LearnedParameter::Kind::statistic && !fixed && !detail::begins_with_any(name, options.frozen);
                 parameters.push_back({name, kind, bound[id][which].clone(), learns ? Tensor::zeros(node.parameters[which].shape) : Tensor()});
             }
             of_node[id].push_back(found->second);
@@ -100,8 +125,9 @@ REGULUS_INLINE void Learner::State::bind(const Weights& weights) {
     }
 }
 
-REGULUS_INLINE void Learner::State::find_gradients() {
+REGULUS_INLINE void Learner::State::find_dependences() {
     gradient_wanted.assign(graph.values.size(), false);
+    needs = detail::inputs_waited_for(graph);
     for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
         const Node& node = graph.nodes[id];
         const bool wanted = node_learns[id] || std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) { return gradient_wanted[std::size_t(input)]; });
@@ -124,7 +150,7 @@ REGULUS_INLINE detail::LearningPlan Learner::State::make_plan(const InputSize& s
         rules.threads = threads;
         rules.norm_momentum = options.norm_momentum;
         rules.learns = node_learns[id];
-        rules.stored_statistics = options.stored_statistics || !node_learns[id];
+        rules.stored_statistics = !node_learns[id] || (!node.parameters.empty() && detail::begins_with_any(node.parameters[0].name, options.stored_norms));
         plan.kernels.push_back(std::holds_alternative<ops::Input>(node.operation) ? nullptr : backend->kernel(node, shapes_of(node.inputs), shapes_of(node.outputs), rules));
     }
     place(plan);
@@ -148,8 +174,9 @@ REGULUS_INLINE void Learner::State::place(detail::LearningPlan& plan) const {
 
     for (std::size_t id = 0; id < nodes; ++id) {
         const Node& node = graph.nodes[id];
+        const bool is_input = std::holds_alternative<ops::Input>(node.operation);  // all are there from the start
         steps.nodes[id].inputs = node.inputs;
-        steps.nodes[id].outputs = node.outputs;
+        steps.nodes[is_input ? 0 : id].outputs.insert(steps.nodes[is_input ? 0 : id].outputs.end(), node.outputs.begin(), node.outputs.end());
         for (const ValueId output : node.outputs) request.value_bytes[std::size_t(output)] = bytes_of(output);
         if (plan.kernels[id] == nullptr) continue;
         request.scratch_bytes[id] = plan.kernels[id]->scratch_bytes();
@@ -239,43 +266,58 @@ REGULUS_INLINE LearningArguments Learner::State::arguments(const detail::Learnin
 
 REGULUS_INLINE Learner::Learner(std::shared_ptr<const LearningBackend> backend, Graph graph, const Weights& weights, const LearnerOptions& options) : state_(std::make_unique<State>()) {
     state_->backend = std::move(backend);
-    state_->graph = fuse_activation(remove_dead(std::move(graph)));
+    state_->graph = detail::ordered_by_inputs(fuse_activation(remove_dead(std::move(graph))));
     state_->options = options;
     state_->threads = options.threads > 0 ? options.threads : int(std::max(1u, std::thread::hardware_concurrency()));
     state_->bind(weights);
-    state_->find_gradients();
+    state_->find_dependences();
 }
 
 REGULUS_INLINE Learner::~Learner() = default;
 REGULUS_INLINE Learner::Learner(Learner&&) noexcept = default;
 REGULUS_INLINE Learner& Learner::operator=(Learner&&) noexcept = default;
 
-REGULUS_INLINE Outputs Learner::forward(const std::vector<Tensor>& inputs) {
+REGULUS_INLINE Outputs Learner::forward(const std::vector<Tensor>& inputs, const LaterInputs& later) {
     State& state = *state_;
     const Graph& graph = state.graph;
-    const InputSize size = checked_size(graph, inputs);
+    std::vector<Tensor> given = inputs;
+    const InputSize size = checked_size(graph, given, later != nullptr);
     state.went_forward = false;
     const detail::LearningPlan& plan = state.plan_for(size);
     std::byte* const arena = state.memory.arena(plan.bytes, state.options.memory_budget);
     const MapLayout layout = state.backend->layout();
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-        std::byte* const to = arena + plan.value[std::size_t(graph.inputs[i])];
-        if (inputs[i].dtype() == DType::f32) detail::to_layout(layout, inputs[i].shape(), inputs[i].data<float>(), reinterpret_cast<float*>(to));
-        else std::memcpy(to, inputs[i].raw(), inputs[i].bytes());
+    std::vector<Tensor> outputs(graph.outputs.size());
+    for (std::size_t taken = 0, reached = 0;; reached = taken) {
+        for (; taken < given.size(); ++taken) {
+            std::byte* const to = arena + plan.value[std::size_t(graph.inputs[taken])];
+            if (given[taken].dtype() == DType::f32) detail::to_layout(layout, given[taken].shape(), given[taken].data<float>(), reinterpret_cast<float*>(to));
+            else std::memcpy(to, given[taken].raw(), given[taken].bytes());
+        }
+        // What waits for no later input, and was not there before.
+        const auto now = [&](std::size_t needs, bool first) { return needs <= taken && (first || needs > reached); };
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+            if (plan.kernels[id] != nullptr && now(state.needs[std::size_t(graph.nodes[id].outputs[0])], reached == 0)) plan.kernels[id]->forward(state.arguments(plan, arena, id, false));
+        }
+        Outputs so_far;
+        for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+            const std::size_t id = std::size_t(graph.outputs[i].second);
+            if (now(state.needs[id], reached == 0)) {
+                outputs[i] = Tensor(plan.shapes[id], graph.values[id].dtype);
+                const std::byte* const from = arena + plan.value[id];
+                if (outputs[i].dtype() == DType::f32) detail::from_layout(layout, outputs[i].shape(), reinterpret_cast<const float*>(from), outputs[i].data<float>());
+                else std::memcpy(outputs[i].raw(), from, outputs[i].bytes());
+            }
+            if (state.needs[id] <= taken) so_far.add(graph.outputs[i].first, outputs[i]);
+        }
+        if (taken == graph.inputs.size()) {
+            state.went_forward = true;
+            return so_far;
+        }
+        const std::vector<Tensor> next = later(so_far);
+        if (next.empty()) throw ArgumentError("forward: " + graph.name + " takes " + std::to_string(graph.inputs.size()) + " inputs, there came " + std::to_string(taken) + " and then no more");
+        given.insert(given.end(), next.begin(), next.end());
+        if (!(checked_size(graph, given, true) == size)) throw ShapeError("forward: inputs that come later must not change the sizes");
     }
-    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
-        if (plan.kernels[id] != nullptr) plan.kernels[id]->forward(state.arguments(plan, arena, id, false));
-    }
-    Outputs outputs;
-    for (const auto& [name, id] : graph.outputs) {
-        Tensor tensor(plan.shapes[std::size_t(id)], graph.values[std::size_t(id)].dtype);
-        const std::byte* const from = arena + plan.value[std::size_t(id)];
-        if (tensor.dtype() == DType::f32) detail::from_layout(layout, tensor.shape(), reinterpret_cast<const float*>(from), tensor.data<float>());
-        else std::memcpy(tensor.raw(), from, tensor.bytes());
-        outputs.add(name, std::move(tensor));
-    }
-    state.went_forward = true;
-    return outputs;
 }
 
 REGULUS_INLINE void Learner::backward(const std::vector<Tensor>& gradients) {

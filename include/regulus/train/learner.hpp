@@ -2,6 +2,7 @@
 // A graph whose parameters change: forward in training mode, back to the gradients.
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,11 +15,13 @@
 
 namespace regulus::train {
 
+/// Names are given by their beginnings: "backbone." means all of the backbone, "" everything.
 struct LearnerOptions {
-    int threads = 0;                    ///< 0: as many as the machine has
-    std::size_t memory_budget = 0;        ///< bytes for values and gradients; 0: no limit
-    std::vector<std::string> frozen{};    ///< parameters whose names begin so do not learn; batch norms among them use their stored statistics
-    bool stored_statistics = false;       ///< all batch norms use their stored statistics (mmdetection's norm_eval); their weights and biases learn
+    int threads = 0;                          ///< 0: as many as the machine has
+    std::size_t memory_budget = 0;            ///< bytes for values and gradients; 0: no limit
+    std::vector<std::string> frozen{};        ///< parameters that do not learn; batch norms among them use their stored statistics
+    std::vector<std::string> stored_norms{};  ///< batch norms that use their stored statistics; their weights and biases learn (mmdetection's norm_eval)
+    std::vector<std::string> fixed_norms{};   ///< batch norms that use their stored statistics and do not learn (detectron2's and torchvision's FrozenBatchNorm2d)
     double norm_momentum = 0.1;
 };
 
@@ -43,9 +46,13 @@ public:
     Learner(Learner&&) noexcept;
     Learner& operator=(Learner&&) noexcept;
 
-    /// The outputs, float32, [n, c, h, w] where they are maps. `inputs` as Program::run takes them. Throws ShapeError for inputs that do not fit,
-    /// BackendError over the memory budget; nothing has changed then.
-    Outputs forward(const std::vector<Tensor>& inputs);
+    /// What gives inputs that depend on outputs (regions on proposals): the next ones, at least one, from the outputs that the inputs so far suffice for.
+    using LaterInputs = std::function<std::vector<Tensor>(const Outputs&)>;
+
+    /// The outputs, float32, [n, c, h, w] where they are maps. `inputs` as Program::run takes them; the last ones may lack: then `later` is asked as often as it takes. Throws
+    /// ShapeError and ArgumentError for inputs that do not fit, BackendError over the memory budget; parameters are as they were, running statistics too unless
+    /// an input that came later was wrong.
+    Outputs forward(const std::vector<Tensor>& inputs, const LaterInputs& later = {});
 
     /// Adds the derivative of a loss by each parameter to its gradient. `gradients`: the loss's derivative by each output of the last forward(), in the graph's
     /// order and of its shape; an empty tensor counts as zeros. Once for each forward(). Throws ArgumentError without one, ShapeError for other shapes.

@@ -1,0 +1,81 @@
+#pragma once
+// One step of teaching a 2D detector: pictures and what is in them -> losses, and the gradients of all parameters.
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <regulus/train/coco_truths.hpp>
+#include <regulus/train/dense_training.hpp>
+#include <regulus/train/learner.hpp>
+#include <regulus/train/two_stage.hpp>
+
+namespace regulus::train {
+
+/// How a detector is taught.
+struct DetectorTraining {
+    DenseTraining dense;      // RetinaNet's, or the region proposals'
+    BoxHeadTraining boxes;    // two-stage detectors
+    MaskTargetRule masks = MaskTargetRule::mmdetection;
+    ProposalRules proposals;  // that the box head's sample is taken from
+};
+
+/// The published way of "mmdetection", "detectron2" or "torchvision" for a detector that one of them made. Throws ArgumentError for another code base and for a graph
+/// that is no detector's.
+DetectorTraining detector_training(const Graph& detector, const std::string& code_base);
+
+/// Pictures that preprocess() made, and what is in them in their pixels.
+struct TrainingBatch {
+    Tensor input, image_info;
+    std::vector<PictureTruth> truths;  // with masks where the detector makes masks
+};
+
+/// The parts of a step's loss, by name: loss_cls, loss_bbox; of two-stage detectors rpn_cls, rpn_bbox, loss_cls, loss_bbox, loss_mask.
+struct StepLosses {
+    std::vector<std::pair<std::string, double>> parts;
+    double total() const {
+        double sum = 0;
+        for (const auto& part : parts) sum += part.second;
+        return sum;
+    }
+};
+
+/// RetinaNet, region proposal networks, Faster and Mask R-CNN that learn.
+///
+///     train::DetectorTeacher teacher(CpuLearning{}, recorded(model), weights, train::detector_training(recorded(model), "mmdetection"));
+///     const train::StepLosses losses = teacher.step(batch, seed);
+///     optimiser.step(teacher.learner().parameters(), rate);
+///     teacher.learner().clear_gradients();
+class DetectorTeacher {
+public:
+    /// `detector` as it was recorded. Throws ArgumentError for detectors that have heads without a loss here (cascades, keypoints, segments), and as Learner does.
+    DetectorTeacher(std::shared_ptr<const LearningBackend> backend, const Graph& detector, const Weights& weights, const DetectorTraining& training, const LearnerOptions& options = {});
+    template <std::derived_from<LearningBackend> Backend>
+    DetectorTeacher(const Backend& backend, const Graph& detector, const Weights& weights, const DetectorTraining& training, const LearnerOptions& options = {})
+        : DetectorTeacher(std::make_shared<const Backend>(backend), detector, weights, training, options) {}
+
+    /// Goes forward and back; gradients are added. `seed` chooses the samples: another for each step. Throws ArgumentError when there are not as many truths as pictures,
+    /// and as the losses do; gradients are as they were then.
+    StepLosses step(const TrainingBatch& batch, std::uint64_t seed);
+
+    Learner& learner() noexcept { return learner_; }
+    bool learns_masks() const noexcept { return has_masks_; }
+
+private:
+    std::vector<Tensor> sampled_regions(const Outputs& early, const TrainingBatch& batch, std::uint64_t seed);
+
+    DetectorTraining training_;
+    std::vector<ops::DecodeAnchors> levels_;
+    bool is_dense_ = false, has_boxes_ = false, has_masks_ = false;
+    int regions_a_picture_ = 0, masks_a_picture_ = 0;
+    Learner learner_;
+    std::vector<RegionSample> regions_;  // of the step
+};
+
+}  // namespace regulus::train
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/train/detector_teacher-impl.hpp>
+#endif

@@ -1,0 +1,36 @@
+#pragma once
+// What a two-stage detector needs to learn from beside its losses: proposals from the maps of its first stage, and a graph whose second stage takes the chosen regions.
+#include <string>
+#include <vector>
+
+#include <regulus/train/dense_loss.hpp>
+
+namespace regulus::train {
+
+/// Which proposals the second stage may learn from. The defaults are those of mmdetection's and detectron2's FPN models.
+struct ProposalRules {
+    int candidates = 2000;  // of a level, the best by score
+    int limit = 1000;       // of a picture (torchvision: 2000)
+    float iou_threshold = 0.7f;
+    float min_size = 0.f;   // boxes must be wider and higher; < 0: any
+};
+
+/// Proposals [p, 4] of each picture, network pixels, falling score. `levels` are dense_levels(detector, "rpn_deltas"): their coder says whether boxes are clipped.
+/// Throws as dense_loss.
+std::vector<Tensor> dense_proposals(const std::vector<ops::DecodeAnchors>& levels, const std::vector<DenseMaps>& maps, const Tensor& image_info, const ProposalRules& rules = {});
+
+/// The part of a recorded two-stage detector that all its losses need. Inputs: the picture, proposals and proposal_count (region_inputs, at most `regions` a picture), and with
+/// `mask_regions` > 0 the same for the mask head (region_inputs with only_positives). Outputs: rpn_logits.N, rpn_deltas.N, class_logits, box_regression, mask_logits.
+///
+/// The regions come out of the first stage's maps: a learner asks for them when it has these (Learner::LaterInputs). DetectorTeacher (detector_teacher.hpp) does all of a step.
+/// Throws ArgumentError for a graph that has not these parts.
+Graph two_stage_graph(Graph detector, int regions, int mask_regions = 0);
+
+/// Puts the gradient of the output `name` into its place among `gradients`, which are in the order of `outputs`. Throws ArgumentError for an unknown name.
+void put_gradient(std::vector<Tensor>& gradients, const Outputs& outputs, const std::string& name, const Tensor& gradient);
+
+}  // namespace regulus::train
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/train/two_stage-impl.hpp>
+#endif
