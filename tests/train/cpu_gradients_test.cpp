@@ -65,3 +65,12 @@ TEST_CASE("CPU learning: what regions and norms give does not depend on the numb
     }
     CHECK(compared > 20);
 }
+
+TEST_CASE("CPU learning: a batch norm wants two values a channel for its batch's variance") {
+    const Node node{ops::BatchNorm{.channels = 2}, "head.last", {}, {}, {}};
+    const Shape one{1, 2, 1, 1};
+    CHECK_THROWS_AS(CpuLearning{}.kernel(node, {one}, {one}, {}), ShapeError);
+    train::LearningRules stored;
+    stored.stored_statistics = true;
+    CHECK(CpuLearning{}.kernel(node, {one}, {one}, stored) != nullptr);
+}

@@ -18,7 +18,6 @@ inline GraphThatLearns graph_of_all(bool regions) {
     result.size = {2, 15, 13};
     const Scope scope(graph);
     const ValueId image = record::image_input(graph, 3);
-    const std::vector<ValueId> proposals = regions ? record::proposals_input(graph, 3) : std::vector<ValueId>{};
     const ValueId stem = record::activate(scope / "stem_relu", Activation::relu, record::batch_norm(scope / "stem_norm", {.channels = 8},
         record::conv2d(scope / "stem", {.in_channels = 3, .out_channels = 8, .kernel = 3, .stride = 2, .padding = 1}, image)));  // [2, 8, 8, 7]
     const ValueId grouped = record::batch_norm(scope / "grouped_norm", {.channels = 8}, record::conv2d(scope / "grouped", {.in_channels = 8, .out_channels = 8, .kernel = 3, .padding = 1, .groups = 2}, stem));
@@ -44,6 +43,7 @@ inline GraphThatLearns graph_of_all(bool regions) {
         return result;
     }
     const ops::RoiAlign align{.strides = {2, 4}, .size = 2, .finest_scale = 4.f};
+    const std::vector<ValueId> proposals = record::proposals_input(graph, 3);  // behind what it does not serve: the order of the nodes is not that of the inputs
     const ValueId coarse_wide = record::concat(scope / "wide", {coarse, pooled});
     const ValueId pooled_regions = record::roi_align(scope / "regions", align, {both, coarse_wide}, proposals[0], proposals[1]);
     const ValueId hidden = record::activate(scope / "hidden_relu", Activation::relu, record::linear(scope / "hidden", {.in_features = 64, .out_features = 6}, pooled_regions));

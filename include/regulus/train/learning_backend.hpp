@@ -21,6 +21,12 @@ struct LearningRules {
     bool learns = true;              ///< the node's parameters have gradients
 };
 
+/// Throws ShapeError for a batch norm of maps [n, c, h, w] that would normalise by the variance of fewer than two values a channel.
+inline void need_batch_variance(const std::string& backend, const Node& node, const Shape& maps, const LearningRules& rules) {
+    if (rules.stored_statistics || maps[0] * maps[2] * maps[3] >= 2) return;
+    throw ShapeError(backend + ": \"" + node.name + "\" (batch_norm): a batch's variance needs two values a channel at least, got " + to_string(maps) + "; use larger batches or stored statistics");
+}
+
 /// Addresses of one call. Maps are in the backend's layout, float32.
 struct LearningArguments {
     std::vector<const float*> inputs;

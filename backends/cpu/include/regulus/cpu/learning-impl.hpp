@@ -29,7 +29,10 @@ struct LearningMaker {
     }
     Made operator()(const ops::ConvTranspose2d& op) const { return op.norm ? nullptr : convolution_that_learns(op, in[0], out[0], rules.threads); }
     Made operator()(const ops::Linear& op) const { return linear_that_learns(op, in[0], out[0], rules.threads); }
-    Made operator()(const ops::BatchNorm& op) const { return std::make_unique<BatchNormThatLearns>(op, in[0], rules); }
+    Made operator()(const ops::BatchNorm& op) const {
+        train::need_batch_variance("cpu", node, in[0], rules);
+        return std::make_unique<BatchNormThatLearns>(op, in[0], rules);
+    }
     Made operator()(const ops::GroupNorm& op) const { return std::make_unique<GroupNormThatLearns>(op, in[0], rules.threads); }
     Made operator()(const ops::Activate&) const { return std::make_unique<ActivateThatLearns>(node, in, out, rules.threads); }
     Made operator()(const ops::Add& op) const { return std::make_unique<SumThatLearns>(node, in, out, rules.threads, make_add, op.activation, 1.f); }

@@ -83,7 +83,7 @@ private:
             kept.scale[c] = float(double(weight[c]) * inverse);
             kept.shift[c] = float(double(bias[c]) - mean * double(weight[c]) * inverse);
         };
-        if (rules_.stored_statistics || pixels_ == 0) {
+        if (rules_.stored_statistics) {
             for (std::int64_t c = 0; c < channels_; ++c) keep(c, double(running_mean[c]), double(running_variance[c]));
             return;
         }
@@ -97,7 +97,7 @@ private:
             const double offset = total[c] / count, mean = double(x[c]) + offset;
             const double variance = std::max(0.0, total[channels_ + c] / count - offset * offset);
             keep(c, mean, variance);
-            const double unbiased = pixels_ > 1 ? variance * count / (count - 1) : variance;
+            const double unbiased = variance * count / (count - 1);
             running_mean[c] = float((1 - momentum) * double(running_mean[c]) + momentum * mean);
             running_variance[c] = float((1 - momentum) * double(running_variance[c]) + momentum * unbiased);
         }

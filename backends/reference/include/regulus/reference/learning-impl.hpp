@@ -48,9 +48,7 @@ struct LearningKernels {
         return make<ConvTranspose2dLearning>(op);
     }
     Kernel operator()(const ops::BatchNorm& op) const {
-        if (!rules.stored_statistics && inputs[0][0] * inputs[0][2] * inputs[0][3] < 2) {
-            throw ShapeError(who() + ": a batch's variance needs two values a channel at least, got " + to_string(inputs[0]) + "; use larger batches or stored statistics");
-        }
+        train::need_batch_variance("reference", node, inputs[0], rules);
         return make<BatchNormLearning>(op);
     }
     Kernel operator()(const ops::GroupNorm& op) const { return make<GroupNormLearning>(op); }
