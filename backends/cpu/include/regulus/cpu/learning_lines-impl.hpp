@@ -31,32 +31,28 @@ inline constexpr std::int64_t slice_pixels = 256;
 /// Channels whose sums stay in registers.
 inline constexpr std::int64_t channel_run = 64;
 
-/// Over the pixels of a slice, per channel: sums of x - origin and of its square.
-REGULUS_ALWAYS_INLINE void moments_body(const float* x, const float* origin, std::int64_t pixels, std::int64_t channels, double* sum, double* squares) {
-    for (std::int64_t first = 0; first < channels; first += channel_run) {
-        const std::int64_t run = channels - first < channel_run ? channels - first : channel_run;
-        float s[channel_run] = {}, q[channel_run] = {};
-        for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-            const float* const line = x + pixel * channels + first;
-            if (run == channel_run) {
-                for (std::int64_t c = 0; c < channel_run; ++c) {
-                    const float d = line[c] - origin[first + c];
-                    s[c] += d;
-                    q[c] += d * d;
-                }
-            } else {
-                for (std::int64_t c = 0; c < run; ++c) {
-                    const float d = line[c] - origin[first + c];
-                    s[c] += d;
-                    q[c] += d * d;
-                }
-            }
-        }
+/// moments() of `run` channels, at most channel_run.
+REGULUS_ALWAYS_INLINE void moments_run(const float* x, const float* origin, std::int64_t pixels, std::int64_t channels, std::int64_t run, double* sum, double* squares) {
+    float s[channel_run] = {}, q[channel_run] = {};
+    for (; pixels > 0; --pixels, x += channels) {
         for (std::int64_t c = 0; c < run; ++c) {
-            sum[first + c] = double(s[c]);
-            squares[first + c] = double(q[c]);
+            const float d = x[c] - origin[c];
+            s[c] += d;
+            q[c] += d * d;
         }
     }
+    for (std::int64_t c = 0; c < run; ++c) {
+        sum[c] = double(s[c]);
+        squares[c] = double(q[c]);
+    }
+}
+
+/// Over the pixels of a slice, per channel: sums of x - origin and of its square. Runs of channels have lengths that the compiler knows, but for the last one.
+REGULUS_ALWAYS_INLINE void moments_body(const float* x, const float* origin, std::int64_t pixels, std::int64_t channels, double* sum, double* squares) {
+    std::int64_t c = 0;
+    for (; c + channel_run <= channels; c += channel_run) moments_run(x + c, origin + c, pixels, channels, channel_run, sum + c, squares + c);
+    for (; c + channel_run / 2 <= channels; c += channel_run / 2) moments_run(x + c, origin + c, pixels, channels, channel_run / 2, sum + c, squares + c);
+    if (c < channels) moments_run(x + c, origin + c, pixels, channels, channels - c, sum + c, squares + c);
 }
 REGULUS_SIMD_KERNEL(moments, moments_body, (const float* x, const float* origin, std::int64_t pixels, std::int64_t channels, double* sum, double* squares),
                     (x, origin, pixels, channels, sum, squares))
@@ -83,16 +79,20 @@ REGULUS_ALWAYS_INLINE void norm_sums_run(const float* x, const float* gradient, 
     }
 }
 
+template <bool Relu>
+REGULUS_ALWAYS_INLINE void norm_sums_runs(const float* x, const float* gradient, const float* scale, const float* shift, const float* mean, std::int64_t pixels, std::int64_t channels, double* sum,
+                                          double* product) {
+    std::int64_t c = 0;
+    for (; c + channel_run <= channels; c += channel_run) norm_sums_run<Relu>(x + c, gradient + c, scale + c, shift + c, mean + c, pixels, channels, channel_run, sum + c, product + c);
+    for (; c + channel_run / 2 <= channels; c += channel_run / 2) norm_sums_run<Relu>(x + c, gradient + c, scale + c, shift + c, mean + c, pixels, channels, channel_run / 2, sum + c, product + c);
+    if (c < channels) norm_sums_run<Relu>(x + c, gradient + c, scale + c, shift + c, mean + c, pixels, channels, channels - c, sum + c, product + c);
+}
+
 /// Over the pixels of a slice, per channel: sums of the gradient and of it times (x - mean); with `relu` of the gradient that comes through it. scale and shift are read then only.
 REGULUS_ALWAYS_INLINE void norm_sums_body(const float* x, const float* gradient, const float* scale, const float* shift, const float* mean, bool relu, std::int64_t pixels, std::int64_t channels,
                                           double* sum, double* product) {
-    for (std::int64_t c = 0; c < channels; c += channel_run) {
-        const std::int64_t run = channels - c;
-        if (relu && run >= channel_run) norm_sums_run<true>(x + c, gradient + c, scale + c, shift + c, mean + c, pixels, channels, channel_run, sum + c, product + c);
-        else if (relu) norm_sums_run<true>(x + c, gradient + c, scale + c, shift + c, mean + c, pixels, channels, run, sum + c, product + c);
-        else if (run >= channel_run) norm_sums_run<false>(x + c, gradient + c, nullptr, nullptr, mean + c, pixels, channels, channel_run, sum + c, product + c);
-        else norm_sums_run<false>(x + c, gradient + c, nullptr, nullptr, mean + c, pixels, channels, run, sum + c, product + c);
-    }
+    if (relu) norm_sums_runs<true>(x, gradient, scale, shift, mean, pixels, channels, sum, product);
+    else norm_sums_runs<false>(x, gradient, mean, mean, mean, pixels, channels, sum, product);
 }
 REGULUS_SIMD_KERNEL(norm_sums, norm_sums_body,
                     (const float* x, const float* gradient, const float* scale, const float* shift, const float* mean, bool relu, std::int64_t pixels, std::int64_t channels, double* sum, double* product),
@@ -104,17 +104,35 @@ struct NormBack {
 };
 
 /// dx = gradient * a + (x - mean) * b + c, per channel.
-REGULUS_ALWAYS_INLINE void norm_back_body(const float* x, const float* gradient, const NormBack& lines, float* dx, std::int64_t pixels, std::int64_t channels) {
+REGULUS_ALWAYS_INLINE void norm_back_body(const float* x, const float* gradient, const NormBack& lines, float* __restrict dx, std::int64_t pixels, std::int64_t channels) {
     const float *const a = lines.a, *const mean = lines.mean, *const b = lines.b, *const c = lines.c, *const shift = lines.shift;
-    for (; pixels > 0; --pixels, x += channels, gradient += channels, dx += channels) {
+    for (std::int64_t place = 0; place < pixels * channels; place += channels) {
+        const float *const line = x + place, *const g = gradient + place;
         if (shift != nullptr) {
-            for (std::int64_t i = 0; i < channels; ++i) dx[i] = through_relu(x[i], a[i], shift[i], gradient[i]) * a[i] + (x[i] - mean[i]) * b[i] + c[i];
+            for (std::int64_t i = 0; i < channels; ++i) dx[place + i] = through_relu(line[i], a[i], shift[i], g[i]) * a[i] + (line[i] - mean[i]) * b[i] + c[i];
         } else {
-            for (std::int64_t i = 0; i < channels; ++i) dx[i] = gradient[i] * a[i] + (x[i] - mean[i]) * b[i] + c[i];
+            for (std::int64_t i = 0; i < channels; ++i) dx[place + i] = g[i] * a[i] + (line[i] - mean[i]) * b[i] + c[i];
         }
     }
 }
 REGULUS_SIMD_KERNEL(norm_back, norm_back_body, (const float* x, const float* gradient, const NormBack& lines, float* dx, std::int64_t pixels, std::int64_t channels), (x, gradient, lines, dx, pixels, channels))
+
+/// dst = x * scale + shift, and through the relu where there is one, per channel.
+REGULUS_ALWAYS_INLINE void norm_forward_body(const float* x, const float* scale, const float* shift, bool relu, float* __restrict dst, std::int64_t pixels, std::int64_t channels) {
+    for (std::int64_t place = 0; place < pixels * channels; place += channels) {
+        const float* const line = x + place;
+        if (relu) {
+            for (std::int64_t i = 0; i < channels; ++i) {
+                const float value = line[i] * scale[i] + shift[i];
+                dst[place + i] = value < 0.f ? 0.f : value;
+            }
+        } else {
+            for (std::int64_t i = 0; i < channels; ++i) dst[place + i] = line[i] * scale[i] + shift[i];
+        }
+    }
+}
+REGULUS_SIMD_KERNEL(norm_forward, norm_forward_body, (const float* x, const float* scale, const float* shift, bool relu, float* dst, std::int64_t pixels, std::int64_t channels),
+                    (x, scale, shift, relu, dst, pixels, channels))
 
 /// body(slice, first pixel, pixels) over slices of slice_pixels, spread over the team; then the slices' two rows of `channels` sums, [slices, 2, channels] at `sums`, added up in their order
 /// into total[0 .. 2 * channels): the result does not depend on the number of threads.

@@ -25,7 +25,9 @@ public:
         find_statistics(arguments, kept);
         float* const dst = arguments.outputs[0];
         each_slice([&](std::int64_t first, std::int64_t count) {
-            for (std::int64_t pixel = first; pixel < first + count; ++pixel) scale_shift(x + pixel * channels_, kept.scale, kept.shift, dst + pixel * channels_, channels_, op_.activation);
+            norm_forward(x + first * channels_, kept.scale, kept.shift, op_.activation == Activation::relu, dst + first * channels_, count, channels_);
+            if (op_.activation != Activation::sigmoid) return;
+            for (std::int64_t i = first * channels_; i < (first + count) * channels_; ++i) dst[i] = activate(Activation::sigmoid, dst[i]);
         });
     }
 

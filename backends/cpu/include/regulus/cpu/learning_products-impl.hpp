@@ -81,7 +81,7 @@ struct LinearDirections {
     }
 };
 
-/// What an operation looks like to oneDNN: maps channels-last, the weight as the graph stores it, and the same with the layout left open.
+/// What an operation looks like to oneDNN: maps channels-last, the weight as the graph stores it, and the same with the layout left open (where another one is worth the way into it).
 struct ProductDescs {
     MemoryDesc src, dst, stored, open;
     std::int64_t out = 0;  // elements of the bias
@@ -306,7 +306,7 @@ inline std::unique_ptr<train::LearningKernel> linear_that_learns(const ops::Line
     const bool map = in.rank() == 4 && in[2] * in[3] != 1;  // a map of one pixel is a row
     const dnnl::memory::dims dims = map ? dnnl::memory::dims{op.out_features, in[1], in[2], in[3]} : dnnl::memory::dims{op.out_features, op.in_features};
     const ProductDescs descs{map ? nhwc(in[0], in[1], in[2], in[3]) : matrix(in[0], op.in_features), matrix(out[0], op.out_features), MemoryDesc(dims, f32, map ? Tag::oihw : Tag::oi),
-                             MemoryDesc(dims, f32, Tag::any), op.out_features, op.bias, op.activation};
+                             MemoryDesc(dims, f32, map ? Tag::any : Tag::oi), op.out_features, op.bias, op.activation};
     return std::make_unique<ProductKernel<LinearDirections>>(LinearDirections{}, descs, out.numel(), threads);
 }
 
