@@ -18,6 +18,8 @@ TEST_CASE("CPU learning: every operation's output and gradients are those of pla
 static std::vector<LearningCase> large_learning_cases() {
     LearningCaseList list;
     list.deform_conv("of two chunks, bias", ops::DeformConv2d{{.in_channels = 64, .out_channels = 6, .kernel = 3, .padding = 1, .groups = 2, .bias = true}, 4, true}, 1, 47, 43);
+    list.conv("1x1 of many pixels", ops::Conv2d{.in_channels = 40, .out_channels = 72, .bias = true}, 2, 41, 37);
+    list.conv("1x1 of many pixels, stride 2", ops::Conv2d{.in_channels = 72, .out_channels = 40, .stride = 2}, 2, 41, 37);
     list.group_norm("of several slices, relu", ops::GroupNorm{.channels = 72, .groups = 8, .activation = Activation::relu}, 2, 21, 27);
     list.batch_norm("of several slices, relu", ops::BatchNorm{.channels = 72, .activation = Activation::relu}, 2, 21, 27);
     list.roi_align("of several runs of channels", ops::RoiAlign{.strides = {1, 2}, .size = 7, .finest_scale = 4.f}, 70, 28, 32);
