@@ -1,8 +1,8 @@
 #pragma once
 // Everything that a program which describes and runs a network needs, but for a backend: include <regulus/cpu.hpp> or <regulus/reference.hpp> beside it.
 // Not here: drawing (regulus/draw/, regulus/pipeline/draw.hpp), the segments of panoptic models (regulus/pipeline/panoptic_detector.hpp), test-time augmentation
-// (regulus/pipeline/augmented.hpp), files of proposals (regulus/pipeline/proposal_file.hpp), evaluations, checkpoint surgery beyond reading and writing
-// weights, names of other code bases (regulus/converters/).
+// (regulus/pipeline/augmented.hpp), files of proposals (regulus/pipeline/proposal_file.hpp), training (regulus/train.hpp), evaluations, checkpoint surgery beyond
+// reading and writing weights, names of other code bases (regulus/converters/).
 
 #include <regulus/core/config.hpp>
 #include <regulus/core/dtype.hpp>
@@ -34,7 +34,6 @@
 #include <regulus/layers/detections.hpp>
 #include <regulus/layers/fpn.hpp>
 #include <regulus/layers/keypoint_head.hpp>
-#include <regulus/layers/keypoint_head.hpp>
 #include <regulus/layers/levels.hpp>
 #include <regulus/layers/linear.hpp>
 #include <regulus/layers/mask_head.hpp>
@@ -53,9 +52,7 @@
 #include <regulus/models/cascade_rcnn.hpp>
 #include <regulus/models/classifier.hpp>
 #include <regulus/models/fast_rcnn.hpp>
-#include <regulus/models/fast_rcnn.hpp>
 #include <regulus/models/faster_rcnn.hpp>
-#include <regulus/models/keypoint_rcnn.hpp>
 #include <regulus/models/keypoint_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/mmdetection2.hpp>
@@ -97,7 +94,6 @@
 #include <regulus/pipeline/detector.hpp>
 #include <regulus/pipeline/detector3d.hpp>
 #include <regulus/pipeline/proposals.hpp>
-#include <regulus/train/anchor3d_loss.hpp>
 
 #include <regulus/zoo/class_names.hpp>
 #include <regulus/zoo/classifier_facts.hpp>
