@@ -69,7 +69,7 @@ def run(name, **options):
 print("#pragma once\n// Made by torch_detectors.py: losses in the order of StepLosses, and the norms of the gradients by part of torchvision's model.\n#include <string>\n#include <utility>\n#include <vector>\n")
 print("struct TorchDetector {\n    const char* model;\n    std::vector<double> losses;\n    std::vector<std::pair<std::string, double>> norms;\n};\n")
 print("inline const TorchDetector torch_detectors[] = {")
-everything = {"rpn_batch_size_per_image": 10 ** 6, "box_batch_size_per_image": 4096, "rpn_pre_nms_top_n_train": 500, "rpn_post_nms_top_n_train": 200}
+everything = {"rpn_batch_size_per_image": 10 ** 6, "box_batch_size_per_image": 1024, "rpn_pre_nms_top_n_train": 500, "rpn_post_nms_top_n_train": 200}
 for name, options in (("retinanet_resnet50_fpn", {}), ("fasterrcnn_resnet50_fpn", everything), ("maskrcnn_resnet50_fpn", everything)):
     losses, norms = run(name, **options)
     print('    {"torchvision/%s",\n     {%s},\n     {%s}},' % (name, ", ".join("%.9g" % x for x in losses), ", ".join('{"%s", %.9g}' % x for x in norms)))
