@@ -48,7 +48,11 @@ DetectorRun prepare_detector(const DetectorOptions& options, const Ranks& ranks,
     DetectorRun run;
     run.pictures = std::move(pictures);
     const Loaded loaded = load(options.model, options.weights);
-    if (check) check(*loaded.model);
+    if (check) {
+        regulus::ModelSpec model = *loaded.model;
+        model.facts = regulus::facts_from_metadata(loaded.weights.metadata, model.facts, loaded.weights.source);  // weights that learnt other classes say so
+        check(model);
+    }
     regulus::CompileOptions compile;
     compile.threads = threads_of_rank(options.threads, ranks);
     const regulus::Graph graph = graph_of(*loaded.model, options.mmdetection);

@@ -1,7 +1,14 @@
 // regulus train: networks learn from pictures.
 #include "train.hpp"
 
+#include <cstdio>
+#include <cstdlib>
+
+#include <unistd.h>
+
 #include <regulus/core/error.hpp>
+
+#include "pictures.hpp"
 
 namespace tool {
 
@@ -39,10 +46,30 @@ void require_same_settings(const std::string& path, const Settings& kept, const 
     if (!text.empty()) throw regulus::ArgumentError("train: " + path + " is of a run with other settings; give those, or begin anew without --resume once it is gone:" + text);
 }
 
+std::string number(double value) {
+    char text[40];
+    for (int digits = 1; digits <= 17; ++digits) {
+        std::snprintf(text, sizeof text, "%.*g", digits, value);
+        if (std::strtod(text, nullptr) == value) break;
+    }
+    return text;
+}
+
+std::string run_file(const std::string& out, bool resume) {
+    if (out.size() < 12 || out.compare(out.size() - 12, 12, ".safetensors") != 0) throw regulus::ArgumentError("train: --out must end in .safetensors, got " + out);
+    require_writable(out);
+    const std::string path = out + ".run";
+    const bool has_run = ::access(path.c_str(), F_OK) == 0;
+    if (resume && !has_run) throw regulus::ArgumentError("train: there is no " + path + " to go on from; leave out --resume");
+    if (!resume && has_run) throw regulus::ArgumentError("train: " + path + " holds a run that stopped; --resume goes on with it, without the file a new one begins");
+    return path;
+}
+
 void add_train(CLI::App& app, Outcome& outcome) {
     CLI::App* train = app.add_subcommand("train", "Teaches a network on the CPU, by a published recipe, from random or given weights.");
     train->require_subcommand(1);
     add_train_imagenet(*train, outcome);
+    add_train_coco(*train, outcome);
 }
 
 }  // namespace tool

@@ -52,16 +52,6 @@ struct Options {
     bool resume = false;
 };
 
-/// With as few digits as say which double it is.
-std::string number(double value) {
-    char text[40];
-    for (int digits = 1; digits <= 17; ++digits) {
-        std::snprintf(text, sizeof text, "%.*g", digits, value);
-        if (std::strtod(text, nullptr) == value) break;
-    }
-    return text;
-}
-
 std::string percent(std::int64_t right, std::int64_t of) {
     char text[32];
     std::snprintf(text, sizeof text, "%.3f %%", of == 0 ? 0 : 100.0 * double(right) / double(of));
@@ -181,19 +171,11 @@ regulus::Tensor load_views(const Plan& plan, std::uint64_t seed, std::int64_t ep
     const regulus::ClassifyPreprocessing& eyes = plan.facts.preprocessing;
     regulus::Tensor input({count, 3, eyes.crop, eyes.crop}, regulus::DType::f32);
     const std::uint64_t key = regulus::random_key(regulus::random_key(seed, "views"), std::uint64_t(epoch));
-    std::vector<std::exception_ptr> errors(static_cast<std::size_t>(count));
-    in_parallel(std::size_t(count), plan.threads, [&](std::size_t i) {
-        try {
-            const regulus::Image image = regulus::read_classify_image(plan.pictures[std::size_t(items[i])].path, eyes);
-            const regulus::ClassifyView view = regulus::random_view(image.size(), plan.recipe.augmentation, regulus::random_key(key, std::uint64_t(items[i])));
-            regulus::write_view(image, view, eyes, input.data<float>() + std::int64_t(i) * 3 * eyes.crop * eyes.crop);
-        } catch (...) {
-            errors[i] = std::current_exception();
-        }
+    in_parallel_or_throw(std::size_t(count), plan.threads, [&](std::size_t i) {
+        const regulus::Image image = regulus::read_classify_image(plan.pictures[std::size_t(items[i])].path, eyes);
+        const regulus::ClassifyView view = regulus::random_view(image.size(), plan.recipe.augmentation, regulus::random_key(key, std::uint64_t(items[i])));
+        regulus::write_view(image, view, eyes, input.data<float>() + std::int64_t(i) * 3 * eyes.crop * eyes.crop);
     });
-    for (const std::exception_ptr& error : errors) {
-        if (error) std::rethrow_exception(error);
-    }
     return input;
 }
 
@@ -208,17 +190,7 @@ std::int64_t count_right(const Plan& plan, const regulus::Weights& weights) {
     for (std::size_t begin = 0; begin < plan.validation.size(); begin += batch) {
         const std::size_t count = std::min(batch, plan.validation.size() - begin);
         std::vector<regulus::Image> images(count);
-        std::vector<std::exception_ptr> errors(count);
-        in_parallel(count, plan.threads, [&](std::size_t i) {
-            try {
-                images[i] = regulus::read_classify_image(plan.validation[begin + i].path, eyes);
-            } catch (...) {
-                errors[i] = std::current_exception();
-            }
-        });
-        for (const std::exception_ptr& error : errors) {
-            if (error) std::rethrow_exception(error);
-        }
+        in_parallel_or_throw(count, plan.threads, [&](std::size_t i) { images[i] = regulus::read_classify_image(plan.validation[begin + i].path, eyes); });
         const std::vector<regulus::Classification> found = classifier(images);
         for (std::size_t i = 0; i < count; ++i) right += found[i].top(1).front().index == plan.validation[begin + i].label ? 1 : 0;
     }
@@ -228,10 +200,10 @@ std::int64_t count_right(const Plan& plan, const regulus::Weights& weights) {
 /// A training from its first step, or the one where it stopped, to the last.
 class Run {
 public:
-    Run(const Options& options, Plan plan)
+    Run(const Options& options, Plan plan, std::string path)
         : options_(options),
           plan_(std::move(plan)),
-          path_(options.out + ".run"),
+          path_(std::move(path)),
           learner_(regulus::CpuLearning{}, plan_.graph, plan_.start, learner_options()),
           optimiser_(plan_.recipe.optimiser, plan_.threads) {
         plan_.start = {};  // the learner has its own
@@ -395,27 +367,15 @@ private:
 };
 
 void train_imagenet(const Options& options, Outcome& outcome) {
-    if (options.out.size() < 12 || options.out.compare(options.out.size() - 12, 12, ".safetensors") != 0) throw regulus::ArgumentError("train: --out must end in .safetensors, got " + options.out);
     if (options.model.empty() && options.weights.empty()) throw regulus::ArgumentError("which network? Name it with --model (regulus zoo list), or give weights to start from with --weights FILE");
-    require_writable(options.out);
-    const std::string path = options.out + ".run";
-    const bool has_run = ::access(path.c_str(), F_OK) == 0;
-    if (options.resume && !has_run) throw regulus::ArgumentError("train: there is no " + path + " to go on from; leave out --resume");
-    if (!options.resume && has_run) throw regulus::ArgumentError("train: " + path + " holds a run that stopped; --resume goes on with it, without the file a new one begins");
+    const std::string path = run_file(options.out, options.resume);
     Plan plan = make_plan(options);
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.6g", plan.recipe.learning_rate);
     talk("train: " + plan.model->name + ", " + count_of(plan.pictures.size(), "picture") + ", recipe of " + plan.recipe.code_base + ": " + count_of(std::size_t(plan.epochs), "epoch") + " of " +
          count_of(std::size_t(plan.steps), "step") + ", " + std::to_string(plan.recipe.batch) + " pictures a step, " + std::to_string(plan.recipe.at_once) + " at once, learning rate " + rate + "\n");
-    Run run(options, std::move(plan));
-    if (options.resume) run.resume();
-    if (!run.finish()) {
-        talk("train: stopped; the same command with --resume goes on from " + run.path() + "\n");
-        outcome.exit_code = 130;
-        return;
-    }
-    run.write_result();
-    talk("train: wrote " + options.out + "\n");
+    Run run(options, std::move(plan), path);
+    train_to_end(run, options.out, options.resume, outcome);
 }
 
 }  // namespace
