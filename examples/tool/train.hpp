@@ -1,8 +1,11 @@
 #pragma once
 // What the trainings share: a run's file, Ctrl-C.
-#include <csignal>
+#include <atomic>
 #include <map>
 #include <string>
+#include <thread>
+
+#include <signal.h>
 
 #include "command.hpp"
 #include "terminal.hpp"
@@ -14,7 +17,10 @@ void add_train_imagenet(CLI::App& train, Outcome& outcome);
 /// `regulus train coco`.
 void add_train_coco(CLI::App& train, Outcome& outcome);
 
-/// While it lives, Ctrl-C (and SIGTERM) asks for an end instead of ending the program; a second one does end it.
+/// While it lives, Ctrl-C (and SIGTERM) asks for an end instead of ending the program; a second one does end it. It must be made before any other thread.
+///
+/// A thread of its own waits for the signals, all others block them: no handler may run in the middle of a product. Some of oneDNN's products have their stack pointer in a
+/// buffer on the heap, and what the kernel puts there for a handler writes over the memory before that buffer.
 class StopGuard {
 public:
     StopGuard();
@@ -25,8 +31,9 @@ public:
     static bool asked();
 
 private:
-    void (*interrupt_)(int);
-    void (*terminate_)(int);
+    sigset_t before_{};
+    std::atomic<bool> over_{false};
+    std::thread waiter_;
 };
 
 /// What a run is of, name by name. Throws regulus::ArgumentError, naming all differences, when a run that is to go on is of something else.

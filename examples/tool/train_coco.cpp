@@ -397,7 +397,6 @@ public:
 
     /// False when the user stops it; the run's file is written then.
     bool finish() {
-        const StopGuard guard;
         const std::int64_t first = step_;
         Progress progress{std::size_t(plan_.all - first)};
         std::vector<std::vector<std::int64_t>> groups;
@@ -522,6 +521,7 @@ private:
 };
 
 void train_coco(const Options& options, Outcome& outcome) {
+    const StopGuard guard;
     if (options.model.empty() && options.weights.empty()) throw regulus::ArgumentError("which detector? Name it with --model (regulus zoo list), or give weights to start from with --weights FILE");
     const std::string path = run_file(options.out, options.resume);
     Plan plan = make_plan(options);

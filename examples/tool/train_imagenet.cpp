@@ -224,7 +224,6 @@ public:
 
     /// False when the user stops it; the run's file is written then.
     bool finish() {
-        const StopGuard guard;
         const std::int64_t all = plan_.epochs * plan_.steps, first = step_;
         Progress progress{std::size_t(all - first)};
         std::vector<std::int64_t> order;
@@ -367,6 +366,7 @@ private:
 };
 
 void train_imagenet(const Options& options, Outcome& outcome) {
+    const StopGuard guard;
     if (options.model.empty() && options.weights.empty()) throw regulus::ArgumentError("which network? Name it with --model (regulus zoo list), or give weights to start from with --weights FILE");
     const std::string path = run_file(options.out, options.resume);
     Plan plan = make_plan(options);
