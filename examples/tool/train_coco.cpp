@@ -3,18 +3,14 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <limits>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <unistd.h>
 
-#include <regulus/converters/convert.hpp>
 #include <regulus/cpu/learning.hpp>
 #include <regulus/data/flip.hpp>
 #include <regulus/data/image_file.hpp>
@@ -22,263 +18,22 @@
 #include <regulus/graph/bind.hpp>
 #include <regulus/pipeline/any_detector.hpp>
 #include <regulus/train/detect_order.hpp>
-#include <regulus/train/detector_teacher.hpp>
-#include <regulus/train/initialise.hpp>
 #include <regulus/train/snapshot.hpp>
 #include <regulus/weights/write_safetensors.hpp>
 
-#include "classifiers.hpp"
-#include "detector_recipe.hpp"
 #include "eval_detector.hpp"
 #include "in_parallel.hpp"
 #include "models.hpp"
 #include "terminal.hpp"
-#include "train.hpp"
+#include "train_coco_plan.hpp"
 
 namespace tool {
 
 namespace {
 
 namespace train = regulus::train;
-
-struct Options {
-    std::string model, weights, out, rule, norms, optimiser = "sgd";
-    std::string images, annotations, val_images, val_annotations;
-    std::vector<std::string> frozen;
-    std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
-    double learning_rate = 0, weight_decay = -1, clip = -1;
-    std::uint64_t seed = 0;
-    int threads = 0;
-    bool resume = false;
-};
-
-/// Annotated pictures in a folder.
-struct Pictures {
-    std::string folder;
-    std::vector<std::int64_t> category_ids;  // of each of the model's classes; below zero: the annotations have none
-};
-
-/// What a run is, before it begins.
-struct Plan {
-    const regulus::ModelSpec* model = nullptr;
-    regulus::Graph graph;
-    regulus::Weights start;
-    regulus::ModelFacts facts;  // of the result
-    DetectorRecipe recipe;      // with the user's changes
-    train::OptimiserSettings optimiser;
-    train::Schedule schedule;
-    train::DetectorTraining training;
-    std::vector<std::string> frozen;
-    std::unique_ptr<train::CocoTruths> truths;
-    Pictures pictures, validation;
-    regulus::CocoDataset validation_set;
-    std::vector<regulus::PictureSize> sizes;  // of truths->pictures()
-    Settings settings;
-    double peak = 0;
-    std::int64_t groups = 0, steps = 0, all = 0;  // of an epoch, twice; of the training
-    std::int64_t leg = 0;                         // steps after which the run is kept
-    int threads = 1;
-    bool by_epochs = true, has_boxes = false, has_masks = false;
-};
-
-bool has_label(const regulus::Graph& graph, const char* label) { return graph.find_label(label) != regulus::no_value; }
-
-/// The annotations' categories of the model's classes by name. Empty when a category is none of the model's.
-std::vector<std::int64_t> ids_by_name(const regulus::ModelFacts& facts, const std::vector<regulus::CocoCategory>& categories) {
-    std::map<std::string, std::int64_t> ids;
-    for (const regulus::CocoCategory& category : categories) {
-        if (!ids.emplace(category.name, category.id).second) throw regulus::ArgumentError("train: the annotations have two categories \"" + category.name + "\", so classes cannot be told by name");
-    }
-    std::vector<std::int64_t> result;
-    for (const std::string& name : facts.class_names) {
-        const auto found = ids.find(name);
-        result.push_back(found == ids.end() ? std::numeric_limits<std::int64_t>::min() + std::int64_t(result.size()) : found->second);
-        if (found != ids.end()) ids.erase(found);
-    }
-    return ids.empty() ? result : std::vector<std::int64_t>{};
-}
-
-/// Which category each class is; whether the classes are others than those of the weights.
-bool choose_classes(const regulus::CocoDataset& dataset, Plan& plan) {
-    std::vector<regulus::CocoCategory> categories = dataset.categories;
-    std::sort(categories.begin(), categories.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-    if (!plan.has_boxes) {  // regions have no class
-        for (const regulus::CocoCategory& category : categories) plan.pictures.category_ids.push_back(category.id);
-        return false;
-    }
-    plan.pictures.category_ids = ids_by_name(plan.facts, categories);
-    if (!plan.pictures.category_ids.empty()) return false;
-    if (categories.size() != plan.facts.class_names.size()) {
-        throw regulus::ArgumentError("train: the annotations have " + std::to_string(categories.size()) + " categories that are not all among the " + std::to_string(plan.facts.class_names.size()) + " classes of " +
-                                     plan.model->name + "; its head has as many classes as its type says: categories must have the model's names, or be as many with names of their own");
-    }
-    plan.facts.class_names.clear();
-    plan.facts.category_ids.clear();
-    for (const regulus::CocoCategory& category : categories) {
-        plan.facts.class_names.push_back(category.name);
-        plan.facts.category_ids.push_back(category.id);
-    }
-    plan.pictures.category_ids = plan.facts.category_ids;
-    return true;
-}
-
-/// The weights under our names: a detector's, or a classifier's for the backbone alone.
-regulus::Weights read_start(const Options& options, const Plan& plan) {
-    const auto has_backbone = [](const regulus::Weights& weights) {
-        return std::any_of(weights.entries().begin(), weights.entries().end(), [](const regulus::Weights::Entry& entry) { return entry.name.rfind("backbone.", 0) == 0; });
-    };
-    regulus::Weights read = load_weights(*plan.model, options.weights);
-    regulus::Weights ours = regulus::to_regulus(read, plan.graph);
-    if (!has_backbone(ours)) {
-        const LoadedClassifier classifier = load_classifier("", options.weights, true);
-        ours = regulus::to_regulus(classifier.weights, classifier.graph);
-    }
-    regulus::Weights result;
-    for (const regulus::Weights::Entry& entry : ours.entries()) {
-        if (entry.name.rfind("classifier.", 0) != 0) result.add(entry.name, entry.tensor);
-    }
-    result.metadata = read.metadata;
-    result.source = read.source;
-    return result;
-}
-
-/// Parts of the network of which the weights have nothing begin anew: a classifier has none but the backbone.
-std::vector<std::string> missing_parts(const regulus::Graph& graph, const regulus::Weights& weights) {
-    std::set<std::string> parts, known;
-    const auto part_of = [](const std::string& name) { return name.substr(0, name.find('.') + 1); };
-    for (const regulus::Weights::Entry& entry : weights.entries()) known.insert(part_of(entry.name));
-    for (const regulus::Node& node : graph.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) parts.insert(part_of(parameter.name));
-    }
-    std::vector<std::string> missing;
-    std::set_difference(parts.begin(), parts.end(), known.begin(), known.end(), std::back_inserter(missing));
-    return missing;
-}
-
-/// Random parameters, or the user's; what they lack, and a head of other classes, begins anew.
-void set_start(const Options& options, const regulus::CocoDataset& dataset, Plan& plan) {
-    if (options.weights.empty()) {
-        choose_classes(dataset, plan);
-        plan.start = train::initial_weights(plan.graph, plan.model->code_base, options.seed, plan.threads);
-        return;
-    }
-    const regulus::Weights given = read_start(options, plan);
-    std::vector<std::string> anew = missing_parts(plan.graph, given);
-    if (std::find(anew.begin(), anew.end(), "backbone.") != anew.end()) throw regulus::ArgumentError("train: " + options.weights + " has no backbone of " + plan.model->name);
-    if (!anew.empty()) {
-        std::string names;
-        for (const std::string& part : anew) names += (names.empty() ? "" : ", ") + part.substr(0, part.size() - 1);
-        talk("train: " + names + " of " + plan.model->name + " begin anew, " + options.weights + " has none\n");
-    } else {
-        plan.facts = regulus::facts_from_metadata(given.metadata, plan.facts, options.weights);
-    }
-    if (choose_classes(dataset, plan)) {
-        talk("train: the last layers of the heads begin anew, for the annotations' classes\n");
-        for (const char* layer : {"box_head.logits.", "box_head.deltas.", "mask_head.logits.", "head.logits."}) anew.emplace_back(layer);
-    }
-    plan.start = train::initial_weights(plan.graph, plan.model->code_base, options.seed, given, anew, plan.threads);
-}
-
-void set_optimiser(const Options& options, Plan& plan) {
-    DetectorRecipe& recipe = plan.recipe;
-    const bool is_adam = options.optimiser == "adamw";
-    if (is_adam) recipe.learning_rate = 1e-4, recipe.weight_decay = 0.05;
-    if (options.weight_decay >= 0) recipe.weight_decay = options.weight_decay;
-    if (options.clip >= 0) recipe.clip = options.clip;
-    if (is_adam) plan.optimiser = train::AdamW{0.9, 0.999, 1e-8, {recipe.weight_decay, false, false}};
-    else plan.optimiser = train::Sgd{recipe.momentum, false, {recipe.weight_decay, recipe.norms_decay}};
-}
-
-/// How many pictures a step has, how many steps there are, and how fast they go.
-void set_course(const Options& options, Plan& plan) {
-    DetectorRecipe& recipe = plan.recipe;
-    const std::size_t pictures = plan.sizes.size();
-    if (options.batch > 0) recipe.batch = options.batch;
-    if (std::size_t(recipe.batch) > pictures) throw regulus::ArgumentError("train: a batch of " + std::to_string(recipe.batch) + " is more than all " + count_of(pictures, "picture") + "; choose another with --batch");
-    recipe.at_once = options.at_once > 0 ? options.at_once : std::min(recipe.batch, recipe.at_once);
-    while (options.at_once == 0 && recipe.batch % recipe.at_once != 0) --recipe.at_once;
-    if (recipe.batch % recipe.at_once != 0) throw regulus::ArgumentError("train: --at-once " + std::to_string(recipe.at_once) + " does not divide the batch of " + std::to_string(recipe.batch));
-    const std::int64_t wide = std::count_if(plan.sizes.begin(), plan.sizes.end(), [](const regulus::PictureSize& size) { return size.width > size.height; });
-    const auto groups_of = [&](std::int64_t count) { return (count + recipe.at_once - 1) / recipe.at_once; };
-    plan.groups = groups_of(wide) + groups_of(std::int64_t(pictures) - wide);
-    plan.steps = plan.groups / (recipe.batch / recipe.at_once);
-    plan.by_epochs = options.epochs > 0 || (options.iterations == 0 && recipe.epochs > 0);
-    if (plan.by_epochs) plan.all = plan.steps * (options.epochs > 0 ? options.epochs : recipe.epochs);
-    else plan.all = options.iterations > 0 ? options.iterations : std::max<std::int64_t>(1, recipe.iterations * 16 / recipe.batch);
-    plan.leg = options.save_every > 0 ? options.save_every : plan.steps;
-    plan.peak = options.learning_rate > 0 ? options.learning_rate : recipe.learning_rate * double(recipe.batch) / 16;
-    plan.schedule = detector_schedule(recipe, plan.peak, plan.all, plan.steps, plan.by_epochs);
-}
-
-void require_pictures(const std::string& folder, const regulus::CocoDataset& dataset, const std::vector<std::size_t>& places, const std::string& annotations) {
-    if (places.empty()) throw regulus::ArgumentError("train: " + annotations + " has no picture with an annotation to learn from");
-    for (const std::size_t place : places) {
-        const regulus::CocoImage& image = dataset.images[place];
-        if (image.file_name.empty()) throw regulus::ArgumentError("train: " + annotations + ": picture " + std::to_string(image.id) + " has no file_name");
-        const std::string path = folder + "/" + image.file_name;
-        if (::access(path.c_str(), R_OK) != 0) throw regulus::FileError("train: " + path + " cannot be read; " + annotations + " names it");
-    }
-}
-
-/// A run's settings, so that it goes on as it began.
-void set_settings(const Options& options, Plan& plan) {
-    const DetectorRecipe& recipe = plan.recipe;
-    plan.settings = {{"model", plan.model->name},
-                     {"annotations", file_identity(options.annotations)},
-                     {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
-                     {"rule", recipe.rule},
-                     {"optimiser", options.optimiser},
-                     {"iterations", std::to_string(plan.all)},
-                     {"batch", std::to_string(recipe.batch)},
-                     {"at once", std::to_string(recipe.at_once)},
-                     {"learning rate", number(plan.peak)},
-                     {"weight decay", number(recipe.weight_decay)},
-                     {"clip", number(recipe.clip)},
-                     {"norms", recipe.norms},
-                     {"kept every", std::to_string(plan.leg)},
-                     {"seed", std::to_string(options.seed)}};
-    for (const std::string& frozen : plan.frozen) plan.settings["frozen"] += (plan.settings["frozen"].empty() ? "" : " ") + frozen;
-}
-
-Plan make_plan(const Options& options) {
-    Plan plan;
-    plan.threads = options.threads > 0 ? options.threads : std::max(1, int(std::thread::hardware_concurrency()));
-    plan.model = options.model.empty() ? load("", options.weights).model : &model_named(options.model);
-    plan.graph = regulus::recorded(*plan.model);
-    plan.facts = plan.model->facts;
-    const bool is_dense = has_label(plan.graph, "cls_logits.0");
-    plan.has_boxes = is_dense || has_label(plan.graph, "class_logits");
-    plan.has_masks = has_label(plan.graph, "mask_logits");
-    const std::string rule = options.rule.empty() ? plan.model->code_base : options.rule;
-    plan.training = train::detector_training(plan.graph, rule);
-    plan.training.dense.threads = plan.threads;
-    regulus::CocoDataset dataset = regulus::read_coco_annotations(options.annotations);
-    set_start(options, dataset, plan);
-    plan.recipe = detector_recipe(rule, plan.model->name, plan.model->architecture, is_dense, plan.facts.preprocessing);
-    if (options.weights.empty()) plan.recipe.norms = "batch";
-    if (!options.norms.empty()) plan.recipe.norms = options.norms;
-    plan.frozen = options.frozen;
-    if (plan.frozen.empty() && !options.weights.empty()) plan.frozen = {"backbone.stem.", "backbone.s1."};
-    if (plan.frozen == std::vector<std::string>{"none"}) plan.frozen.clear();
-    set_optimiser(options, plan);
-
-    plan.pictures.folder = options.images;
-    plan.truths = std::make_unique<train::CocoTruths>(std::move(dataset), plan.pictures.category_ids, plan.recipe.truths);
-    require_pictures(options.images, plan.truths->dataset(), plan.truths->pictures(), options.annotations);
-    for (const std::size_t place : plan.truths->pictures()) plan.sizes.push_back({plan.truths->dataset().images[place].height, plan.truths->dataset().images[place].width});
-    set_course(options, plan);
-    if (!options.val_images.empty()) {
-        if (!plan.has_boxes) throw regulus::ArgumentError("train: " + plan.model->name + " proposes regions without classes; judge the result with `regulus eval proposals`, without --val-images");
-        plan.validation_set = regulus::read_coco_annotations(options.val_annotations);
-        plan.validation = {options.val_images, ids_by_name(plan.facts, plan.validation_set.categories)};
-        if (plan.validation.category_ids.empty()) throw regulus::ArgumentError("train: the categories of " + options.val_annotations + " are not all among the classes that are learnt");
-        std::vector<std::size_t> places(plan.validation_set.images.size());
-        for (std::size_t i = 0; i < places.size(); ++i) places[i] = i;
-        require_pictures(options.val_images, plan.validation_set, places, options.val_annotations);
-    }
-    set_settings(options, plan);
-    return plan;
-}
+using Options = CocoOptions;
+using Plan = CocoPlan;
 
 /// A picture's part of a batch.
 struct Prepared {
@@ -524,7 +279,7 @@ void train_coco(const Options& options, Outcome& outcome) {
     const StopGuard guard;
     if (options.model.empty() && options.weights.empty()) throw regulus::ArgumentError("which detector? Name it with --model (regulus zoo list), or give weights to start from with --weights FILE");
     const std::string path = run_file(options.out, options.resume);
-    Plan plan = make_plan(options);
+    Plan plan = make_coco_plan(options);
     talk("train: " + plan.model->name + ", " + count_of(plan.sizes.size(), "picture") + ", as " + plan.recipe.rule + " does: " + count_of(std::size_t(plan.all), "step") + ", " +
          count_of(std::size_t(plan.steps), "step") + " an epoch, " + count_of(std::size_t(plan.recipe.batch), "picture") + " a step, " + std::to_string(plan.recipe.at_once) + " at once, " + options.optimiser +
          ", learning rate " + number(plan.peak) + "\n");

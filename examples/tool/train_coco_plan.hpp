@@ -1,0 +1,60 @@
+#pragma once
+// What a run of `regulus train coco` is, before it begins.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <regulus/train/detector_teacher.hpp>
+#include <regulus/zoo/zoo.hpp>
+
+#include "detector_recipe.hpp"
+#include "train.hpp"
+
+namespace tool {
+
+/// What the user chooses.
+struct CocoOptions {
+    std::string model, weights, out, rule, norms, optimiser = "sgd";
+    std::string images, annotations, val_images, val_annotations;
+    std::vector<std::string> frozen;
+    std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
+    double learning_rate = 0, weight_decay = -1, clip = -1;
+    std::uint64_t seed = 0;
+    int threads = 0;
+    bool resume = false;
+};
+
+/// Annotated pictures in a folder.
+struct CocoPictures {
+    std::string folder;
+    std::vector<std::int64_t> category_ids;  // of each of the model's classes; below zero: the annotations have none
+};
+
+/// What a run is, before it begins.
+struct CocoPlan {
+    const regulus::ModelSpec* model = nullptr;
+    regulus::Graph graph;
+    regulus::Weights start;
+    regulus::ModelFacts facts;  // of the result
+    DetectorRecipe recipe;      // with the user's changes
+    regulus::train::OptimiserSettings optimiser;
+    regulus::train::Schedule schedule;
+    regulus::train::DetectorTraining training;
+    std::vector<std::string> frozen;
+    std::unique_ptr<regulus::train::CocoTruths> truths;
+    CocoPictures pictures, validation;
+    regulus::CocoDataset validation_set;
+    std::vector<regulus::PictureSize> sizes;  // of truths->pictures()
+    Settings settings;
+    double peak = 0;
+    std::int64_t groups = 0, steps = 0, all = 0;  // of an epoch, twice; of the training
+    std::int64_t leg = 0;                         // steps after which the run is kept
+    int threads = 1;
+    bool by_epochs = true, has_boxes = false, has_masks = false;
+};
+
+/// Reads annotations and weights. Throws regulus::Error for what cannot be read or does not fit; nothing is written.
+CocoPlan make_coco_plan(const CocoOptions& options);
+
+}  // namespace tool
