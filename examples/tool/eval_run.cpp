@@ -1,7 +1,6 @@
 #include "eval_run.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <thread>
 
@@ -11,25 +10,12 @@
 
 #include "models.hpp"
 #include "pictures.hpp"
+#include "stop_guard.hpp"
 #include "terminal.hpp"
 
 namespace tool {
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// While it lives, Ctrl-C ends the loop after the item in hand instead of the program.
-class InterruptGuard {
-public:
-    InterruptGuard() : before_(std::signal(SIGINT, [](int) { interrupted = 1; })) {}
-    ~InterruptGuard() { std::signal(SIGINT, before_); }
-    InterruptGuard(const InterruptGuard&) = delete;
-    InterruptGuard& operator=(const InterruptGuard&) = delete;
-
-private:
-    void (*before_)(int);
-};
 
 std::string identity_of(const std::uint8_t* data, std::size_t size) {
     char text[48];
@@ -66,8 +52,6 @@ namespace {
 
 /// `trouble`: why this rank is not ready, or "".
 std::optional<EvalRows> share(const EvalItems& items, Ranks& ranks, const std::string& trouble) {
-    std::optional<InterruptGuard> guard;
-    if (ranks.size() == 1) guard.emplace();
     const auto weight = [&](std::size_t i) { return items.weight ? items.weight(i) : std::size_t(1); };
     std::size_t total = 0;
     for (std::size_t i = 0; i < items.ids.size(); ++i) total += weight(i);
@@ -121,7 +105,7 @@ std::optional<EvalRows> share(const EvalItems& items, Ranks& ranks, const std::s
         }
         ++finished_items;
         progress.show(finished += weight(outcome.index), items.name(outcome.index));
-        return interrupted == 0;
+        return !StopGuard::asked();
     };
     problem = ranks.share(problem, todo, work, arrived);
     progress.clear();
@@ -140,6 +124,8 @@ std::optional<EvalRows> share(const EvalItems& items, Ranks& ranks, const std::s
 
 std::optional<EvalRows> run_items(const std::function<void(const Ranks&)>& prepare, const std::function<EvalItems()>& items, Outcome& outcome) {
     Ranks ranks;
+    std::optional<StopGuard> guard;
+    if (ranks.size() == 1) guard.emplace();
     std::string trouble;
     try {
         prepare(ranks);

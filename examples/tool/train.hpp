@@ -1,13 +1,10 @@
 #pragma once
-// What the trainings share: a run's file, Ctrl-C.
-#include <atomic>
+// What the trainings share: a run's file, its end.
 #include <map>
 #include <string>
-#include <thread>
-
-#include <signal.h>
 
 #include "command.hpp"
+#include "stop_guard.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -16,25 +13,6 @@ namespace tool {
 void add_train_imagenet(CLI::App& train, Outcome& outcome);
 /// `regulus train coco`.
 void add_train_coco(CLI::App& train, Outcome& outcome);
-
-/// While it lives, Ctrl-C (and SIGTERM) asks for an end instead of ending the program; a second one does end it. It must be made before any other thread.
-///
-/// A thread of its own waits for the signals, all others block them: no handler may run in the middle of a product. Some of oneDNN's products have their stack pointer in a
-/// buffer on the heap, and what the kernel puts there for a handler writes over the memory before that buffer.
-class StopGuard {
-public:
-    StopGuard();
-    ~StopGuard();
-    StopGuard(const StopGuard&) = delete;
-    StopGuard& operator=(const StopGuard&) = delete;
-
-    static bool asked();
-
-private:
-    sigset_t before_{};
-    std::atomic<bool> over_{false};
-    std::thread waiter_;
-};
 
 /// What a run is of, name by name. Throws regulus::ArgumentError, naming all differences, when a run that is to go on is of something else.
 using Settings = std::map<std::string, std::string>;
