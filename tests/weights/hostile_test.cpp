@@ -1,7 +1,7 @@
 // Files that want to hurt: each is refused with a sentence that names the file, and nothing of it runs.
+#include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <algorithm>
 #include <ctime>
 #include <memory>
 #include <string>
