@@ -4,3 +4,4 @@
 static_assert(DNNL_VERSION_MAJOR == 3, "this check is about oneDNN 3: its headers must come first");
 
 #include <regulus/cpu.hpp>
+#include <regulus/cpu/learning.hpp>
