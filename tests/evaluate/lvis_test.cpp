@@ -1,5 +1,6 @@
 // evaluate_lvis against the package lvis, against evaluate_coco where both have one rule, and its rules one by one.
 #include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include <regulus/evaluate/lvis_evaluation.hpp>
