@@ -150,6 +150,8 @@ TEST_CASE("cityscapes results: masks through files and back") {
 TEST_CASE("parse_cityscapes_results: says what it refuses") {
     const auto refused = [](const std::string& text, const std::string& why) { CHECK_THROWS_WITH_AS(parse_cityscapes_results(text, "t"), ("t: line 2: " + why).c_str(), FileError); };
     CHECK(parse_cityscapes_results("masks/a.png 26.0 1e-3\r\n\n", "t")[0].label == 26);
+    CHECK(parse_cityscapes_results("\xEF\xBB\xBF""a.png 26 0.5", "t")[0].file == "a.png");
+    refused("\n\xEF\xBB\xBF""a.png 26 0.5", "a byte order mark stands at the beginning of a text only");
     refused("\na.png 26", "expected a mask's file, a label and a confidence");
     refused("\n/a.png 26 1", "the mask's file must lie in the text's folder or below");
     refused("\nb/../../a.png 26 1", "the mask's file must lie in the text's folder or below");

@@ -13,11 +13,11 @@
 
 namespace regulus::evaluate_detail {
 
-/// Lines one after another, their ends (\n or \r\n) taken off; knows the number of the line for messages.
+/// Lines one after another, their ends (\n or \r\n) and the text's byte order mark taken off; knows the number of the line for messages. Throws FileError for such a mark further on.
 class TextLines {
 public:
     TextLines(std::string_view text, const std::string& who) : text_(text), who_(who) {
-        if (text_.substr(0, 3) == "\xEF\xBB\xBF") text_.remove_prefix(3);
+        if (text_.substr(0, 3) == byte_order_mark) text_.remove_prefix(3);
     }
 
     bool next(std::string_view& line) {
@@ -27,6 +27,7 @@ public:
         text_.remove_prefix(std::min(end + 1, text_.size()));
         if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
         ++number_;
+        if (line.find(byte_order_mark) != std::string_view::npos) fail("a byte order mark stands at the beginning of a text only");
         return true;
     }
 
@@ -35,6 +36,7 @@ public:
     [[noreturn]] void fail(const std::string& what) const { throw FileError(who_ + ": line " + std::to_string(number_) + ": " + what); }
 
 private:
+    static constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
     std::string_view text_;
     const std::string& who_;
     std::size_t number_ = 0;
