@@ -7,6 +7,7 @@
 #include <regulus/core/json.hpp>
 #include <regulus/data/image_file.hpp>
 
+#include "categories.hpp"
 #include "models.hpp"
 #include "terminal.hpp"
 
@@ -86,10 +87,7 @@ EvalItems items_of(const DetectorOptions& options, const DetectorRun& run, std::
 }
 
 std::vector<std::int64_t> match_categories(const regulus::ModelFacts& facts, const std::vector<regulus::CocoCategory>& categories, const std::string& model) {
-    std::map<std::string, std::int64_t> ids;
-    for (const regulus::CocoCategory& category : categories) {
-        if (!ids.emplace(category.name, category.id).second) throw regulus::ArgumentError("eval: the annotations have two categories \"" + category.name + "\", so classes cannot be told by name");
-    }
+    std::map<std::string, std::int64_t> ids = categories_by_name(categories, "eval");
     std::vector<std::int64_t> result;
     std::size_t matched = 0;
     for (const std::string& name : facts.class_names) {

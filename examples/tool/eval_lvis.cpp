@@ -4,23 +4,18 @@
 #include <string>
 #include <vector>
 
-#include <regulus/evaluate/coco_table.hpp>
 #include <regulus/evaluate/lvis_evaluation.hpp>
 
 #include "command.hpp"
-#include "eval_detector.hpp"
-#include "eval_plots.hpp"
+#include "eval_coco_report.hpp"
 #include "models.hpp"
-#include "terminal.hpp"
 
 namespace tool {
 
 namespace {
 
-struct Options : DetectorOptions {
-    std::string plots;
+struct Options : CocoReportOptions {
     int max_dets = 300;
-    bool per_category = false;
 };
 
 /// A class of the models of LVIS is the category of that id less 1, since their data set's names changed; other models' classes are found by name.
@@ -49,46 +44,29 @@ void find_files(regulus::CocoDataset& dataset, const std::string& folder) {
     }
 }
 
-void report(const Options& options, const regulus::LvisDataset& dataset, const std::vector<regulus::CocoDetection>& results, std::size_t skipped) {
+void report(const Options& options, const regulus::LvisDataset& dataset, const CocoFound& found) {
     regulus::LvisSettings settings;
     settings.max_dets = options.max_dets;
     settings.threads = options.threads;
-    bool first = true, boxes = false;
-    for (const regulus::CocoKind kind : kinds_to_judge(dataset.coco, results)) {
-        if (kind == regulus::CocoKind::keypoints) continue;
-        const regulus::CocoEvaluation evaluation = regulus::evaluate_lvis(dataset, results, kind, settings);
-        print((first ? "" : "\n") + regulus::coco_table(evaluation));
-        first = false;
-        boxes = boxes || kind == regulus::CocoKind::boxes;
-        if (options.per_category) print("\n" + regulus::coco_category_table(evaluation));
-        if (!options.plots.empty()) plot_evaluation(options.plots, evaluation);
-    }
-    if (skipped != 0) print("\n" + count_of(skipped, "broken picture") + " skipped; objects on skipped pictures count as missed\n");
-    if (!options.plots.empty() && !options.images.empty() && boxes) plot_worst(options.plots, options.images, dataset.coco, results);
+    std::vector<regulus::CocoKind> kinds = kinds_to_judge(dataset.coco, found.results);
+    std::erase(kinds, regulus::CocoKind::keypoints);
+    report_coco(options, dataset.coco, found, kinds, [&](regulus::CocoKind kind) { return regulus::evaluate_lvis(dataset, found.results, kind, settings); });
 }
 
 void eval_lvis(const Options& options, Outcome& outcome) {
     regulus::LvisDataset dataset;
-    if (judges_file(options)) {
+    const auto read = [&]() -> const regulus::CocoDataset& {
         dataset = regulus::read_lvis_annotations(options.annotations);
         if (!options.images.empty()) find_files(dataset.coco, options.images);
-        report(options, dataset, regulus::read_coco_results(options.results), 0);
+        return dataset.coco;
+    };
+    if (judges_file(options)) {
+        read();
+        report(options, dataset, {regulus::read_coco_results(options.results)});
         return;
     }
-    DetectorRun run;
-    std::vector<std::int64_t> categories;
-    const auto prepare = [&](const Ranks& ranks) {
-        dataset = regulus::read_lvis_annotations(options.annotations);
-        find_files(dataset.coco, options.images);
-        run = prepare_detector(options, ranks, pictures_of(options, dataset.coco), "regulus eval lvis 1", file_identity(options.annotations),
-                               [&](const regulus::ModelSpec& model) { categories = categories_of(model, dataset); });
-    };
-    const auto rows = [&](const regulus::DetectionList& found, std::size_t i) { return rows_of(found, run.pictures[i].id, float(options.score), categories); };
-    const auto finished = run_items(prepare, [&] { return items_of(options, run, rows); }, outcome);
-    if (!finished) return;
-    const std::string text = results_of(*finished);
-    finished->write(options.json, text);
-    report(options, dataset, regulus::parse_coco_results(text, "eval: results"), finished->skipped);
+    const auto categories = [&](const regulus::ModelSpec& model) { return categories_of(model, dataset); };
+    if (const std::optional<CocoFound> found = find_objects(options, "regulus eval lvis 1", read, categories, outcome)) report(options, dataset, *found);
 }
 
 }  // namespace
@@ -103,13 +81,9 @@ void add_eval_lvis(CLI::App& eval, Outcome& outcome) {
                                                     "  regulus eval lvis --weights model_final_571f7c.pkl --model LVISv0.5-InstanceSegmentation/mask_rcnn_R_50_FPN_1x --images val2017 --annotations lvis_v0.5_val.json --json out.json\n"
                                                     "  regulus eval lvis --results out.json --annotations lvis_v1_val.json --per-category");
     add_detector_options(*command, *options);
-    command->add_option("--annotations", options->annotations, "LVIS annotations (JSON)")->required();
-    command->add_option("--results", options->results, "Judge this file of COCO results; no detector is run");
-    command->add_option("--json", options->json, "Write COCO results to this file; FILE.journal keeps what is done so far");
-    command->add_option("--plots", options->plots, "Draw precision-recall curves and the worst pictures (with --images) into this folder");
+    add_coco_report_options(*command, *options, "LVIS");
     command->add_option("--score", options->score, "Least score that counts; LVIS's models drop what is below 0.0001 themselves")->check(CLI::Range(0.0, 1.0))->capture_default_str();
     command->add_option("--max-dets", options->max_dets, "Most detections of a picture, of all categories together")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-    command->add_flag("--per-category", options->per_category, "Also print the numbers of each category");
     command->callback([options, &outcome] { eval_lvis(*options, outcome); });
 }
 

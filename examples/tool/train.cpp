@@ -3,10 +3,12 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include <unistd.h>
 
 #include <regulus/core/error.hpp>
+#include <regulus/weights/write_safetensors.hpp>
 
 #include "pictures.hpp"
 
@@ -43,6 +45,13 @@ std::string run_file(const std::string& out, bool resume) {
     if (resume && !has_run) throw regulus::ArgumentError("train: there is no " + path + " to go on from; leave out --resume");
     if (!resume && has_run) throw regulus::ArgumentError("train: " + path + " holds a run that stopped; --resume goes on with it, without the file a new one begins");
     return path;
+}
+
+void write_trained(const std::string& out, regulus::Weights result, std::map<std::string, std::string> facts, const std::string& model, const std::string& run) {
+    result.metadata = std::move(facts);
+    result.metadata["regulus.model"] = model;
+    regulus::write_safetensors(out, result);
+    ::unlink(run.c_str());
 }
 
 void add_train(CLI::App& app, Outcome& outcome) {

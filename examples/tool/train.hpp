@@ -3,6 +3,8 @@
 #include <map>
 #include <string>
 
+#include <regulus/weights/weights.hpp>
+
 #include "command.hpp"
 #include "stop_guard.hpp"
 #include "terminal.hpp"
@@ -24,6 +26,9 @@ std::string number(double value);
 /// The file that keeps a run until its result is written. Throws regulus::ArgumentError unless the result is a .safetensors file and there is a run to go on with where one
 /// is meant, none where not; regulus::FileError where the result cannot be written.
 std::string run_file(const std::string& out, bool resume);
+
+/// Writes what was learnt, with the facts that its model's user needs, and takes the run's file away.
+void write_trained(const std::string& out, regulus::Weights result, std::map<std::string, std::string> facts, const std::string& model, const std::string& run);
 
 /// Trains from the first step, or from where the run's file stands, to the last, and writes the result; or says how to go on.
 template <class Run>

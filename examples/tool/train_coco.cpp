@@ -9,8 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include <unistd.h>
-
 #include <regulus/cpu/learning.hpp>
 #include <regulus/data/flip.hpp>
 #include <regulus/data/image_file.hpp>
@@ -19,7 +17,6 @@
 #include <regulus/pipeline/any_detector.hpp>
 #include <regulus/train/detect_order.hpp>
 #include <regulus/train/snapshot.hpp>
-#include <regulus/weights/write_safetensors.hpp>
 
 #include "eval_detector.hpp"
 #include "in_parallel.hpp"
@@ -181,10 +178,7 @@ public:
     void write_result() {
         regulus::Weights result = teacher_.learner().weights();
         regulus::bind_weights(plan_.graph, result);  // every part of the detector has learnt or was kept
-        result.metadata = regulus::facts_to_metadata(plan_.facts);
-        result.metadata["regulus.model"] = plan_.model->name;
-        regulus::write_safetensors(options_.out, result);
-        ::unlink(path_.c_str());
+        write_trained(options_.out, std::move(result), regulus::facts_to_metadata(plan_.facts), plan_.model->name, path_);
     }
 
     const std::string& path() const { return path_; }
@@ -280,7 +274,7 @@ void train_coco(const Options& options, Outcome& outcome) {
     if (options.model.empty() && options.weights.empty()) throw regulus::ArgumentError("which detector? Name it with --model (regulus zoo list), or give weights to start from with --weights FILE");
     const std::string path = run_file(options.out, options.resume);
     Plan plan = make_coco_plan(options);
-    talk("train: " + plan.model->name + ", " + count_of(plan.sizes.size(), "picture") + ", as " + plan.recipe.rule + " does: " + count_of(std::size_t(plan.all), "step") + ", " +
+    talk("train: " + plan.model->name + ", " + count_of(plan.sizes.size(), "picture") + ", as " + plan.recipe.code_base + " does: " + count_of(std::size_t(plan.all), "step") + ", " +
          count_of(std::size_t(plan.steps), "step") + " an epoch, " + count_of(std::size_t(plan.recipe.batch), "picture") + " a step, " + std::to_string(plan.recipe.at_once) + " at once, " + options.optimiser +
          ", learning rate " + number(plan.peak) + "\n");
     Run run(options, std::move(plan), path);

@@ -13,6 +13,7 @@
 #include <regulus/converters/convert.hpp>
 #include <regulus/train/initialise.hpp>
 
+#include "categories.hpp"
 #include "classifiers.hpp"
 #include "eval_run.hpp"
 #include "models.hpp"
@@ -30,10 +31,7 @@ bool has_label(const regulus::Graph& graph, const char* label) { return graph.fi
 
 /// The annotations' categories of the model's classes by name. Empty when a category is none of the model's.
 std::vector<std::int64_t> ids_by_name(const regulus::ModelFacts& facts, const std::vector<regulus::CocoCategory>& categories) {
-    std::map<std::string, std::int64_t> ids;
-    for (const regulus::CocoCategory& category : categories) {
-        if (!ids.emplace(category.name, category.id).second) throw regulus::ArgumentError("train: the annotations have two categories \"" + category.name + "\", so classes cannot be told by name");
-    }
+    std::map<std::string, std::int64_t> ids = categories_by_name(categories, "train");
     std::vector<std::int64_t> result;
     for (const std::string& name : facts.class_names) {
         const auto found = ids.find(name);
@@ -125,7 +123,7 @@ void set_start(const Options& options, const regulus::CocoDataset& dataset, Plan
 }
 
 void set_optimiser(const Options& options, Plan& plan) {
-    DetectorRecipe& recipe = plan.recipe;
+    train::DetectorRecipe& recipe = plan.recipe;
     const bool is_adam = options.optimiser == "adamw";
     if (is_adam) recipe.learning_rate = 1e-4, recipe.weight_decay = 0.05;
     if (options.weight_decay >= 0) recipe.weight_decay = options.weight_decay;
@@ -136,7 +134,7 @@ void set_optimiser(const Options& options, Plan& plan) {
 
 /// How many pictures a step has, how many steps there are, and how fast they go.
 void set_course(const Options& options, Plan& plan) {
-    DetectorRecipe& recipe = plan.recipe;
+    train::DetectorRecipe& recipe = plan.recipe;
     const std::size_t pictures = plan.sizes.size();
     if (options.batch > 0) recipe.batch = options.batch;
     if (std::size_t(recipe.batch) > pictures) throw regulus::ArgumentError("train: a batch of " + std::to_string(recipe.batch) + " is more than all " + count_of(pictures, "picture") + "; choose another with --batch");
@@ -152,7 +150,7 @@ void set_course(const Options& options, Plan& plan) {
     else plan.all = options.iterations > 0 ? options.iterations : std::max<std::int64_t>(1, recipe.iterations * 16 / recipe.batch);
     plan.leg = options.save_every > 0 ? options.save_every : plan.steps;
     plan.peak = options.learning_rate > 0 ? options.learning_rate : recipe.learning_rate * double(recipe.batch) / 16;
-    plan.schedule = detector_schedule(recipe, plan.peak, plan.all, plan.steps, plan.by_epochs);
+    plan.schedule = recipe.schedule(plan.peak, plan.all, plan.steps, plan.by_epochs);
 }
 
 void require_pictures(const std::string& folder, const regulus::CocoDataset& dataset, const std::vector<std::size_t>& places, const std::string& annotations) {
@@ -167,11 +165,11 @@ void require_pictures(const std::string& folder, const regulus::CocoDataset& dat
 
 /// A run's settings, so that it goes on as it began.
 void set_settings(const Options& options, Plan& plan) {
-    const DetectorRecipe& recipe = plan.recipe;
+    const train::DetectorRecipe& recipe = plan.recipe;
     plan.settings = {{"model", plan.model->name},
                      {"annotations", file_identity(options.annotations)},
                      {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
-                     {"rule", recipe.rule},
+                     {"rule", recipe.code_base},
                      {"optimiser", options.optimiser},
                      {"iterations", std::to_string(plan.all)},
                      {"batch", std::to_string(recipe.batch)},
@@ -201,7 +199,7 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     plan.training.dense.threads = plan.threads;
     regulus::CocoDataset dataset = regulus::read_coco_annotations(options.annotations);
     set_start(options, dataset, plan);
-    plan.recipe = detector_recipe(rule, plan.model->name, plan.model->architecture, is_dense, plan.facts.preprocessing);
+    plan.recipe = train::detector_recipe(rule, plan.model->name, plan.model->architecture, is_dense, plan.facts.preprocessing);
     if (options.weights.empty()) plan.recipe.norms = "batch";
     if (!options.norms.empty()) plan.recipe.norms = options.norms;
     plan.frozen = options.frozen;

@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
+#include <regulus/train/detector_recipe.hpp>
 #include <regulus/train/detector_teacher.hpp>
+#include <regulus/train/optimiser.hpp>
 #include <regulus/zoo/zoo.hpp>
 
-#include "detector_recipe.hpp"
 #include "train.hpp"
 
 namespace tool {
@@ -37,7 +38,7 @@ struct CocoPlan {
     regulus::Graph graph;
     regulus::Weights start;
     regulus::ModelFacts facts;  // of the result
-    DetectorRecipe recipe;      // with the user's changes
+    regulus::train::DetectorRecipe recipe;  // with the user's changes
     regulus::train::OptimiserSettings optimiser;
     regulus::train::Schedule schedule;
     regulus::train::DetectorTraining training;

@@ -8,9 +8,8 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
-
-#include <unistd.h>
 
 #include <regulus/converters/convert.hpp>
 #include <regulus/cpu/learning.hpp>
@@ -23,7 +22,6 @@
 #include <regulus/train/learner.hpp>
 #include <regulus/train/losses.hpp>
 #include <regulus/train/snapshot.hpp>
-#include <regulus/weights/write_safetensors.hpp>
 #include <regulus/zoo/classifier_facts.hpp>
 
 #include "classifiers.hpp"
@@ -248,10 +246,7 @@ public:
 
     void write_result() {
         regulus::Weights result = judged_.empty() ? judged_weights(plan_.epochs - 1, train::epoch_order(std::int64_t(plan_.pictures.size()), options_.seed, plan_.epochs - 1)) : judged_;
-        result.metadata = regulus::facts_to_metadata(plan_.facts);
-        result.metadata["regulus.model"] = plan_.model->name;
-        regulus::write_safetensors(options_.out, result);
-        ::unlink(path_.c_str());
+        write_trained(options_.out, std::move(result), regulus::facts_to_metadata(plan_.facts), plan_.model->name, path_);
     }
 
     const std::string& path() const { return path_; }

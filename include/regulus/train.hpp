@@ -15,6 +15,7 @@
 #include <regulus/train/dense_loss.hpp>
 #include <regulus/train/dense_training.hpp>
 #include <regulus/train/detect_order.hpp>
+#include <regulus/train/detector_recipe.hpp>
 #include <regulus/train/detector_teacher.hpp>
 #include <regulus/train/epoch_order.hpp>
 #include <regulus/train/initialise.hpp>

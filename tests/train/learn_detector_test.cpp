@@ -1,6 +1,4 @@
 // Whole detectors that learn: from truths to the gradients of all parameters, and down the slope.
-#include <cmath>
-
 #include <doctest/doctest.h>
 
 #include <regulus/cpu/learning.hpp>
@@ -13,6 +11,7 @@
 
 #include "reference/graph_support.hpp"
 #include "train/dense_support.hpp"
+#include "train/slope.hpp"
 
 using namespace regulus;
 using namespace regulus::testing;
@@ -58,18 +57,9 @@ public:
         return loss.classification + loss.boxes;
     }
 
-    /// What a small step against the gradient takes off the loss, divided by what the gradient promises.
+    /// As in slope.hpp.
     double kept_promise() {
-        const double before = loss();
-        double square = 0;
-        for (const LearnedParameter& parameter : learner_.parameters()) {
-            for (std::int64_t i = 0; i < parameter.gradient.numel(); ++i) square += std::pow(double(parameter.gradient.data<float>()[i]), 2);
-        }
-        const double rate = 2e-3 * before / square;
-        for (LearnedParameter& parameter : learner_.parameters()) {
-            for (std::int64_t i = 0; i < parameter.gradient.numel(); ++i) parameter.value.data<float>()[i] -= float(rate * double(parameter.gradient.data<float>()[i]));
-        }
-        return (before - loss()) / (rate * square);
+        return testing::kept_promise(learner_.parameters(), 2e-3, [&] { return loss(); });
     }
 
     double loss_after(int steps) {

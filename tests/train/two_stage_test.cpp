@@ -1,7 +1,4 @@
 // Two-stage detectors that learn: proposals from maps, given regions, boxes and masks down the slope.
-#include <algorithm>
-#include <cmath>
-
 #include <doctest/doctest.h>
 
 #include <regulus/graph/passes.hpp>
@@ -14,6 +11,7 @@
 
 #include "graph/detector_graphs.hpp"
 #include "train/dense_support.hpp"
+#include "train/slope.hpp"
 
 using namespace regulus;
 using namespace regulus::testing;
@@ -66,18 +64,9 @@ public:
         return parts_[0] + parts_[1] + parts_[2];
     }
 
-    /// What a small step against the gradient takes off the loss, divided by what the gradient promises.
+    /// As in slope.hpp.
     double kept_promise() {
-        const double before = loss();
-        double square = 0;
-        for (const LearnedParameter& parameter : learner_.parameters()) {
-            for (std::int64_t i = 0; i < parameter.gradient.numel(); ++i) square += std::pow(double(parameter.gradient.data<float>()[i]), 2);
-        }
-        const double rate = 1e-3 * before / square;
-        for (LearnedParameter& parameter : learner_.parameters()) {
-            for (std::int64_t i = 0; i < parameter.gradient.numel(); ++i) parameter.value.data<float>()[i] -= float(rate * double(parameter.gradient.data<float>()[i]));
-        }
-        return (before - loss()) / (rate * square);
+        return testing::kept_promise(learner_.parameters(), 1e-3, [&] { return loss(); });
     }
 
     void learn(int steps) {

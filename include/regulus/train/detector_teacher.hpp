@@ -61,7 +61,6 @@ public:
     StepLosses step(const TrainingBatch& batch, std::uint64_t seed);
 
     Learner& learner() noexcept { return learner_; }
-    bool learns_masks() const noexcept { return has_masks_; }
 
     /// What the next step needs of those before it, beside parameters: Normaliser::moving_objects counts objects so. A run that goes on sets it again.
     double moving_average() const noexcept { return training_.dense.moving_average; }

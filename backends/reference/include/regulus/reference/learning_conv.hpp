@@ -23,12 +23,38 @@ void for_each_tap(std::int64_t height, std::int64_t width, std::int64_t stride, 
     }
 }
 
-class Conv2dLearning final : public NodeKernel<ops::Conv2d> {
-public:
-    using NodeKernel::NodeKernel;
+/// What convolutions and transposed ones share: which way gradients go back.
+template <class Op>
+class WindowLearning : public NodeKernel<Op> {
+protected:
+    using typename NodeKernel<Op>::Arguments;
+    using NodeKernel<Op>::op_;
+    using NodeKernel<Op>::rules_;
+    using NodeKernel<Op>::threads_;
 
-    bool backward_reads_inputs() const override { return rules_.learns; }
-    bool backward_reads_outputs() const override { return op_.activation != Activation::none; }
+public:
+    using NodeKernel<Op>::NodeKernel;
+
+    bool backward_reads_inputs() const final { return rules_.learns; }
+    bool backward_reads_outputs() const final { return op_.activation != Activation::none; }
+
+    void backward(const Arguments& arguments) final {
+        const View<float> gradient = this->out_gradient(arguments);
+        through_activation(op_.activation, this->out(arguments), gradient.data, threads_);
+        if (this->in_gradient(arguments).data != nullptr) to_input(arguments, gradient);
+        if (this->parameter_gradient(arguments, 0) != nullptr) to_weight(arguments, gradient);
+        if (op_.bias && this->parameter_gradient(arguments, 1) != nullptr) add_channel_sums(gradient, this->parameter_gradient(arguments, 1), threads_);
+    }
+
+protected:
+    virtual void to_input(const Arguments& arguments, const View<float>& gradient) const = 0;
+    virtual void to_weight(const Arguments& arguments, const View<float>& gradient) const = 0;
+};
+
+class Conv2dLearning final : public WindowLearning<ops::Conv2d> {
+public:
+    using WindowLearning::WindowLearning;
+
     std::size_t scratch_bytes() const override {
         return std::max(std::size_t(threads_) * std::size_t(conv_scratch(op_, out_[0][2] * out_[0][3])) * sizeof(float), zeros_bytes(in_[0][2] * in_[0][3]));
     }
@@ -37,21 +63,13 @@ public:
         conv2d<float>(op_, in(arguments), arguments.parameters[0], op_.bias ? arguments.parameters[1] : nullptr, {}, nullptr, out(arguments), reinterpret_cast<float*>(arguments.scratch), threads_);
     }
 
-    void backward(const Arguments& arguments) override {
-        const View<float> gradient = out_gradient(arguments);
-        through_activation(op_.activation, out(arguments), gradient.data, threads_);
-        if (in_gradient(arguments).data != nullptr) to_input(arguments, gradient);
-        if (parameter_gradient(arguments, 0) != nullptr) to_weight(arguments, gradient);
-        if (op_.bias && parameter_gradient(arguments, 1) != nullptr) add_channel_sums(gradient, parameter_gradient(arguments, 1), threads_);
-    }
-
 private:
     std::int64_t in_group() const { return op_.in_channels / op_.groups; }
     std::int64_t out_group() const { return op_.out_channels / op_.groups; }
     std::int64_t shift(int tap) const { return std::int64_t(tap) * op_.dilation - op_.padding; }
 
     /// Each input pixel collects from the windows that read it.
-    void to_input(const Arguments& arguments, const View<float>& gradient) const {
+    void to_input(const Arguments& arguments, const View<float>& gradient) const override {
         const View<float> dst = in_gradient(arguments);
         const std::int64_t area = dst[2] * dst[3], out_area = gradient[2] * gradient[3];
         const std::int64_t taps = std::int64_t(op_.kernel) * op_.kernel;
@@ -72,7 +90,7 @@ private:
         });
     }
 
-    void to_weight(const Arguments& arguments, const View<float>& gradient) const {
+    void to_weight(const Arguments& arguments, const View<float>& gradient) const override {
         const View<const float> src = in(arguments);
         const std::int64_t area = src[2] * src[3], out_area = gradient[2] * gradient[3];
         const std::int64_t taps = std::int64_t(op_.kernel) * op_.kernel;
@@ -95,12 +113,10 @@ private:
     }
 };
 
-class ConvTranspose2dLearning final : public NodeKernel<ops::ConvTranspose2d> {
+class ConvTranspose2dLearning final : public WindowLearning<ops::ConvTranspose2d> {
 public:
-    using NodeKernel::NodeKernel;
+    using WindowLearning::WindowLearning;
 
-    bool backward_reads_inputs() const override { return rules_.learns; }
-    bool backward_reads_outputs() const override { return op_.activation != Activation::none; }
     std::size_t scratch_bytes() const override {
         const std::int64_t area = in_[0][2] * in_[0][3];
         return std::max(std::size_t(threads_) * std::size_t(deconv_channels * area) * sizeof(float), zeros_bytes(area));
@@ -111,17 +127,9 @@ public:
         conv_transpose2d<float>(op_, in(arguments), weight.data(), op_.bias ? arguments.parameters[1] : nullptr, {}, out(arguments), reinterpret_cast<float*>(arguments.scratch), threads_);
     }
 
-    void backward(const Arguments& arguments) override {
-        const View<float> gradient = out_gradient(arguments);
-        through_activation(op_.activation, out(arguments), gradient.data, threads_);
-        if (in_gradient(arguments).data != nullptr) to_input(arguments, gradient);
-        if (parameter_gradient(arguments, 0) != nullptr) to_weight(arguments, gradient);
-        if (op_.bias && parameter_gradient(arguments, 1) != nullptr) add_channel_sums(gradient, parameter_gradient(arguments, 1), threads_);
-    }
-
 private:
     /// Each input pixel collects from the window that it wrote.
-    void to_input(const Arguments& arguments, const View<float>& gradient) const {
+    void to_input(const Arguments& arguments, const View<float>& gradient) const override {
         const View<float> dst = in_gradient(arguments);
         const std::int64_t area = dst[2] * dst[3], out_area = gradient[2] * gradient[3];
         parallel_for(threads_, dst[0] * op_.in_channels, [&](int thread, std::int64_t plane) {
@@ -142,7 +150,7 @@ private:
         });
     }
 
-    void to_weight(const Arguments& arguments, const View<float>& gradient) const {
+    void to_weight(const Arguments& arguments, const View<float>& gradient) const override {
         const View<const float> src = in(arguments);
         const std::int64_t area = src[2] * src[3], out_area = gradient[2] * gradient[3];
         parallel_for(threads_, std::int64_t(op_.in_channels) * op_.out_channels, [&](int, std::int64_t pair) {

@@ -1,0 +1,77 @@
+// Detectors' recipes as their code bases publish them (see the sources named in detector_recipe.hpp).
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include <regulus/train/detector_recipe.hpp>
+#include <regulus/zoo/zoo.hpp>
+
+using namespace regulus;
+using namespace regulus::train;
+
+namespace {
+
+DetectorRecipe recipe_of(const std::string& name, bool is_dense = false) {
+    const ModelSpec& model = find_model(zoo_models(), name);
+    return detector_recipe(model.code_base, model.name, model.architecture, is_dense, model.facts.preprocessing);
+}
+
+}  // namespace
+
+TEST_CASE("recipe: detectors' rates, decays and lengths") {
+    struct Row {
+        const char* name;
+        bool is_dense;
+        double rate, decay, clip;
+        std::int64_t epochs, iterations;
+    };
+    const Row rows[] = {{"faster_rcnn_r50_fpn_1x_coco", false, 0.02, 1e-4, 0, 12, 0},
+                        {"faster_rcnn_regnetx-3.2GF_fpn_2x_coco", false, 0.02, 5e-5, 0, 24, 0},
+                        {"retinanet_r50_fpn_1x_coco", true, 0.01, 1e-4, 0, 12, 0},
+                        {"retinanet_regnetx-800MF_fpn_1x_coco", true, 0.02, 5e-5, 35, 12, 0},
+                        {"mask_rcnn_regnetx-3.2GF_fpn_mstrain_3x_coco", false, 0.02, 5e-5, 35, 36, 0},
+                        {"COCO-Detection/retinanet_R_50_FPN_1x", true, 0.01, 1e-4, 0, 0, 90000},
+                        {"COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_3x", false, 0.02, 1e-4, 0, 0, 270000},
+                        {"torchvision/fasterrcnn_resnet50_fpn", false, 0.02, 1e-4, 0, 26, 0}};
+    for (const Row& row : rows) {
+        CAPTURE(row.name);
+        const DetectorRecipe recipe = recipe_of(row.name, row.is_dense);
+        CHECK(recipe.learning_rate == row.rate);
+        CHECK(recipe.weight_decay == row.decay);
+        CHECK(recipe.clip == row.clip);
+        CHECK(recipe.epochs == row.epochs);
+        CHECK(recipe.iterations == row.iterations);
+        CHECK(recipe.batch == 16);
+        CHECK(recipe.at_once == 2);
+    }
+}
+
+TEST_CASE("recipe: what a detector's backbone and pictures do") {
+    const DetectorRecipe mm = recipe_of("mask_rcnn_r50_fpn_1x_coco"), d2 = recipe_of("COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_1x"), tv = recipe_of("torchvision/maskrcnn_resnet50_fpn");
+    CHECK(mm.norms == "stored");
+    CHECK(d2.norms == "fixed");
+    CHECK(tv.norms == "fixed");
+    CHECK(mm.norms_decay);
+    CHECK_FALSE(d2.norms_decay);
+    CHECK(mm.augmentation.sizes.size() == 1);
+    CHECK(d2.augmentation.sizes.size() == 6);
+    CHECK(tv.truths == TruthRule::torchvision);
+    CHECK_THROWS_AS(detector_recipe("timm", "a", "b", false, Preprocessing{}), ArgumentError);
+}
+
+TEST_CASE("recipe: a detector's rate warms up and falls twice to a tenth, between epochs where it is told so") {
+    const DetectorRecipe recipe = recipe_of("faster_rcnn_r50_fpn_1x_coco");
+    const auto rate = [&](const Schedule& schedule, std::int64_t step) { return learning_rate(schedule, 0, step); };
+    const Schedule whole = recipe.schedule(0.02, 120000, 10000, true), part = recipe.schedule(0.02, 100, 12, true), free = recipe.schedule(0.02, 100, 12, false);
+    CHECK(rate(whole, 0) < 0.001);
+    CHECK(rate(whole, 500) == doctest::Approx(0.02));
+    CHECK(rate(whole, 79999) == doctest::Approx(0.02));
+    CHECK(rate(whole, 80000) == doctest::Approx(0.002));
+    CHECK(rate(whole, 109999) == doctest::Approx(0.002));
+    CHECK(rate(whole, 110000) == doctest::Approx(0.0002));
+    CHECK(rate(part, 10) == doctest::Approx(0.02));  // a tenth of all steps
+    CHECK(rate(part, 71) == doctest::Approx(0.02));
+    CHECK(rate(part, 72) == doctest::Approx(0.002));
+    CHECK(rate(free, 66) == doctest::Approx(0.02));
+    CHECK(rate(free, 67) == doctest::Approx(0.002));
+}
