@@ -23,7 +23,7 @@
 #include <regulus/weights/read_weights.hpp>
 #include <regulus/zoo/zoo.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 using namespace regulus;
 
@@ -32,11 +32,6 @@ namespace {
 struct Detectron2Retina : RetinaNet<ResNet<resnet_50_caffe>, 256, 80, detectron2_retina_sizes> {
     static constexpr RetinaSettings settings = detectron2_retina;
 };
-
-Json read_json(const std::string& path) {
-    const auto bytes = read_file(path, 1 << 28);
-    return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, {64, 1 << 26});
-}
 
 bool is_counter(const std::string& name) { return name.size() > 19 && name.substr(name.size() - 19) == "num_batches_tracked"; }
 
@@ -123,7 +118,7 @@ TEST_CASE("detectron2: every name of its zoo maps to ours and back") {
         const NameTable& table = has("retinanet") ? retina : has("regnet") ? regnet : has("C4") || has("DC5") ? one_map : pyramid;
         std::set<std::string> ours;
         int strays = 0;
-        const Json json = read_json(testing::shared_path(folder + "/" + name + ".json"));
+        const Json json = testing::shared_json(folder + "/" + name + ".json");
         for (const auto& [entry, shape] : entries_of(*json.find("state_dict"))) {
             const auto mapped = table.to_ours(entry);
             const bool whole = mapped && table.to_foreign(*mapped) == entry && ours.insert(*mapped).second;
@@ -145,7 +140,7 @@ TEST_CASE("detectron2: the state dicts of its models fit our graphs, shapes incl
     REGULUS_REQUIRE_SHARED(folder + "COCO-Detection__faster_rcnn_R_50_FPN_1x.json");
     const auto check = [&](const std::string& config, const Graph& graph) {
         CAPTURE(config);
-        check_entries(entries_of(*read_json(testing::shared_path(folder + config + ".json")).find("state_dict")), graph, "detectron2");
+        check_entries(entries_of(*testing::shared_json(folder + config + ".json").find("state_dict")), graph, "detectron2");
     };
     int of_zoo = 0;
     for (const ModelSpec& model : zoo_models()) {
@@ -164,7 +159,7 @@ TEST_CASE("detectron2: the state dicts of its models fit our graphs, shapes incl
 
 TEST_CASE("torchvision: the state dicts of its detectors fit our graphs") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/tv_fasterrcnn_r50_fpn/case.json");
-    const auto entries = [](const char* name) { return entries_of(*read_json(testing::shared_path(std::string("golden/detection2d/") + name + "/case.json")).find("state_dict")); };
+    const auto entries = [](const char* name) { return entries_of(*testing::shared_json(std::string("golden/detection2d/") + name + "/case.json").find("state_dict")); };
     const Graph faster = recorded<FasterRcnn<ResNet<resnet_50>, 256, 90>>(), mask = recorded<MaskRcnn<ResNet<resnet_50>, 256, 90>>();
     check_entries(entries("tv_fasterrcnn_r50_fpn"), faster, "torchvision");
     check_entries(entries("tv_maskrcnn_r50_fpn"), mask, "torchvision");
@@ -328,7 +323,7 @@ TEST_CASE("Caffe2: nets on one map and nets of group norms have blobs for all th
                           {"Misc__mask_rcnn_R_50_FPN_3x_gn", &pyramid, caffe2_group_50_names(), false}};
     for (const Case& one : cases) {
         CAPTURE(one.file);
-        const Json json = read_json(testing::shared_path(folder + one.file + ".json"));
+        const Json json = testing::shared_json(folder + one.file + ".json");
         std::set<std::string> blobs;
         int strays = 0;
         for (const auto& [entry, shape] : entries_of(*json.find("state_dict"))) {

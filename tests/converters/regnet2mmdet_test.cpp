@@ -11,21 +11,15 @@
 
 #include <regulus/converters/regnet2mmdet.hpp>
 #include <regulus/core/json.hpp>
-#include <regulus/data/file.hpp>
 #include <regulus/weights/read_weights.hpp>
 #include <regulus/weights/write_safetensors.hpp>
 #include <regulus/weights/write_torch.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 using namespace regulus;
 
 namespace {
-
-Json read_json(const std::string& relative) {
-    const auto bytes = read_file(testing::shared_path(relative), 1 << 28);
-    return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, relative, {64, 1 << 26});
-}
 
 /// Zeros of a peer's list of [name, shape, ...].
 Weights zeros_of(const Json& state_dict) {
@@ -98,12 +92,12 @@ TEST_CASE("regnet2mmdet: what pycls publishes has, converted, exactly the names 
         {"RegNetX-1.6GF", "retinanet_regnetx-1.6GF_fpn_1x_coco"},      {"RegNetX-3.2GF", "retinanet_regnetx-3.2GF_fpn_1x_coco"},
         {"RegNetX-4.0GF", "mask-rcnn_regnetx-4GF_fpn_1x_coco"},        {"RegNetX-6.4GF", "mask-rcnn_regnetx-6.4GF_fpn_1x_coco"},
         {"RegNetX-8.0GF", "mask-rcnn_regnetx-8GF_fpn_1x_coco"},        {"RegNetX-12GF", "mask-rcnn_regnetx-12GF_fpn_1x_coco"}};
-    const Json published = read_json("golden/classification/inventory_pycls.json");
+    const Json published = testing::shared_json("golden/classification/inventory_pycls.json");
     for (const auto& pair : configurations) {
         const std::string name = pair.first, configuration = pair.second;
         CAPTURE(name);
         const Weights converted = regnet2mmdet(zeros_of(*published.find("models")->find(name)->find("state_dict"))).weights;
-        const Json detector = read_json("golden/detection2d/inventory/mmdet/" + configuration + ".json");
+        const Json detector = testing::shared_json("golden/detection2d/inventory/mmdet/" + configuration + ".json");
         std::size_t backbone = 0;
         int wrong = 0;
         for (const Json& entry : *detector.find("state_dict")->array()) {

@@ -51,7 +51,7 @@ TEST_CASE("coco_results_json: every number and mask reads back to the same value
         REQUIRE(box == std::vector<double>(results[i].bbox.begin(), results[i].bbox.end()));
         REQUIRE(float(number(member(entry, "score"))) == results[i].score);
         REQUIRE(whole(member(entry, "category_id")) == results[i].category_id);
-        REQUIRE(rle_from_string(text(member(member(entry, "segmentation"), "counts")), 9, 11) == *results[i].segmentation);  // backslashes survive
+        REQUIRE(rle_from_string(text_of(member(member(entry, "segmentation"), "counts")), 9, 11) == *results[i].segmentation);  // backslashes survive
     }
 }
 

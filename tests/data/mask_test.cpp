@@ -42,10 +42,10 @@ TEST_CASE("paste_mask: equals mmdetection's and detectron2's CPU masks on the go
     const GoldenFile golden("golden/detection2d/ops/mask_paste");
     int compared = 0;
     for (const Json& entry : list(member(golden.facts, "cases"))) {
-        const Tensor& maps = golden.tensor(text(member(member(entry, "inputs"), "masks")));
-        const Tensor& boxes = golden.tensor(text(member(member(entry, "inputs"), "boxes")));
+        const Tensor& maps = golden.tensor(text_of(member(member(entry, "inputs"), "masks")));
+        const Tensor& boxes = golden.tensor(text_of(member(member(entry, "inputs"), "boxes")));
         const PictureSize size = {whole(member(entry, "height")), whole(member(entry, "width"))};
-        const Tensor& expected = golden.tensor(text(member(member(entry, "outputs"), "mmdet_mask")));
+        const Tensor& expected = golden.tensor(text_of(member(member(entry, "outputs"), "mmdet_mask")));
         const int side = int(maps.shape()[2]);
         for (std::int64_t i = 0; i < maps.shape()[0]; ++i, ++compared) {
             const float* b = boxes.data<float>() + 4 * i;
@@ -67,10 +67,10 @@ TEST_CASE("paste_mask: torchvision's rule equals its masks at any threshold on t
     int compared = 0;
     std::int64_t different = 0, near = 0;
     for (const Json& entry : list(member(golden.facts, "cases"))) {
-        const Tensor& maps = golden.tensor(text(member(member(entry, "inputs"), "masks")));
-        const Tensor& boxes = golden.tensor(text(member(member(entry, "inputs"), "boxes")));
+        const Tensor& maps = golden.tensor(text_of(member(member(entry, "inputs"), "masks")));
+        const Tensor& boxes = golden.tensor(text_of(member(member(entry, "inputs"), "boxes")));
         const PictureSize size = {whole(member(entry, "height")), whole(member(entry, "width"))};
-        const Tensor& soft = golden.tensor(text(member(member(entry, "outputs"), "torchvision_soft")));
+        const Tensor& soft = golden.tensor(text_of(member(member(entry, "outputs"), "torchvision_soft")));
         const int side = int(maps.shape()[2]);
         for (std::int64_t i = 0; i < maps.shape()[0]; ++i, ++compared) {
             const std::span<const float> map{maps.data<float>() + i * side * side, std::size_t(side) * std::size_t(side)};

@@ -62,7 +62,7 @@ void check_case(const std::string& name, const Preprocessing& preprocessing) {
     const std::string folder = "golden/detection2d/" + name + "/";
     const GoldenFile golden(folder + "case.json", folder + "expected.safetensors");
     std::vector<Image> images;
-    for (const Json& path : list(member(golden.facts, "images"))) images.push_back(read_image(shared_path(text(path))));
+    for (const Json& path : list(member(golden.facts, "images"))) images.push_back(read_image(shared_path(text_of(path))));
     const PreparedBatch batch = preprocess(images, preprocessing);
     for (std::size_t i = 0; i < images.size(); ++i) {
         CHECK(differences(golden, "decoded." + std::to_string(i), planes(images[i], true)) == 0);

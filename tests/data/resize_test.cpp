@@ -59,7 +59,7 @@ TEST_CASE("resize: equals OpenCV and Pillow bit for bit on the golden files") {
     const GoldenFile golden("golden/detection2d/ops/image_resize");
     int compared = 0;
     for (const Json& entry : list(member(golden.facts, "cases"))) {
-        const Image source = picture_of(golden.tensor(text(member(member(entry, "inputs"), "x"))));
+        const Image source = picture_of(golden.tensor(text_of(member(member(entry, "inputs"), "x"))));
         const PictureSize size = {whole(member(entry, "height")), whole(member(entry, "width"))};
         for (const auto& [kind, interpolation] : {std::pair{"opencv_linear_u8", Interpolation::opencv_bilinear}, std::pair{"pillow_bilinear_u8", Interpolation::pillow_bilinear},
                                                   std::pair{"pillow_bicubic_u8", Interpolation::pillow_bicubic}}) {
@@ -94,7 +94,7 @@ TEST_CASE("resize: classification pipelines give the golden crops") {
             REQUIRE(crop != nullptr);
             const Json* preset = entry.find("resize_size");
             const std::int64_t side = preset != nullptr ? whole(*preset) : 256;
-            const Image source = read_image(shared_path(text(member(entry, "image"))));
+            const Image source = read_image(shared_path(text_of(member(entry, "image"))));
             const bool upright = source.height > source.width;
             const std::int64_t longer = std::int64_t(double(side) * double(std::max(source.height, source.width)) / double(std::min(source.height, source.width)));
             Image resized = resize(source, upright ? PictureSize{longer, side} : PictureSize{side, longer}, pipeline.interpolation);

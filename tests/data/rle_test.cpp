@@ -43,25 +43,25 @@ TEST_CASE("rle: polygons, masks, strings, areas and boxes equal pycocotools'") {
                 std::size_t column = 0;
                 for (const Json& b : list(member(entry, "b"))) {
                     const bool crowd = whole(list(member(entry, "crowd"))[column++]) != 0;
-                    const double ours = rle_iou(rle_from_string(text(a), height, width), rle_from_string(text(b), height, width), crowd);
+                    const double ours = rle_iou(rle_from_string(text_of(a), height, width), rle_from_string(text_of(b), height, width), crowd);
                     CHECK(ours == expected.data<double>()[at++]);
                     ++pairs;
                 }
             }
             continue;
         }
-        CAPTURE(text(member(entry, "name")));
-        const Tensor& pixels = golden.tensor(text(member(member(entry, "outputs"), "mask")));
+        CAPTURE(text_of(member(entry, "name")));
+        const Tensor& pixels = golden.tensor(text_of(member(member(entry, "outputs"), "mask")));
         const BitMask mask{height, width, {pixels.data<std::uint8_t>(), pixels.data<std::uint8_t>() + pixels.numel()}};
-        const Rle rle = rle_from_string(text(member(entry, "counts")), height, width);
+        const Rle rle = rle_from_string(text_of(member(entry, "counts")), height, width);
         CHECK(rle_decode(rle) == mask);
-        CHECK(rle_to_string(rle_encode(mask)) == text(member(entry, "counts")));
+        CHECK(rle_to_string(rle_encode(mask)) == text_of(member(entry, "counts")));
         CHECK(double(rle_area(rle)) == number(member(entry, "area")));
         CHECK(box_of(rle) == numbers(member(entry, "bbox")));
         if (const Json* polygons = entry.find("polygons")) {
             std::vector<std::vector<double>> rings;
             for (const Json& ring : list(*polygons)) rings.push_back(numbers(ring));
-            CHECK(rle_to_string(rle_from_polygons(rings, height, width)) == text(member(entry, "counts")));
+            CHECK(rle_to_string(rle_from_polygons(rings, height, width)) == text_of(member(entry, "counts")));
         }
         ++masks;
     }

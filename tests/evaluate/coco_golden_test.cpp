@@ -113,8 +113,7 @@ TEST_CASE("evaluate_coco: the numbers of the demo's networks") {
         const CocoEvaluation evaluation = evaluate_coco(dataset, read_coco_results(shared_path(files + "detections.json")), run.kind);
         CHECK(greatest_difference(run.exact, values_of(evaluation)) <= 1e-9);
 
-        const std::string text = shared_text(files + "metrics.json");
-        const Json metrics = parse_json(text, files);
+        const Json metrics = shared_json(files + "metrics.json");
         const Json& expected = member(metrics, run.name);
         for (const CocoNumber& each : evaluation.numbers) CHECK(std::fabs(number(member(expected, each.name)) - each.value) <= 0.5001e-4);
         for (std::size_t k = 0; k < evaluation.category_ids.size(); ++k) {

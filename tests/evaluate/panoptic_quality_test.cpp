@@ -132,8 +132,8 @@ TEST_CASE("panoptic quality: the counts, overlaps and means of the golden file")
     std::vector<SegmentMap> truths, predictions;
     for (const Json& picture : list(member(golden.facts, "cases"))) {
         const std::int64_t id = std::int64_t(dataset.images.size());
-        truths.push_back(map_of(golden.tensor(text(member(member(picture, "inputs"), "gt")))));
-        predictions.push_back(map_of(golden.tensor(text(member(member(picture, "inputs"), "pred")))));
+        truths.push_back(map_of(golden.tensor(text_of(member(member(picture, "inputs"), "gt")))));
+        predictions.push_back(map_of(golden.tensor(text_of(member(member(picture, "inputs"), "pred")))));
         dataset.images.push_back({id, truths.back().width, truths.back().height, ""});
         dataset.annotations.push_back({id, "", segments_of(member(picture, "gt_segments"), truths.back().ids)});
         results.push_back({id, "", segments_of(member(picture, "pred_segments"), predictions.back().ids)});

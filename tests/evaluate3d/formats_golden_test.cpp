@@ -62,7 +62,7 @@ TEST_CASE("nuscenes_detection: entries of the golden file, in its order, without
     const auto& expected = list(member(facts, "expected"));
     std::size_t next = 0;
     for (std::size_t i = 0; i < std::size_t(boxes.shape()[0]); ++i) {
-        const int label = nuscenes_label_of(text(list(member(facts, "classes"))[std::size_t(golden.tensor("nuscenes.in_labels").data<std::int32_t>()[i])]));
+        const int label = nuscenes_label_of(text_of(list(member(facts, "classes"))[std::size_t(golden.tensor("nuscenes.in_labels").data<std::int32_t>()[i])]));
         const double score = double(golden.tensor("nuscenes.in_scores").data<float>()[i]);
         const auto box = nuscenes_detection(golden_box(boxes, i), score, label, lidar_to_ego, ego_to_global);
         if (!box) continue;
@@ -73,8 +73,8 @@ TEST_CASE("nuscenes_detection: entries of the golden file, in its order, without
         CHECK(difference(member(entry, "size"), box->size) <= 1e-12);
         CHECK(rotation_difference(member(entry, "rotation"), box->rotation) <= tolerance);
         CHECK(difference(member(entry, "velocity"), box->velocity) <= tolerance);
-        CHECK(text(member(entry, "detection_name")) == nuscenes_class_names[std::size_t(box->label)]);
-        CHECK(text(member(entry, "attribute_name")) == (box->attribute < 0 ? "" : nuscenes_attribute_names[std::size_t(box->attribute)]));
+        CHECK(text_of(member(entry, "detection_name")) == nuscenes_class_names[std::size_t(box->label)]);
+        CHECK(text_of(member(entry, "attribute_name")) == (box->attribute < 0 ? "" : nuscenes_attribute_names[std::size_t(box->attribute)]));
         CHECK(number(member(entry, "detection_score")) == box->score);
     }
     CHECK(next == expected.size());
@@ -92,12 +92,12 @@ TEST_CASE("lyft_detection: entries and CSV turns of the golden file") {
     REQUIRE(expected.size() == std::size_t(boxes.shape()[0]));
     for (std::size_t i = 0; i < expected.size(); ++i) {
         CAPTURE(i);
-        const std::string class_name = text(list(member(facts, "classes"))[std::size_t(golden.tensor("lyft.in_labels").data<std::int32_t>()[i])]);
+        const std::string class_name = text_of(list(member(facts, "classes"))[std::size_t(golden.tensor("lyft.in_labels").data<std::int32_t>()[i])]);
         const LyftBox box = lyft_detection(golden_box(boxes, i), double(golden.tensor("lyft.in_scores").data<float>()[i]), class_name, lidar_to_ego, ego_to_global);
         CHECK(difference(member(expected[i], "translation"), box.translation) <= 1e-4);
         CHECK(difference(member(expected[i], "size"), box.size) <= 1e-12);
         CHECK(rotation_difference(member(expected[i], "rotation"), box.rotation) <= tolerance);
-        CHECK(text(member(expected[i], "name")) == box.name);
+        CHECK(text_of(member(expected[i], "name")) == box.name);
         CHECK(number(member(expected[i], "score")) == box.score);
         const double turn = std::fabs(number(member(expected[i], "csv_yaw")) - lyft_csv_yaw(box.rotation));
         CHECK(std::min(turn, std::fabs(turn - 2 * 3.14159265358979323846)) <= tolerance);

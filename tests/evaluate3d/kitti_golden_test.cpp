@@ -21,7 +21,7 @@ std::vector<KittiObject> golden_objects(const Json& json) {
         const auto at = [&](const char* name) -> const Json& { return list(member(json, name))[i]; };
         const auto size = array_of<3>(at("dimensions"));  // length, height, width
         const double score = json.find("score") != nullptr ? number(at("score")) : 0;
-        objects.push_back({text(at("name")), number(at("truncated")), int(whole(at("occluded"))), number(at("alpha")), array_of<4>(at("bbox")), size[1], size[2], size[0],
+        objects.push_back({text_of(at("name")), number(at("truncated")), int(whole(at("occluded"))), number(at("alpha")), array_of<4>(at("bbox")), size[1], size[2], size[0],
                            array_of<3>(at("location")), number(at("rotation_y")), score});
     }
     return objects;

@@ -19,7 +19,7 @@ LyftBox golden_box(const Json& json) {
     box.translation = array_of<3>(member(json, "translation"));
     box.size = array_of<3>(member(json, "size"));
     box.rotation = array_of<4>(member(json, "rotation"));
-    box.name = text(member(json, "name"));
+    box.name = text_of(member(json, "name"));
     if (json.find("score") != nullptr) box.score = number(member(json, "score"));
     return box;
 }
@@ -27,7 +27,7 @@ LyftBox golden_box(const Json& json) {
 std::vector<LyftSample> golden_samples(const Json& boxes) {
     std::vector<LyftSample> samples;
     for (const Json& json : list(boxes)) {
-        const std::string token = text(member(json, "sample_token"));
+        const std::string token = text_of(member(json, "sample_token"));
         std::size_t at = 0;
         while (at < samples.size() && samples[at].sample_token != token) ++at;
         if (at == samples.size()) samples.push_back({token, {}});
@@ -36,17 +36,12 @@ std::vector<LyftSample> golden_samples(const Json& boxes) {
     return samples;
 }
 
-Json lyft_facts(const std::string& name) {
-    const auto bytes = read_file(shared_path(name), 1 << 26);
-    return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name);
-}
-
 }  // namespace
 
 TEST_CASE("evaluate_lyft: AP of every class and threshold of the golden cases, outlines turned right and as the published sdk turns them") {
     const std::string name = "golden/detection3d/ops/lyft_eval.json";
     REGULUS_REQUIRE_SHARED(name);
-    const Json facts = lyft_facts(name);
+    const Json facts = shared_json(name);
     for (const char* title : {"mixed", "loose"}) {
         CAPTURE(title);
         const Json& fact = member(member(facts, "cases"), title);
@@ -61,7 +56,7 @@ TEST_CASE("evaluate_lyft: AP of every class and threshold of the golden cases, o
             const auto& names = list(member(fact, "class_names"));
             REQUIRE(evaluation.class_names.size() == names.size());
             for (std::size_t label = 0; label < names.size(); ++label) {
-                CHECK(evaluation.class_names[label] == text(names[label]));
+                CHECK(evaluation.class_names[label] == text_of(names[label]));
                 for (std::size_t t = 0; t < 10; ++t) {
                     const double ap = number(list(list(member(expected, "average_precisions"))[label])[t]);
                     CHECK(std::fabs(ap - evaluation.average_precision(label, t)) <= 1e-12);

@@ -27,8 +27,8 @@ inline NuScenesBox golden_nuscenes_box(const Json& json) {
     box.size = array_of<3>(member(json, "size"));
     box.rotation = array_of<4>(member(json, "rotation"));
     box.velocity = array_of<2>(member(json, "velocity"));
-    box.label = nuscenes_label_of(text(member(json, "name")));
-    box.attribute = nuscenes_attribute_of(text(member(json, "attribute")));
+    box.label = nuscenes_label_of(text_of(member(json, "name")));
+    box.attribute = nuscenes_attribute_of(text_of(member(json, "attribute")));
     if (json.find("score") != nullptr) box.score = number(member(json, "score"));
     if (json.find("num_pts") != nullptr) box.points = whole(member(json, "num_pts"));
     return box;

@@ -1,7 +1,5 @@
 #pragma once
 // The files of golden/detection3d/ops: parameters of each case and its arrays.
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -10,7 +8,7 @@
 #include <regulus/core/json.hpp>
 #include <regulus/weights/read_weights.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 namespace regulus::testing {
 
@@ -62,9 +60,7 @@ private:
 /// An operator file of the reference programs.
 class GoldenOp {
 public:
-    explicit GoldenOp(const std::string& op) : arrays_(read_weights(shared_path(golden_op_path(op + ".safetensors")))) {
-        std::ifstream file(shared_path(golden_op_path(op + ".json")), std::ios::binary);
-        json_ = parse_json(std::string(std::istreambuf_iterator<char>(file), {}), op);
+    explicit GoldenOp(const std::string& op) : arrays_(read_weights(shared_path(golden_op_path(op + ".safetensors")))), json_(shared_json(golden_op_path(op + ".json"))) {
         for (const auto& [name, value] : *json_.find("cases")->object()) cases_.emplace_back(name, value, arrays_);
     }
     GoldenOp(const GoldenOp&) = delete;

@@ -1,45 +1,27 @@
 // Base anchors against those of mmdetection 3.3, detectron2 0.6 and torchvision 0.16 (golden/detection2d/ops/anchors), bit by bit.
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <map>
+#include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include <regulus/layers/anchors.hpp>
+#include <regulus/weights/read_weights.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 using namespace regulus;
 
 namespace {
 
-/// The float32 arrays of a small safetensors file.
-class Arrays {
-public:
-    explicit Arrays(const std::string& path) {
-        std::ifstream file(path, std::ios::binary);
-        bytes_.assign(std::istreambuf_iterator<char>(file), {});
-        std::uint64_t length = 0;
-        std::memcpy(&length, bytes_.data(), 8);
-        header_ = nlohmann::json::parse(bytes_.substr(8, length));
-        start_ = std::size_t(8 + length);
-    }
-
-    std::vector<Anchor> boxes(const std::string& name) const {
-        const auto& entry = header_.at(name);
-        REQUIRE(entry.at("dtype") == "F32");
-        std::vector<Anchor> boxes(entry.at("shape").at(0).get<std::size_t>());
-        std::memcpy(boxes.data(), bytes_.data() + start_ + entry.at("data_offsets").at(0).get<std::size_t>(), boxes.size() * sizeof(Anchor));
-        return boxes;
-    }
-
-private:
-    std::string bytes_;
-    nlohmann::json header_;
-    std::size_t start_ = 0;
-};
+/// The boxes of a tensor [n, 4] of golden/detection2d/ops/anchors.safetensors.
+std::vector<Anchor> boxes_of(const Weights& arrays, const std::string& name) {
+    const Tensor* found = arrays.find(name);
+    REQUIRE_MESSAGE(found != nullptr, name);
+    std::vector<Anchor> boxes(std::size_t(found->shape()[0]));
+    std::memcpy(boxes.data(), found->data<float>(), boxes.size() * sizeof(Anchor));
+    return boxes;
+}
 
 }  // namespace
 
@@ -72,26 +54,27 @@ TEST_CASE("anchors: mmdetection goes ratio by ratio, detectron2 scale by scale")
 
 TEST_CASE("anchors: equal to the peers' to the last bit") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/ops/anchors.safetensors");
-    const Arrays arrays(testing::shared_path("golden/detection2d/ops/anchors.safetensors"));
-    std::ifstream file(testing::shared_path("golden/detection2d/ops/anchors.json"));
-    const nlohmann::json cases = nlohmann::json::parse(file).at("cases");
+    const Weights arrays = read_weights(testing::shared_path("golden/detection2d/ops/anchors.safetensors"));
+    const Json file = testing::shared_json("golden/detection2d/ops/anchors.json");
     std::size_t levels = 0;
-    for (const auto& item : cases) {
-        const std::string name = item.at("name");
-        const std::vector<double> ratios = item.at("ratios");
-        for (std::size_t level = 0; item.at("outputs").contains("base." + std::to_string(level)); ++level, ++levels) {
+    for (const Json& item : testing::list(testing::member(file, "cases"))) {
+        const std::string name = testing::text_of(testing::member(item, "name"));
+        const std::vector<double> ratios = testing::numbers(testing::member(item, "ratios"));
+        for (std::size_t level = 0; testing::member(item, "outputs").find("base." + std::to_string(level)) != nullptr; ++level, ++levels) {
             std::vector<Anchor> anchors;
-            if (item.contains("strides") && !item.contains("sizes")) {
-                const std::vector<double> scales = item.contains("scales") ? item.at("scales").get<std::vector<double>>()
-                                                                           : octave_scales(item.at("octave_base_scale"), item.at("scales_per_octave"));
-                anchors = base_anchors(AnchorRule::mmdetection, item.at("strides").at(level), scales, ratios, item.value("center_offset", 0.0));
+            if (item.find("strides") != nullptr && item.find("sizes") == nullptr) {
+                const Json* const given = item.find("scales");
+                const std::vector<double> scales = given != nullptr ? testing::numbers(*given)
+                                                                    : octave_scales(testing::number(testing::member(item, "octave_base_scale")), int(testing::whole(testing::member(item, "scales_per_octave"))));
+                const double stride = testing::number(testing::list(testing::member(item, "strides"))[level]);
+                anchors = base_anchors(AnchorRule::mmdetection, stride, scales, ratios, testing::number(item, "center_offset", 0.0));
             } else {
                 const AnchorRule rule = name.rfind("detectron2", 0) == 0 ? AnchorRule::detectron2 : AnchorRule::torchvision;
-                anchors = base_anchors(rule, 1, item.at("sizes").at(level).get<std::vector<double>>(), ratios);
+                anchors = base_anchors(rule, 1, testing::numbers(testing::list(testing::member(item, "sizes"))[level]), ratios);
             }
             CAPTURE(name);
             CAPTURE(level);
-            CHECK(anchors == arrays.boxes(name + ".base." + std::to_string(level)));
+            CHECK(anchors == boxes_of(arrays, name + ".base." + std::to_string(level)));
         }
     }
     CHECK(levels == 33);
@@ -99,13 +82,13 @@ TEST_CASE("anchors: equal to the peers' to the last bit") {
 
 TEST_CASE("anchors: scales of octaves over strides give the sizes of the peers' configs") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/ops/anchors.safetensors");
-    const Arrays arrays(testing::shared_path("golden/detection2d/ops/anchors.safetensors"));
+    const Weights arrays = read_weights(testing::shared_path("golden/detection2d/ops/anchors.safetensors"));
     for (int level = 0; level < 5; ++level) {
         CAPTURE(level);
         const std::string suffix = ".base." + std::to_string(level);
-        CHECK(base_anchors(AnchorRule::torchvision, 8 << level, octave_scales(4, 3), {0.5, 1, 2}) == arrays.boxes("torchvision_retina" + suffix));
-        CHECK(base_anchors(AnchorRule::detectron2, 8 << level, octave_scales(4, 3), {0.5, 1, 2}) == arrays.boxes("detectron2_retina" + suffix));
-        CHECK(base_anchors(AnchorRule::torchvision, 4 << level, {8}, {0.5, 1, 2}) == arrays.boxes("torchvision_rpn_fpn" + suffix));
-        CHECK(base_anchors(AnchorRule::detectron2, 4 << level, {8}, {0.5, 1, 2}) == arrays.boxes("detectron2_rpn_fpn" + suffix));
+        CHECK(base_anchors(AnchorRule::torchvision, 8 << level, octave_scales(4, 3), {0.5, 1, 2}) == boxes_of(arrays, "torchvision_retina" + suffix));
+        CHECK(base_anchors(AnchorRule::detectron2, 8 << level, octave_scales(4, 3), {0.5, 1, 2}) == boxes_of(arrays, "detectron2_retina" + suffix));
+        CHECK(base_anchors(AnchorRule::torchvision, 4 << level, {8}, {0.5, 1, 2}) == boxes_of(arrays, "torchvision_rpn_fpn" + suffix));
+        CHECK(base_anchors(AnchorRule::detectron2, 4 << level, {8}, {0.5, 1, 2}) == boxes_of(arrays, "detectron2_rpn_fpn" + suffix));
     }
 }

@@ -1,15 +1,12 @@
 // Cascades and deformable backbones: parameter counts and shapes as mmdetection 3.3 builds them (golden/detection2d/inventory), wiring of the stages.
-#include <algorithm>
-#include <fstream>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include <regulus/graph/describe.hpp>
 #include <regulus/models/cascade_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
 
-#include "support/shared.hpp"
+#include "models/inventory.hpp"
 
 using namespace regulus;
 
@@ -30,31 +27,11 @@ std::vector<const Node*> nodes_of(const Graph& graph) {
     return found;
 }
 
-std::vector<std::string> shapes_of(const Graph& graph) {
-    std::map<std::string, std::string> by_name;
-    for (const Node& node : graph.nodes) {
-        for (const Parameter& parameter : node.parameters) by_name[parameter.name] = to_string(parameter.shape);
-    }
-    std::vector<std::string> shapes;
-    for (const auto& [name, shape] : by_name) shapes.push_back(shape);
-    std::sort(shapes.begin(), shapes.end());
-    return shapes;
-}
-
 void check_inventory(const Graph& graph, const std::string& config) {
     CAPTURE(config);
-    std::ifstream file(testing::shared_path("golden/detection2d/inventory/mmdet/" + config + ".json"));
-    const nlohmann::json stored = nlohmann::json::parse(file);
-    std::vector<std::string> shapes;
-    for (const auto& entry : stored.at("state_dict")) {
-        if (entry.at(0).get<std::string>().find("num_batches_tracked") != std::string::npos) continue;
-        Shape shape;
-        for (const auto& size : entry.at(1)) shape.push_back(size.get<std::int64_t>());
-        shapes.push_back(to_string(shape));
-    }
-    std::sort(shapes.begin(), shapes.end());
-    CHECK(shapes_of(graph) == shapes);
-    CHECK(graph.parameter_count() == stored.at("parameters").get<std::int64_t>());
+    const Json stored = testing::mmdetection_inventory(config);
+    CHECK(testing::shapes_of(graph) == testing::stored_shapes(stored));
+    CHECK(graph.parameter_count() == testing::whole(testing::member(stored, "parameters")));
 }
 
 }  // namespace

@@ -1,17 +1,15 @@
 // Full-size classifiers on the reference backend against what pycls and torchvision computed (golden/classification): weights seeded by the peer's names,
 // every stored node. Limits: those that golden/README.md measured for RegNets and ResNet-50.
 #include <cmath>
-#include <fstream>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/models/classifier.hpp>
 #include <regulus/reference.hpp>
 #include <regulus/weights/read_weights.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 using namespace regulus;
 
@@ -75,8 +73,8 @@ template <class Backbone>
 void check_case(const std::string& name, std::string (*peer_name)(std::string), const std::map<std::string, double>& limits) {
     CAPTURE(name);
     const std::string folder = testing::shared_path("golden/classification/" + name);
-    std::ifstream file(folder + "/case.json");
-    const nlohmann::json facts = nlohmann::json::parse(file);
+    const Json facts = testing::shared_json("golden/classification/" + name + "/case.json");
+    const std::uint64_t salt = std::uint64_t(testing::whole(testing::member(facts, "salt")));
     const Weights overrides = read_weights(folder + "/overrides.safetensors");
     const Weights expected = read_weights(folder + "/expected.safetensors");
 
@@ -86,7 +84,7 @@ void check_case(const std::string& name, std::string (*peer_name)(std::string), 
         for (const Parameter& parameter : node.parameters) {
             const std::string peer = peer_name(parameter.name);
             const Tensor* other = overrides.find(peer);
-            weights.add(parameter.name, other != nullptr ? *other : seeded_tensor(peer, parameter.shape, facts.at("salt")));
+            weights.add(parameter.name, other != nullptr ? *other : seeded_tensor(peer, parameter.shape, salt));
         }
     }
     CompileOptions options;
@@ -112,7 +110,7 @@ void check_case(const std::string& name, std::string (*peer_name)(std::string), 
             worst = std::max(worst, std::abs(element(ours, at) - element(*values, i)));
         }
         CAPTURE(node);
-        const double deviation = facts.at("samples").at(node).at("std");
+        const double deviation = testing::number(testing::member(testing::member(testing::member(facts, "samples"), node), "std"));
         CHECK(worst <= limits.at(node) * deviation);
         ++compared;
     }

@@ -1,17 +1,14 @@
 // Whole detectors with 80 classes: parameter counts as published configs have them (mmdetection 3.3 builds the same numbers; spec/detection2d.md, A.2), and
 // every parameter's shape against the state dicts in golden/detection2d/inventory.
-#include <algorithm>
-#include <fstream>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include <regulus/models/faster_rcnn.hpp>
 #include <regulus/models/mask_rcnn.hpp>
 #include <regulus/models/retina_net.hpp>
 
 #include "fasteners.hpp"
-#include "support/shared.hpp"
+#include "models/inventory.hpp"
 
 using namespace regulus;
 
@@ -29,38 +26,10 @@ void check_counts(std::int64_t retina, std::int64_t faster, std::int64_t mask) {
     CHECK(count<MaskRcnn<Backbone>>() == mask);
 }
 
-/// All shapes of a model's parameters, norm statistics included, each parameter once, sorted.
-std::vector<std::string> shapes_of(const Graph& graph) {
-    std::map<std::string, std::string> by_name;
-    for (const Node& node : graph.nodes) {
-        for (const Parameter& parameter : node.parameters) by_name[parameter.name] = to_string(parameter.shape);
-    }
-    std::vector<std::string> shapes;
-    for (const auto& [name, shape] : by_name) shapes.push_back(shape);
-    std::sort(shapes.begin(), shapes.end());
-    return shapes;
-}
-
-/// The same of a stored state dict; counters of batches left out.
-std::vector<std::string> stored_shapes(const std::string& config) {
-    std::ifstream file(testing::shared_path("golden/detection2d/inventory/mmdet/" + config + ".json"));
-    const nlohmann::json state_dict = nlohmann::json::parse(file).at("state_dict");
-    std::vector<std::string> shapes;
-    for (const auto& entry : state_dict) {
-        const std::string name = entry.at(0);
-        if (name.size() > 19 && name.compare(name.size() - 19, 19, "num_batches_tracked") == 0) continue;
-        Shape shape;
-        for (const auto& size : entry.at(1)) shape.push_back(size.get<std::int64_t>());
-        shapes.push_back(to_string(shape));
-    }
-    std::sort(shapes.begin(), shapes.end());
-    return shapes;
-}
-
 template <class Model>
 void check_shapes(const std::string& config) {
     CAPTURE(config);
-    CHECK(shapes_of(recorded<Model>()) == stored_shapes(config));
+    CHECK(testing::shapes_of(recorded<Model>()) == testing::stored_shapes(testing::mmdetection_inventory(config)));
 }
 
 }  // namespace

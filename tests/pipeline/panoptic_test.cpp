@@ -151,9 +151,9 @@ TEST_CASE("panoptic: the segments of detectron2's golden file, pixel by pixel") 
     const Json::Array& cases = list(member(golden.facts, "cases"));
     REQUIRE(cases.size() == 2);
     for (const Json& run : cases) {
-        CAPTURE(text(member(run, "name")));
+        CAPTURE(text_of(member(run, "name")));
         const PanopticRule rule{float(number(member(run, "instances_score_thresh"))), float(number(member(run, "overlap_threshold"))), whole(member(run, "stuff_area_thresh"))};
-        const auto input = [&](const char* key) -> const Tensor& { return golden.tensor(text(member(member(run, "inputs"), key))); };
+        const auto input = [&](const char* key) -> const Tensor& { return golden.tensor(text_of(member(member(run, "inputs"), key))); };
         const Tensor &masks = input("masks"), &scores = input("scores"), &labels = input("labels"), &semantic = input("semantic");
         const std::int64_t count = masks.shape()[0], height = masks.shape()[1], width = masks.shape()[2];
         const auto integer = [](const Tensor& tensor, std::int64_t i) {
@@ -183,7 +183,7 @@ TEST_CASE("panoptic: the segments of detectron2's golden file, pixel by pixel") 
             if (ours.is_thing) CHECK(order[ours.detection] == whole(member(segments[k], "instance_id")));
             else CHECK(ours.area == whole(member(segments[k], "area")));
         }
-        const Tensor& expected = golden.tensor(text(member(member(run, "outputs"), "panoptic")));
+        const Tensor& expected = golden.tensor(text_of(member(member(run, "outputs"), "panoptic")));
         std::int64_t different = 0;
         for (std::int64_t k = 0; k < height * width; ++k) different += integer(expected, k) == std::int64_t(canvas.map().ids[std::size_t(k)]) ? 0 : 1;
         CHECK(different == 0);

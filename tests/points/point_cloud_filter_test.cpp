@@ -62,7 +62,7 @@ TEST_CASE("point filter: real frames keep as many points in range as mmdetection
         const std::string folder = std::string("golden/detection3d/") + name;
         REGULUS_REQUIRE_SHARED(folder + "/case.json");
         const GoldenFile golden(folder + "/case.json", folder + "/expected.safetensors");
-        const std::string points = text(member(golden.facts, "points_file"));
+        const std::string points = text_of(member(golden.facts, "points_file"));
         PointCloud cloud = read_point_cloud(shared_path(points), {.columns = points.find("kitti") == std::string::npos ? 5 : 4}).cloud;
         CHECK(std::int64_t(cloud.size()) == whole(member(golden.facts, "points_loaded")));
         const std::vector<double> range = numbers(member(member(member(member(golden.facts, "detector"), "data_preprocessor"), "voxel_layer"), "point_cloud_range"));

@@ -19,10 +19,10 @@ using namespace regulus::testing;
 namespace {
 
 LidarFrame frame_of(const Json& facts) {
-    LidarFrame frame{shared_path(text(member(facts, "key_file"))), number(member(facts, "timestamp")), {}};
+    LidarFrame frame{shared_path(text_of(member(facts, "key_file"))), number(member(facts, "timestamp")), {}};
     if (const Json* sweeps = facts.find("sweeps")) {
         for (const Json& entry : list(*sweeps)) {
-            LidarSweep sweep{shared_path(text(member(entry, "file"))), number(member(entry, "timestamp")), {}};
+            LidarSweep sweep{shared_path(text_of(member(entry, "file"))), number(member(entry, "timestamp")), {}};
             for (std::size_t row = 0; row < 3; ++row) {
                 const std::vector<double> part = numbers(list(member(entry, "sensor2lidar_rotation"))[row]);
                 for (std::size_t column = 0; column < 3; ++column) sweep.to_key.rotation[3 * row + column] = part[column];
@@ -101,7 +101,7 @@ TEST_CASE("sweeps: clouds of ten sweeps have as many points, loaded and in range
         const std::string folder = std::string("golden/detection3d/") + name;
         REGULUS_REQUIRE_SHARED(folder + "/case.json");
         const GoldenFile golden(folder + "/case.json", folder + "/expected.safetensors");
-        const LidarFrame frame = read_lidar_frame(shared_path(text(member(golden.facts, "points_file"))), shared_folder());
+        const LidarFrame frame = read_lidar_frame(shared_path(text_of(member(golden.facts, "points_file"))), shared_folder());
         REQUIRE(frame.sweeps.size() == 10);
         PointCloud cloud = load_sweeps(frame, {.transform = SweepTransform::mmdetection3d_1_4}).cloud;
         CHECK(std::int64_t(cloud.size()) == whole(member(golden.facts, "points_loaded")));

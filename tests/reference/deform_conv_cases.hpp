@@ -1,16 +1,13 @@
 #pragma once
 // Deformable convolutions to try on any backend: a graph whose offsets are an input, and the golden cases of mmcv and torchvision.
 #include <cmath>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include <regulus/core/json.hpp>
 #include <regulus/graph/record.hpp>
 #include <regulus/weights/read_weights.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 namespace regulus::testing {
 
@@ -50,12 +47,8 @@ struct DeformCase {
 
 /// Version 1 without and version 2 with bias of each stored case, and mmcv's layer with its own offset convolution.
 inline std::vector<DeformCase> golden_deform_cases() {
-    const std::string stem = shared_path("golden/detection2d/ops/deform_conv");
-    std::ifstream file(stem + ".json");
-    std::stringstream text;
-    text << file.rdbuf();
-    const Json json = parse_json(text.str(), "deform_conv");
-    const Weights tensors = read_weights(stem + ".safetensors");
+    const Json json = shared_json("golden/detection2d/ops/deform_conv.json");
+    const Weights tensors = read_weights(shared_path("golden/detection2d/ops/deform_conv.safetensors"));
     std::vector<DeformCase> cases;
     for (const Json& one : *json.find("cases")->array()) {
         const std::string name = *one.find("name")->text();

@@ -3,8 +3,6 @@
 // operator files.
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -13,7 +11,7 @@
 #include <regulus/reference.hpp>
 #include <regulus/weights/read_weights.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 namespace regulus::testing {
 
@@ -117,14 +115,8 @@ struct OperatorFile {
     Json json;
     Weights tensors;
 
-    explicit OperatorFile(const std::string& op) {
-        const std::string stem = shared_path("golden/detection2d/ops/" + op);
-        std::ifstream file(stem + ".json");
-        std::stringstream text;
-        text << file.rdbuf();
-        json = parse_json(text.str(), op);
-        tensors = read_weights(stem + ".safetensors");
-    }
+    explicit OperatorFile(const std::string& op)
+        : json(shared_json("golden/detection2d/ops/" + op + ".json")), tensors(read_weights(shared_path("golden/detection2d/ops/" + op + ".safetensors"))) {}
 
     const Json::Array& cases() const { return *json.find("cases")->array(); }
     const Tensor& input(const Json& one, const std::string& name) const { return tensor(*one.find("inputs"), name); }
@@ -139,8 +131,6 @@ private:
     }
 };
 
-inline double number(const Json& value) { return value.integer() != nullptr ? double(*value.integer()) : *value.real(); }
-inline double number(const Json& one, const char* name, double otherwise) { return one.find(name) == nullptr ? otherwise : number(*one.find(name)); }
 inline std::string name_of_case(const Json& one) { return *one.find("name")->text(); }
 
 }  // namespace regulus::testing

@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <set>
 #include <string>
 
@@ -15,7 +14,7 @@
 
 #include "pickle_assembler.hpp"
 #include "support/sha256.hpp"
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 using namespace regulus;
 using regulus::testing::sha256;
@@ -24,11 +23,6 @@ using regulus::testing::shared_path;
 namespace {
 
 const std::string folder = "golden/checkpoints/";
-
-Json read_json(const std::string& relative) {
-    std::ifstream file(shared_path(relative), std::ios::binary);
-    return parse_json(std::string(std::istreambuf_iterator<char>(file), {}), relative);
-}
 
 Shape shape_of(const Json& sizes) {
     Shape shape;
@@ -77,7 +71,7 @@ TEST_CASE("sha256: the sums of the standard") {
 
 TEST_CASE("checkpoints: every group, name, shape, type and byte as the program that wrote the file has it") {
     REGULUS_REQUIRE_SHARED(folder + "expected_valid.json");
-    const Json expected = read_json(folder + "expected_valid.json");
+    const Json expected = testing::shared_json(folder + "expected_valid.json");
     int files = 0;
     for (const auto& entry : *expected.find("files")->object()) {
         const std::string& name = entry.first;
@@ -111,7 +105,7 @@ TEST_CASE("checkpoints: every group, name, shape, type and byte as the program t
 
 TEST_CASE("checkpoints: content decides what a file is, not its name; in memory it is the same file") {
     REGULUS_REQUIRE_SHARED(folder + "expected_valid.json");
-    const Json expected = read_json(folder + "expected_valid.json");
+    const Json expected = testing::shared_json(folder + "expected_valid.json");
     for (const auto& entry : *expected.find("files")->object()) {
         if (*entry.second.find("verdict")->text() != "accept") continue;
         INFO(entry.first);
@@ -134,7 +128,7 @@ TEST_CASE("checkpoints: content decides what a file is, not its name; in memory 
 
 TEST_CASE("checkpoints: every group of every file goes through both writers and comes back bit for bit") {
     REGULUS_REQUIRE_SHARED(folder + "expected_valid.json");
-    const Json expected = read_json(folder + "expected_valid.json");
+    const Json expected = testing::shared_json(folder + "expected_valid.json");
     const testing::TemporaryFile target;
     int groups = 0, tensors = 0;
     for (const auto& entry : *expected.find("files")->object()) {
@@ -229,7 +223,7 @@ TEST_CASE("checkpoints: what holds no state dict is refused in plain words") {
 
 TEST_CASE("checkpoints: every malformed file gets its verdict within 100 ms") {
     REGULUS_REQUIRE_SHARED(folder + "malformed/expected.json");
-    const Json expected = read_json(folder + "malformed/expected.json");
+    const Json expected = testing::shared_json(folder + "malformed/expected.json");
     CHECK(expected.object()->size() == 205);
     for (const auto& entry : *expected.object()) {
         const std::string& name = entry.first;

@@ -5,14 +5,13 @@
 #include <doctest/doctest.h>
 
 #include <regulus/core/json.hpp>
-#include <regulus/data/file.hpp>
 #include <regulus/weights/read_weights.hpp>
 #include <regulus/weights/write_safetensors.hpp>
 #include <regulus/weights/write_torch.hpp>
 
 #include "pickle_assembler.hpp"
 #include "support/counted_memory.hpp"
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 using namespace regulus;
 using namespace regulus::testing;
@@ -124,8 +123,7 @@ TEST_CASE("memory: the demo's checkpoints open within 1.1 times their size") {
 
 TEST_CASE("memory: a malformed file is refused, or taken, without large allocations") {
     REGULUS_REQUIRE_SHARED("golden/checkpoints/malformed/expected.json");
-    const auto bytes = read_file(shared_path("golden/checkpoints/malformed/expected.json"), 1 << 24);
-    const Json expected = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "expected.json");
+    const Json expected = shared_json("golden/checkpoints/malformed/expected.json");
     std::size_t most = 0;
     for (const auto& entry : *expected.object()) {
         const std::string path = shared_path("golden/checkpoints/malformed/" + entry.first);

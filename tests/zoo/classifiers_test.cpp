@@ -10,17 +10,12 @@
 #include <regulus/graph/describe.hpp>
 #include <regulus/zoo/classifiers.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 using namespace regulus;
 using doctest::Contains;
 
 namespace {
-
-Json json_of(const std::string& file) {
-    const auto bytes = read_file(testing::shared_path(file), 1 << 28);
-    return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file, {64, 1 << 26});
-}
 
 const ClassifierSpec& classifier(const std::string& name) { return find_classifier(classifier_models(), name); }
 
@@ -31,8 +26,6 @@ std::int64_t macs_of(const Graph& graph) {
     for (const Node& node : graph.nodes) macs += cost_of(graph, node, shapes).macs;
     return macs;
 }
-
-double number(const Json& json) { return json.real() != nullptr ? *json.real() : double(*json.integer()); }
 
 }  // namespace
 
@@ -86,7 +79,7 @@ TEST_CASE("classifiers: every net of 200MF .. 32GF that a code base has is there
 TEST_CASE("classifiers: parameters, multiply-adds and shapes of stages at 224 x 224 are those of the code bases") {
     REGULUS_REQUIRE_SHARED("golden/classification/inventory_torchvision.json");
     for (const char* code_base : {"pycls", "mmpretrain", "timm", "torchvision"}) {
-        const Json json = json_of(std::string("golden/classification/inventory_") + code_base + ".json");
+        const Json json = testing::shared_json(std::string("golden/classification/inventory_") + code_base + ".json");
         for (const auto& [name, published] : *json.find("models")->object()) {
             const std::string model = std::string(code_base) + "/" + name;
             CAPTURE(model);
@@ -106,7 +99,7 @@ TEST_CASE("classifiers: parameters, multiply-adds and shapes of stages at 224 x 
 
 TEST_CASE("classifiers: errors of pycls are those of its table of models") {
     REGULUS_REQUIRE_SHARED("spec/regnet_models.json");
-    const Json json = json_of("spec/regnet_models.json");
+    const Json json = testing::shared_json("spec/regnet_models.json");
     const Json& models = json.array() != nullptr ? json : *json.find("models");
     int compared = 0;
     for (const Json& row : *models.array()) {
@@ -114,8 +107,8 @@ TEST_CASE("classifiers: errors of pycls are those of its table of models") {
         if (error == nullptr || error->is_null()) continue;
         const ClassifierSpec& model = classifier("pycls/" + *row.find("name")->text());
         CAPTURE(model.name);
-        CHECK(std::abs(model.top1_error - number(*error)) < 1e-9);
-        CHECK(std::abs(model.top5_error - number(*row.find("pycls_top5_err"))) < 1e-9);
+        CHECK(std::abs(model.top1_error - testing::number(*error)) < 1e-9);
+        CHECK(std::abs(model.top5_error - testing::number(*row.find("pycls_top5_err"))) < 1e-9);
         ++compared;
     }
     CHECK(compared == 24);
@@ -149,7 +142,7 @@ TEST_CASE("classifiers: what a code base changes in how pictures are seen") {
 
 TEST_CASE("classifiers: every RegNet of the zoo has the parameters and the multiply-adds of the table of its architecture") {
     REGULUS_REQUIRE_SHARED("spec/regnet_models.json");
-    const Json json = json_of("spec/regnet_models.json");
+    const Json json = testing::shared_json("spec/regnet_models.json");
     std::map<std::string, const Json*> rows;
     for (const Json& row : *(json.array() != nullptr ? json : *json.find("models")).array()) rows[*row.find("name")->text()] = &row;
     int compared = 0;

@@ -4,11 +4,10 @@
 
 #include <regulus/converters/convert.hpp>
 #include <regulus/core/json.hpp>
-#include <regulus/data/file.hpp>
 #include <regulus/graph/describe.hpp>
 #include <regulus/zoo/point_detectors.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 using namespace regulus;
 using doctest::Contains;
@@ -16,11 +15,6 @@ using doctest::Contains;
 namespace {
 
 constexpr const char* inventory = "golden/detection3d/inventory.json";
-
-Json json_of(const std::string& file) {
-    const auto bytes = read_file(testing::shared_path(file), 1 << 28);
-    return parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file, {64, 1 << 26});
-}
 
 const PointDetectorSpec& detector(const std::string& name) { return find_point_detector(point_detectors(), name); }
 
@@ -51,7 +45,7 @@ TEST_CASE("point detectors: spellings of mmdetection3d 1.x and of the published 
 
 TEST_CASE("point detectors: parameters, classes, names and shapes of state dicts are those of mmdetection3d; names come back") {
     REGULUS_REQUIRE_SHARED(inventory);
-    const Json json = json_of(inventory);
+    const Json json = testing::shared_json(inventory);
     int models = 0;
     for (const auto& member : *json.object()) {
         const std::string& name = member.first;

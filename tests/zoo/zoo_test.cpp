@@ -6,12 +6,11 @@
 #include <set>
 
 #include <regulus/core/json.hpp>
-#include <regulus/data/file.hpp>
 #include <regulus/graph/describe.hpp>
 #include <regulus/zoo/class_names.hpp>
 #include <regulus/zoo/zoo.hpp>
 
-#include "support/shared.hpp"
+#include "support/shared_json.hpp"
 
 using namespace regulus;
 using doctest::Contains;
@@ -90,8 +89,7 @@ TEST_CASE("zoo: colours, statistics and size limits are those of the published c
         if (model.code_base != "mmdetection") continue;
         CAPTURE(model.name);
         const std::string config = model.aliases.empty() ? model.name.substr(model.name.find('/') + 1) : model.aliases.front();
-        const auto bytes = read_file(testing::shared_path("golden/detection2d/inventory/mmdet/" + config + ".json"), 1 << 26);
-        const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
+        const Json json = testing::shared_json("golden/detection2d/inventory/mmdet/" + config + ".json");
         const Json& input = *json.find("model")->find("data_preprocessor");
         const Preprocessing& ours = model.facts.preprocessing;
         CHECK((ours.channel_order == ChannelOrder::rgb) == *input.find("bgr_to_rgb")->boolean());
@@ -151,8 +149,7 @@ TEST_CASE("zoo: detectron2's detectors see pictures as their published configs s
         CAPTURE(model.name);
         std::string config = model.name.substr(model.name.find('/') + 1);
         config.replace(config.find('/'), 1, "__");
-        const auto bytes = read_file(testing::shared_path("golden/detection2d/inventory/detectron2/" + config + ".json"), 1 << 26);
-        const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
+        const Json json = testing::shared_json("golden/detection2d/inventory/detectron2/" + config + ".json");
         const Preprocessing& ours = model.facts.preprocessing;
         CHECK(ours.channel_order == ChannelOrder::bgr);
         CHECK(ours.resize_rule == ResizeRule::detectron2_short);
@@ -209,8 +206,7 @@ TEST_CASE("zoo: detectron2's panoptic models know 53 kinds of stuff by name and 
         config.replace(config.find('/'), 1, "__");
         const std::string file = "golden/detection2d/inventory/detectron2/" + config + ".json";
         REGULUS_REQUIRE_SHARED(file);
-        const auto bytes = read_file(testing::shared_path(file), 1 << 26);
-        const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
+        const Json json = testing::shared_json(file);
         const Json& network = *json.find("config_resolved")->find("MODEL");
         const Json& rule = *network.find("PANOPTIC_FPN")->find("COMBINE");
         CHECK(double(model.facts.panoptic.score) == *rule.find("INSTANCES_CONFIDENCE_THRESH")->real());
@@ -237,8 +233,7 @@ TEST_CASE("zoo: detectron2's Keypoint R-CNNs have its layers, its counts of para
         }
         CHECK(trained == parameters);
         std::string config = "COCO-Keypoints__keypoint_rcnn_" + name;
-        const auto bytes = read_file(testing::shared_path("golden/detection2d/inventory/detectron2/" + config + ".json"), 1 << 26);
-        const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, config);
+        const Json json = testing::shared_json("golden/detection2d/inventory/detectron2/" + config + ".json");
         const Json& head = *json.find("config_resolved")->find("MODEL")->find("ROI_KEYPOINT_HEAD");
         CHECK(std::int64_t(model.facts.keypoint_names.size()) == *head.find("NUM_KEYPOINTS")->integer());
         for (const Node& node : graph.nodes) {
