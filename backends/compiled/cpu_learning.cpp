@@ -6,5 +6,6 @@
 #include <regulus/cpu/learning_maps-impl.hpp>
 #include <regulus/cpu/learning_matrices-impl.hpp>
 #include <regulus/cpu/learning_norm-impl.hpp>
+#include <regulus/cpu/learning_pillars-impl.hpp>
 #include <regulus/cpu/learning_products-impl.hpp>
 #include <regulus/cpu/learning_roi_align-impl.hpp>

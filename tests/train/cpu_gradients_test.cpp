@@ -23,6 +23,10 @@ static std::vector<LearningCase> large_learning_cases() {
     list.group_norm("of several slices, relu", ops::GroupNorm{.channels = 72, .groups = 8, .activation = Activation::relu}, 2, 21, 27);
     list.batch_norm("of several slices, relu", ops::BatchNorm{.channels = 72, .activation = Activation::relu}, 2, 21, 27);
     list.roi_align("of several runs of channels", ops::RoiAlign{.strides = {1, 2}, .size = 7, .finest_scale = 4.f}, 70, 28, 32);
+    ops::EncodePillars net;
+    net.units = {64, 64};
+    net.voxels.max_points = 40;
+    list.pillar_net("of several slices", net, 1400);
     for (LearningCase& one : list.cases) one.rules.threads = 2;
     return list.cases;
 }

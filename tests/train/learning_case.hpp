@@ -13,10 +13,13 @@
 #include <regulus/reference/deform_conv.hpp>
 #include <regulus/reference/group_norm.hpp>
 #include <regulus/reference/linear_softmax.hpp>
+#include <regulus/reference/pillars.hpp>
 #include <regulus/reference/pool_resize.hpp>
 #include <regulus/reference/refine.hpp>
 #include <regulus/reference/roi_align.hpp>
 #include <regulus/train/learning_backend.hpp>
+
+#include "train/plain_pillars.hpp"
 
 namespace regulus::testing {
 
@@ -41,10 +44,17 @@ struct LearningCase {
         return shapes;
     }
     Shape output_shape() const { return infer_outputs(node(), input_shapes(), {})[0]; }
-    /// Regions have a gradient by their maps only.
-    bool has_gradient(std::size_t input) const { return !std::holds_alternative<ops::RoiAlign>(operation) || input + 2 < inputs.size(); }
+    /// Regions have a gradient by their maps only, points none, pillars by their features only.
+    bool has_gradient(std::size_t input) const {
+        if (std::holds_alternative<ops::EncodePillars>(operation)) return false;
+        if (std::holds_alternative<ops::ScatterPillars>(operation)) return input == 0;
+        return !std::holds_alternative<ops::RoiAlign>(operation) || input + 2 < inputs.size();
+    }
     /// Running statistics have none.
-    bool learns(std::size_t parameter) const { return !std::holds_alternative<ops::BatchNorm>(operation) || parameter < 2; }
+    bool learns(std::size_t parameter) const {
+        if (std::holds_alternative<ops::EncodePillars>(operation)) return parameter % 5 < 3;
+        return !std::holds_alternative<ops::BatchNorm>(operation) || parameter < 2;
+    }
 };
 
 /// A map in a backend's layout, and back; what is no map stays as it is.
@@ -204,6 +214,12 @@ struct PlainForward {
         std::vector<In> sources;
         for (std::size_t i = 0; i < inputs.size(); ++i) sources.push_back(in(i));
         reference::concat<double>(sources, out(), 1);
+    }
+    void operator()(const ops::EncodePillars& op) const {
+        plain_pillar_net(op, inputs[0], {one.inputs[1], one.inputs[2], one.inputs[3], one.inputs[4], one.inputs[5]}, parameters, one.rules, dst);
+    }
+    void operator()(const ops::ScatterPillars& op) const {
+        reference::scatter_pillars<double>(op, inputs[0].data(), one.inputs[1].data<std::int32_t>(), one.inputs[2].data<std::int32_t>(), out());
     }
     void operator()(const ops::RoiAlign& op) const {
         std::vector<In> maps;

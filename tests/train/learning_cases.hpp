@@ -73,6 +73,40 @@ public:
         inputs.push_back(counts);
         add("roi_align " + name, op, inputs);
     }
+    /// Two clouds over a grid of 3 x 4 pillars, some full and some not, and a few points that belong to nobody. With the batch's statistics, the stored ones, and each layer otherwise.
+    void pillar_net(std::string name, ops::EncodePillars op, std::int64_t points = 40) {
+        op.voxels.range = {0, 0, -1, 3, 4, 1};
+        op.voxels.voxel_size = {1, 1, 2};
+        Tensor cloud = random(Shape{points, op.voxels.features}, 0.05, 2.95);
+        for (std::int64_t i = 0; i < points; ++i) cloud.data<float>()[i * op.voxels.features + 2] -= 2;  // half of them below the range
+        Tensor counts(Shape{2}, DType::i32);
+        counts.data<std::int32_t>()[0] = std::int32_t(points / 2);
+        counts.data<std::int32_t>()[1] = std::int32_t(points / 2 - 3);
+        const VoxelTensors voxels = voxelized(op.voxels, cloud, counts);
+        std::vector<Tensor> parameters;
+        for (std::size_t layer = 0; layer < op.units.size(); ++layer) {
+            const Shape channels{op.units[layer]};
+            parameters.push_back(random(Shape{op.units[layer], layer == 0 ? op.decorated() : 2 * op.units[layer - 1]}));
+            parameters.insert(parameters.end(), {random(channels, 0.5, 1.5), random(channels, -0.2, 0.5), random(channels), random(channels, 0.5, 2)});
+        }
+        for (const std::vector<bool>& stored : std::vector<std::vector<bool>>{std::vector<bool>(op.units.size(), false), std::vector<bool>(op.units.size(), true), {true, false}, {false, true}}) {
+            if (op.units.size() == 1 && stored.size() > 1) continue;
+            train::LearningRules rules;
+            rules.stored_layers = stored;
+            std::string layers;
+            for (const bool layer : stored) layers += layer ? "s" : "b";
+            add("encode_pillars " + name + ", statistics " + layers, op, {cloud, voxels.order, voxels.first, voxels.number, voxels.cells, voxels.count}, parameters, rules);
+        }
+    }
+    /// Three pillars of one cloud, none of the next, two of the last; one lies outside, one under another, and a row belongs to nobody.
+    void scatter_pillars(std::string name, const ops::ScatterPillars& op) {
+        const auto integers = [](const Shape& shape, const std::vector<std::int32_t>& values) {
+            Tensor tensor(shape, DType::i32);
+            std::copy(values.begin(), values.end(), tensor.data<std::int32_t>());
+            return tensor;
+        };
+        add("scatter_pillars " + name, op, {random(Shape{6, op.channels}), integers(Shape{6, 3}, {0, 1, 2, 0, 0, 1, 1, 1, 2, 0, 2, 0, 0, op.height, 0, 0, 1, 1}), integers(Shape{3}, {3, 0, 2})});
+    }
 
 private:
     std::uint64_t seed_ = 400;
@@ -142,6 +176,23 @@ inline std::vector<LearningCase> learning_cases(int threads = 2) {
     list.add("softmax", ops::Softmax{}, {list.random(Shape{4, 9}, -3, 3)});
     list.roi_align("on three levels", ops::RoiAlign{.strides = {1, 2, 4}, .size = 3, .finest_scale = 4.f}, 3, 28, 32);
     list.roi_align("two samples a bin, not aligned", ops::RoiAlign{.strides = {2}, .size = 2, .sampling_ratio = 2, .aligned = false}, 5, 32, 24);
+    const auto net = [](std::vector<int> units, int max_points) {
+        ops::EncodePillars op;
+        op.units = std::move(units);
+        op.voxels.max_points = max_points;
+        return op;
+    };
+    list.pillar_net("of one layer", net({5}, 3));
+    list.pillar_net("of two layers", net({6, 5}, 4));
+    ops::EncodePillars three = net({4, 3, 5}, 3), average = net({4, 3}, 3), bare = net({7}, 2);
+    three.legacy = three.distance = average.average = true;
+    bare.cluster_center = bare.voxel_center = false;
+    bare.voxels.features = 5;
+    bare.voxels.max_voxels = 4;
+    list.pillar_net("of three layers, centre in place, distances", three);
+    list.pillar_net("that averages", average);
+    list.pillar_net("of bare points, few voxels", bare);
+    list.scatter_pillars("onto three maps", {5, 3, 4});
     for (LearningCase& one : list.cases) one.rules.threads = threads;
     return list.cases;
 }

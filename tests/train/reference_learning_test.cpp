@@ -128,7 +128,7 @@ TEST_CASE("reference learning: what cannot be taught is refused, naming the node
     const Shape map{1, 2, 3, 3};
     CHECK(refusal(ops::TopK{}, {map}) == "reference: \"head.last\" (top_k) cannot be taught; end the graph at the values that it reads");
     CHECK(refusal(ops::Nms{}, {map}) == "reference: \"head.last\" (nms) cannot be taught; end the graph at the values that it reads");
-    CHECK(refusal(ops::EncodePillars{}, {map}) == "reference: \"head.last\" (encode_pillars) cannot be taught; end the graph at the values that it reads");
+    CHECK(refusal(ops::RotatedNms{}, {map}) == "reference: \"head.last\" (rotated_nms) cannot be taught; end the graph at the values that it reads");
     const std::string fused_norm = " holds a batch norm and cannot learn so; teach the graph as it was recorded, without passes over it";
     CHECK(refusal(ops::Conv2d{.in_channels = 2, .out_channels = 2, .norm = true}, {map}) == "reference: \"head.last\" (conv2d)" + fused_norm);
     CHECK(refusal(ops::ConvTranspose2d{.in_channels = 2, .out_channels = 2, .norm = true}, {map}) == "reference: \"head.last\" (conv_transpose2d)" + fused_norm);

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <list>
 #include <map>
@@ -22,6 +23,7 @@ inline bool begins_with_any(const std::string& name, const std::vector<std::stri
 /// What parameter `which` of an operation is.
 inline LearnedParameter::Kind kind_of_parameter(const Operation& operation, std::size_t which) {
     using Kind = LearnedParameter::Kind;
+    if (std::holds_alternative<ops::EncodePillars>(operation)) return std::array{Kind::weight, Kind::norm_weight, Kind::norm_bias, Kind::statistic, Kind::statistic}[which % 5];
     if (std::holds_alternative<ops::BatchNorm>(operation) || std::holds_alternative<ops::GroupNorm>(operation)) return which == 0 ? Kind::norm_weight : which == 1 ? Kind::norm_bias : Kind::statistic;
     return which == 0 ? Kind::weight : Kind::bias;
 }
@@ -97,6 +99,7 @@ struct Learner::State {
 
     void bind(const Weights& weights);
     void find_dependences();
+    bool norm_is_stored(std::size_t node, std::size_t weight) const;
     detail::LearningPlan& plan_for(const InputSize& size);
     detail::LearningPlan make_plan(const InputSize& size) const;
     void place(detail::LearningPlan& plan) const;
@@ -115,7 +118,8 @@ REGULUS_INLINE void Learner::State::bind(const Weights& weights) {
             const auto [found, is_new] = known.emplace(name, parameters.size());
             if (is_new) {
                 const auto kind = detail::kind_of_parameter(node.operation, which);
-                const bool fixed = std::holds_alternative<ops::BatchNorm>(node.operation) && detail::begins_with_any(name, options.fixed_norms);
+                const bool of_norm = std::holds_alternative<ops::BatchNorm>(node.operation) || (std::holds_alternative<ops::EncodePillars>(node.operation) && kind != LearnedParameter::Kind::weight);
+                const bool fixed = of_norm && detail::begins_with_any(name, options.fixed_norms);
                 const bool learns = kind != LearnedParameter::Kind::statistic && !fixed && !detail::begins_with_any(name, options.frozen);
                 parameters.push_back({name, kind, bound[id][which].clone(), learns ? Tensor::zeros(node.parameters[which].shape) : Tensor()});
             }
@@ -123,6 +127,12 @@ REGULUS_INLINE void Learner::State::bind(const Weights& weights) {
             if (!parameters[found->second].gradient.empty()) node_learns[id] = true;
         }
     }
+}
+
+/// Whether the norm whose weight is this parameter of a node, its bias the next one, takes its stored statistics.
+REGULUS_INLINE bool Learner::State::norm_is_stored(std::size_t node, std::size_t weight) const {
+    const auto learns = [&](std::size_t which) { return !parameters[of_node[node][which]].gradient.empty(); };
+    return (!learns(weight) && !learns(weight + 1)) || detail::begins_with_any(graph.nodes[node].parameters[weight].name, options.stored_norms);
 }
 
 REGULUS_INLINE void Learner::State::find_dependences() {
@@ -150,7 +160,10 @@ REGULUS_INLINE detail::LearningPlan Learner::State::make_plan(const InputSize& s
         rules.threads = threads;
         rules.norm_momentum = options.norm_momentum;
         rules.learns = node_learns[id];
-        rules.stored_statistics = !node_learns[id] || (!node.parameters.empty() && detail::begins_with_any(node.parameters[0].name, options.stored_norms));
+        if (std::holds_alternative<ops::BatchNorm>(node.operation)) rules.stored_statistics = norm_is_stored(id, 0);
+        if (std::holds_alternative<ops::EncodePillars>(node.operation)) {
+            for (std::size_t norm = 1; norm < node.parameters.size(); norm += 5) rules.stored_layers.push_back(norm_is_stored(id, norm));
+        }
         plan.kernels.push_back(std::holds_alternative<ops::Input>(node.operation) ? nullptr : backend->kernel(node, shapes_of(node.inputs), shapes_of(node.outputs), rules));
     }
     place(plan);

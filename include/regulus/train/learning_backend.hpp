@@ -19,12 +19,23 @@ struct LearningRules {
     bool stored_statistics = false;  ///< of a batch norm: the running statistics serve, and stay as they are
     double norm_momentum = 0.1;      ///< weight of a batch's statistics in the running ones
     bool learns = true;              ///< the node's parameters have gradients
+    std::vector<bool> stored_layers{};  ///< of a pillar net: stored_statistics of each layer's norm; without them that of all
+
+    bool stored(std::size_t layer) const { return layer < stored_layers.size() ? stored_layers[layer] : stored_statistics; }
 };
 
 /// Throws ShapeError for a batch norm of maps [n, c, h, w] that would normalise by the variance of fewer than two values a channel.
 inline void need_batch_variance(const std::string& backend, const Node& node, const Shape& maps, const LearningRules& rules) {
     if (rules.stored_statistics || maps[0] * maps[2] * maps[3] >= 2) return;
     throw ShapeError(backend + ": \"" + node.name + "\" (batch_norm): a batch's variance needs two values a channel at least, got " + to_string(maps) + "; use larger batches or stored statistics");
+}
+
+/// Throws ShapeError for a pillar net of `layers` layers that would normalise by the variance of one slot; none is fine, nothing is normalised then.
+inline void need_pillar_variance(const std::string& backend, const std::string& name, std::int64_t slots, std::size_t layers, const LearningRules& rules) {
+    for (std::size_t layer = 0; layer < layers; ++layer) {
+        if (slots != 1 || rules.stored(layer)) continue;
+        throw ShapeError(backend + ": \"" + name + "\" (encode_pillars): a batch's variance needs two slots at least, got one; use larger batches or stored statistics");
+    }
 }
 
 /// Addresses of one call. Maps are in the backend's layout, float32.

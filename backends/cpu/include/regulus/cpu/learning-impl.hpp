@@ -4,6 +4,7 @@
 #include <regulus/cpu/learning_group_norm-impl.hpp>
 #include <regulus/cpu/learning_maps-impl.hpp>
 #include <regulus/cpu/learning_norm-impl.hpp>
+#include <regulus/cpu/learning_pillars-impl.hpp>
 #include <regulus/cpu/learning_products-impl.hpp>
 #include <regulus/cpu/learning_roi_align-impl.hpp>
 #include <regulus/cpu/refine-impl.hpp>
@@ -44,6 +45,9 @@ struct LearningMaker {
     Made operator()(const ops::Concat&) const { return std::make_unique<ConcatThatLearns>(node, in, out, rules.threads); }
     Made operator()(const ops::Softmax&) const { return std::make_unique<SoftmaxThatLearns>(node, in, out, rules.threads); }
     Made operator()(const ops::RoiAlign&) const { return std::make_unique<RoiAlignThatLearns>(node, in, out, rules.threads); }
+    Made operator()(const ops::Voxelize&) const { return std::make_unique<VoxelizeThatLearns>(node, in, out, rules.threads); }
+    Made operator()(const ops::EncodePillars&) const { return std::make_unique<PillarNetThatLearns>(node, in, out, rules); }
+    Made operator()(const ops::ScatterPillars&) const { return std::make_unique<ScatterThatLearns>(node, in, out, rules.threads); }
 };
 
 }  // namespace cpu

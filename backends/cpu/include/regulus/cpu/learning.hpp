@@ -10,7 +10,7 @@
 namespace regulus {
 
 /// Teaches what ReferenceLearning teaches: convolutions (deformable and transposed ones too), linear layers, norms, activations, softmax, sums, averages, pooling,
-/// squeeze-excite, resizing, concatenation and RoIAlign. Gradients of parameters are sums in float32 by convolutions and linear layers (their order depends on the number of
+/// squeeze-excite, resizing, concatenation, RoIAlign, and from points to a canvas. Gradients of parameters are sums in float32 by convolutions and linear layers (their order depends on the number of
 /// threads), in double by norms. Needs to be linked with oneDNN (2.6 or 3.x) and OpenMP.
 class CpuLearning final : public train::LearningBackend {
 public:

@@ -6,6 +6,7 @@
 #include <regulus/reference/learning_linear.hpp>
 #include <regulus/reference/learning_maps.hpp>
 #include <regulus/reference/learning_norm.hpp>
+#include <regulus/reference/learning_pillars.hpp>
 #include <regulus/reference/learning_roi_align.hpp>
 
 namespace regulus::reference {
@@ -63,6 +64,9 @@ struct LearningKernels {
     Kernel operator()(const ops::Softmax& op) const { return make<SoftmaxLearning>(op); }
     Kernel operator()(const ops::Concat& op) const { return make<ConcatLearning>(op); }
     Kernel operator()(const ops::RoiAlign& op) const { return make<RoiAlignLearning>(op); }
+    Kernel operator()(const ops::Voxelize& op) const { return make<VoxelizeLearning>(op); }
+    Kernel operator()(const ops::EncodePillars&) const { return std::make_unique<EncodePillarsLearning>(node, inputs, outputs, rules); }
+    Kernel operator()(const ops::ScatterPillars& op) const { return make<ScatterPillarsLearning>(op); }
 };
 
 }  // namespace regulus::reference

@@ -7,7 +7,8 @@ namespace regulus {
 /// Forward as the reference backend computes in float32; gradients are sums in double, rounded once to float32. Results do not depend on the number of threads.
 ///
 /// Teaches Conv2d, DeformConv2d and ConvTranspose2d (without a folded norm or residual), BatchNorm, GroupNorm, Activate, Add, Average, Pool2d, GlobalAveragePool,
-/// ScaleChannels, Resize, Linear, Softmax, Concat and RoiAlign, whose boxes have no gradient and whose last input is the address of int32 counts.
+/// ScaleChannels, Resize, Linear, Softmax, Concat, RoiAlign, whose boxes have no gradient and whose last input is the address of int32 counts, and from points to a canvas
+/// Voxelize, EncodePillars (in the memory of all slots in double) and ScatterPillars; points have no gradient.
 class ReferenceLearning final : public train::LearningBackend {
 public:
     std::string name() const override;

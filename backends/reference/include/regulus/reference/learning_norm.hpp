@@ -14,7 +14,8 @@ struct Moments {
 };
 
 /// Of `rows` rows of `count` values, `step` apart; the squares in a second pass over distances from the mean.
-inline Moments moments_of(const float* values, std::int64_t rows, std::int64_t step, std::int64_t count, double eps) {
+template <class T>
+Moments moments_of(const T* values, std::int64_t rows, std::int64_t step, std::int64_t count, double eps) {
     const double total = double(rows * count);
     double sum = 0, squares = 0;
     for (std::int64_t row = 0; row < rows; ++row) {
