@@ -5,6 +5,7 @@
 #include <regulus/train/box_head_loss-impl.hpp>
 #include <regulus/train/coco_truths-impl.hpp>
 #include <regulus/train/dense_loss-impl.hpp>
+#include <regulus/train/detector3d_teacher-impl.hpp>
 #include <regulus/train/detector_teacher-impl.hpp>
 #include <regulus/train/learner-impl.hpp>
 #include <regulus/train/losses-impl.hpp>

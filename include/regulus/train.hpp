@@ -15,6 +15,7 @@
 #include <regulus/train/dense_loss.hpp>
 #include <regulus/train/dense_training.hpp>
 #include <regulus/train/detect_order.hpp>
+#include <regulus/train/detector3d_teacher.hpp>
 #include <regulus/train/detector_recipe.hpp>
 #include <regulus/train/detector_teacher.hpp>
 #include <regulus/train/epoch_order.hpp>
@@ -28,4 +29,5 @@
 #include <regulus/train/sampling.hpp>
 #include <regulus/train/schedule.hpp>
 #include <regulus/train/snapshot.hpp>
+#include <regulus/train/step_losses.hpp>
 #include <regulus/train/two_stage.hpp>

@@ -200,16 +200,24 @@ REGULUS_INLINE std::vector<ops::DecodeAnchors> dense_levels(const Graph& graph, 
     return levels;
 }
 
-REGULUS_INLINE Graph dense_graph(Graph detector, const std::string& logits, const std::string& deltas) {
+namespace detail {
+
+/// The part of a recorded detector that gives the values labelled name.0, name.1, ... of all these names, level by level.
+inline Graph graph_of_levels(Graph detector, const std::vector<std::string>& names) {
     detector.outputs.clear();
     std::vector<std::string> labels;
-    for (int level = 0; detector.find_label(logits + "." + std::to_string(level)) != no_value; ++level) {
-        labels.push_back(logits + "." + std::to_string(level));
-        labels.push_back(deltas + "." + std::to_string(level));
+    std::string first;  // level's labels
+    for (int level = 0; detector.find_label(names.front() + "." + std::to_string(level)) != no_value; ++level) {
+        for (const std::string& name : names) labels.push_back(name + "." + std::to_string(level));
     }
-    if (labels.empty()) throw ArgumentError("dense_graph: " + detector.name + " has no values labelled " + logits + ".0, " + deltas + ".0, ...");
+    for (const std::string& name : names) first += name + ".0, ";
+    if (labels.empty()) throw ArgumentError("dense_graph: " + detector.name + " has no values labelled " + first + "...");
     return remove_idle_inputs(remove_dead(with_outputs(std::move(detector), labels)));
 }
+
+}  // namespace detail
+
+REGULUS_INLINE Graph dense_graph(Graph detector, const std::string& logits, const std::string& deltas) { return detail::graph_of_levels(std::move(detector), {logits, deltas}); }
 
 REGULUS_INLINE std::vector<DenseMaps> dense_maps(const Outputs& outputs, const std::string& logits, const std::string& deltas) {
     const auto find = [&](const std::string& name, std::size_t level) -> const Tensor* {

@@ -10,6 +10,7 @@
 #include <regulus/train/coco_truths.hpp>
 #include <regulus/train/dense_training.hpp>
 #include <regulus/train/learner.hpp>
+#include <regulus/train/step_losses.hpp>
 #include <regulus/train/two_stage.hpp>
 
 namespace regulus::train {
@@ -30,16 +31,6 @@ DetectorTraining detector_training(const Graph& detector, const std::string& cod
 struct TrainingBatch {
     Tensor input, image_info;
     std::vector<PictureTruth> truths;  // with masks where the detector makes masks
-};
-
-/// The parts of a step's loss, by name: loss_cls, loss_bbox; of two-stage detectors rpn_cls, rpn_bbox, loss_cls, loss_bbox, loss_mask.
-struct StepLosses {
-    std::vector<std::pair<std::string, double>> parts;
-    double total() const {
-        double sum = 0;
-        for (const auto& part : parts) sum += part.second;
-        return sum;
-    }
 };
 
 /// RetinaNet, region proposal networks, Faster and Mask R-CNN that learn.
