@@ -285,7 +285,7 @@ void train_coco(const Options& options, Outcome& outcome) {
 
 void add_train_coco(CLI::App& app, Outcome& outcome) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Faster and Mask R-CNN.\n"
+    CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Faster, Mask and Cascade R-CNN.\n"
                                                    "What is not said is as the model's code base publishes it; the learning rate grows with the batch. After each epoch\n"
                                                    "(or --save-every) and on Ctrl-C the run is kept in OUT.run: the same command with --resume goes on to the bits that an\n"
                                                    "undisturbed run gives with as many threads. The result is read by detect, eval coco and convert.\n"

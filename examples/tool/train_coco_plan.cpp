@@ -98,6 +98,20 @@ std::vector<std::string> missing_parts(const regulus::Graph& graph, const regulu
     return missing;
 }
 
+/// The layers that know the classes, by the beginnings of their parameters' names; those of a cascade too.
+std::vector<std::string> last_layers(const regulus::Graph& graph) {
+    std::set<std::string> layers;
+    for (const regulus::Node& node : graph.nodes) {
+        for (const regulus::Parameter& parameter : node.parameters) {
+            const std::string layer = parameter.name.substr(0, parameter.name.rfind('.') + 1);
+            const bool is_of_boxes = layer.rfind("box_head.", 0) == 0, is_head = is_of_boxes || layer.rfind("mask_head.", 0) == 0 || layer.rfind("head.", 0) == 0;
+            const auto ends = [&](const std::string& end) { return layer.size() >= end.size() && layer.compare(layer.size() - end.size(), end.size(), end) == 0; };
+            if (is_head && (ends(".logits.") || (is_of_boxes && ends(".deltas.")))) layers.insert(layer);
+        }
+    }
+    return {layers.begin(), layers.end()};
+}
+
 /// Random parameters, or the user's; what they lack, and a head of other classes, begins anew.
 void set_start(const Options& options, const regulus::CocoDataset& dataset, Plan& plan) {
     if (options.weights.empty()) {
@@ -117,7 +131,7 @@ void set_start(const Options& options, const regulus::CocoDataset& dataset, Plan
     }
     if (choose_classes(dataset, plan)) {
         talk("train: the last layers of the heads begin anew, for the annotations' classes\n");
-        for (const char* layer : {"box_head.logits.", "box_head.deltas.", "mask_head.logits.", "head.logits."}) anew.emplace_back(layer);
+        for (const std::string& layer : last_layers(plan.graph)) anew.push_back(layer);
     }
     plan.start = train::initial_weights(plan.graph, plan.model->code_base, options.seed, given, anew, plan.threads);
 }
@@ -192,8 +206,8 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     plan.graph = regulus::recorded(*plan.model);
     plan.facts = plan.model->facts;
     const bool is_dense = has_label(plan.graph, "cls_logits.0");
-    plan.has_boxes = is_dense || has_label(plan.graph, "class_logits");
-    plan.has_masks = has_label(plan.graph, "mask_logits");
+    plan.has_boxes = is_dense || !train::head_prefixes(plan.graph, "class_logits").empty();
+    plan.has_masks = !train::head_prefixes(plan.graph, "mask_logits").empty();
     const std::string rule = options.rule.empty() ? plan.model->code_base : options.rule;
     plan.training = train::detector_training(plan.graph, rule);
     plan.training.dense.threads = plan.threads;

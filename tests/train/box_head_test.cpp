@@ -195,6 +195,9 @@ TEST_CASE("mask head: bitmaps under detectron2's rule, one mask for all classes,
     CHECK(loss.value == doctest::Approx(std::log(2.0)));
     for (std::int64_t i = 0; i < rows * 64; ++i) CHECK(loss.gradient.data<float>()[i] == doctest::Approx((0.5 - double(targets[0].data<float>()[i])) / double(rows * 64)));
     CHECK(loss.gradient.data<float>()[rows * 64] == 0);
+    const Loss quarter = mask_loss(Tensor::zeros(Shape{rows + 2, 1, 8, 8}), {samples[0]}, targets, 0.25);
+    CHECK(quarter.value == doctest::Approx(0.25 * std::log(2.0)));
+    CHECK(quarter.gradient.data<float>()[0] == doctest::Approx(0.25 * double(loss.gradient.data<float>()[0])));
     CHECK(mask_loss(Tensor::zeros(Shape{0, 3, 8, 8}), {samples[2]}, {Tensor(Shape{0, 8, 8}, DType::f32)}).value == 0);
     bitmaps[0] = {};
     CHECK_THROWS_WITH_AS(mask_targets(samples[0], bitmaps, 8, MaskTargetRule::mmdetection), "mask_targets: truth 0 has no bitmap; draw its rings into one of the picture's size (coco_truths)", ArgumentError);

@@ -30,6 +30,7 @@ TEST_CASE("recipe: detectors' rates, decays and lengths") {
                         {"retinanet_r50_fpn_1x_coco", true, 0.01, 1e-4, 0, 12, 0},
                         {"retinanet_regnetx-800MF_fpn_1x_coco", true, 0.02, 5e-5, 35, 12, 0},
                         {"mask_rcnn_regnetx-3.2GF_fpn_mstrain_3x_coco", false, 0.02, 5e-5, 35, 36, 0},
+                        {"cascade_mask_rcnn_regnetx-400MF_fpn_mstrain_3x_coco", false, 0.02, 5e-5, 0, 36, 0},
                         {"COCO-Detection/retinanet_R_50_FPN_1x", true, 0.01, 1e-4, 0, 0, 90000},
                         {"COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_3x", false, 0.02, 1e-4, 0, 0, 270000},
                         {"torchvision/fasterrcnn_resnet50_fpn", false, 0.02, 1e-4, 0, 26, 0}};
@@ -54,6 +55,8 @@ TEST_CASE("recipe: what a detector's backbone and pictures do") {
     CHECK(mm.norms_decay);
     CHECK_FALSE(d2.norms_decay);
     CHECK(mm.augmentation.sizes.size() == 1);
+    CHECK_FALSE(mm.augmentation.between);
+    CHECK(recipe_of("cascade_mask_rcnn_regnetx-400MF_fpn_mstrain_3x_coco").augmentation.between);
     CHECK(d2.augmentation.sizes.size() == 6);
     CHECK(tv.truths == TruthRule::torchvision);
     CHECK_THROWS_AS(detector_recipe("timm", "a", "b", false, Preprocessing{}), ArgumentError);

@@ -66,7 +66,7 @@ TEST_CASE("detector teacher: losses and gradients of a step are PyTorch's for to
         }
         train::DetectorTraining training = train::detector_training(graph, "torchvision");
         training.dense.sampling.count = training.dense.objectness ? 1'000'000 : 0;
-        training.boxes.sampling.count = 1024;
+        training.boxes[0].sampling.count = 1024;
         training.proposals.candidates = 500;
         training.proposals.limit = 200;
         train::LearnerOptions options;

@@ -135,6 +135,9 @@ TEST_CASE("learner: wrong inputs, gradients and order are refused, and change no
     const Graph graph = recorded(find_classifier(classifier_models(), "torchvision/regnet_x_400mf"));
     const Weights weights = seeded_weights(graph, "torchvision");
     CHECK_THROWS_AS(train::Learner(CpuLearning{}, graph, Weights{}), WeightError);
+    train::LearnerOptions unknown;
+    unknown.gradient_factors = {{"roi_feats", 0.5}};
+    CHECK_THROWS_WITH_AS(train::Learner(CpuLearning{}, graph, weights, unknown), doctest::Contains("has no value labelled \"roi_feats\", whose gradient is to be multiplied"), ArgumentError);
     train::LearnerOptions tight;
     tight.memory_budget = 1 << 20;
     train::Learner poor(CpuLearning{}, graph, weights, tight);

@@ -1,13 +1,17 @@
-// Two-stage detectors that learn: proposals from maps, given regions, boxes and masks down the slope.
+// Two-stage detectors that learn: proposals from maps, given regions, boxes and masks down the slope, each stage of a cascade on the boxes of the one before.
+#include <algorithm>
+#include <map>
+#include <string>
+
 #include <doctest/doctest.h>
 
+#include <regulus/cpu/learning.hpp>
 #include <regulus/graph/passes.hpp>
+#include <regulus/models/cascade_rcnn.hpp>
 #include <regulus/reference/learning.hpp>
+#include <regulus/train/detector_teacher.hpp>
 #include <regulus/train/initialise.hpp>
-#include <regulus/train/learner.hpp>
-#include <regulus/train/mask_loss.hpp>
 #include <regulus/train/optimiser.hpp>
-#include <regulus/train/two_stage.hpp>
 
 #include "graph/detector_graphs.hpp"
 #include "train/dense_support.hpp"
@@ -19,101 +23,225 @@ using namespace regulus::train;
 
 namespace {
 
-constexpr int limit = 16, mask_limit = 4;
+constexpr int limit = 16;
 
-/// Two pictures, a truth each, and Mask R-CNN.
+constexpr RcnnSizes small_cascade_sizes = [] {
+    RcnnSizes sizes = small_sizes;
+    sizes.class_agnostic = true;
+    return sizes;
+}();
+constexpr RcnnSizes one_mask_head_sizes = [] {
+    RcnnSizes sizes = small_cascade_sizes;
+    sizes.mask_head_per_stage = false;
+    return sizes;
+}();
+
+/// SmallMaskRcnn's features; as mmdetection builds cascades, and as detectron2 does.
+struct SmallCascade : CascadeMaskRcnn<RegNet<regnetx_200mf>, 16, 5, small_cascade_sizes> {
+    static constexpr CascadeSettings settings{.rcnn = SmallMaskRcnn::settings};
+};
+struct SmallCascadeOfOneMaskHead : CascadeMaskRcnn<RegNet<regnetx_200mf>, 16, 5, one_mask_head_sizes> {
+    static constexpr CascadeSettings settings{.rcnn = SmallMaskRcnn::settings, .stage_coders = detectron2_cascade.stage_coders, .averages_probabilities = true};
+};
+
+/// Two pictures, a truth each, and a detector.
 class Lesson {
 public:
-    Lesson() : levels_(dense_levels(recorded<SmallMaskRcnn>(), "rpn_deltas")), learner_(ReferenceLearning{}, graph(), initial_weights(graph(), "mmdetection", 2), options()) {
-        REQUIRE(learner_.graph().inputs.size() == 5);
-        boxes_.sampling = {limit, 0.25};
-        rpn_.sampling = {32, 0.5};
-        for (const Truth2d& truth : truths_) {
-            const float* const box = truth.boxes.data<float>();
+    template <class Backend>
+    Lesson(const Backend& backend, const Graph& detector, const std::string& code_base, double shared_gradient = 1)
+        : teacher_(backend, detector, initial_weights(detector, "mmdetection", 2), training(detector, code_base, shared_gradient), one_thread()) {
+        batch_.input = random_tensor(Shape{2, 3, 64, 64}, 9);
+        batch_.image_info = whole_pictures(2, 64, 64);
+        batch_.truths = {{{tensor_of(Shape{1, 4}, {6, 10, 38, 46}), integers({3})}}, {{tensor_of(Shape{1, 4}, {24, 4, 60, 40}), integers({1})}}};
+        for (PictureTruth& picture : batch_.truths) {
+            const float* const box = picture.truth.boxes.data<float>();
             const double x1 = double(box[0]), y1 = double(box[1]), x2 = double(box[2]), y2 = double(box[3]);
-            masks_.push_back({{{}, rle_from_polygon(std::vector<double>{x1, y1, x2, y1, x2, y2}, 64, 64)}});
+            picture.masks = {{{}, rle_from_polygon(std::vector<double>{x1, y1, x2, y1, x2, y2}, 64, 64)}};
         }
-        choose_regions();
+        loss(false);
     }
 
-    /// Regions by the network's own proposals.
-    void choose_regions() {
-        const Outputs outputs = learner_.forward({pictures_, Tensor::zeros(Shape{2 * limit, 4}), Tensor::zeros(Shape{2}, DType::i32), Tensor::zeros(Shape{2 * mask_limit, 4}), Tensor::zeros(Shape{2}, DType::i32)});
-        const std::vector<Tensor> proposals = dense_proposals(levels_, dense_maps(outputs, "rpn_logits", "rpn_deltas"), info_, {60, 40});
-        regions_.clear();
-        for (std::size_t i = 0; i < 2; ++i) regions_.push_back(sample_regions(proposals[i], truths_[i], boxes_, 7, i));
-    }
-
-    /// The loss of all parts on the chosen regions; gradients lie in the parameters then.
-    double loss() {
-        const auto [all, counts] = region_inputs(regions_, limit);
-        const auto [objects, object_counts] = region_inputs(regions_, mask_limit, true);
-        const Outputs outputs = learner_.forward({pictures_, all, counts, objects, object_counts});
-        std::vector<Tensor> targets;
-        for (std::size_t i = 0; i < 2; ++i) targets.push_back(mask_targets(regions_[i], masks_[i], 28, MaskTargetRule::mmdetection));
-        const DenseLoss first = dense_loss(levels_, dense_maps(outputs, "rpn_logits", "rpn_deltas"), info_, truths_, rpn_, 7);
-        const BoxHeadLoss second = box_head_loss(outputs["class_logits"], outputs["box_regression"], regions_, boxes_);
-        const Loss third = mask_loss(outputs["mask_logits"], regions_, targets);
-        std::vector<Tensor> gradients = in_order_of(outputs, first.gradient, "rpn_logits", "rpn_deltas");
-        put_gradient(gradients, outputs, "class_logits", second.by_logits);
-        put_gradient(gradients, outputs, "box_regression", second.by_deltas);
-        put_gradient(gradients, outputs, "mask_logits", third.gradient);
-        learner_.clear_gradients();
-        learner_.backward(gradients);
-        parts_ = {first.classification + first.boxes, second.classification + second.boxes, third.value};
-        return parts_[0] + parts_[1] + parts_[2];
+    /// The loss on the regions that were chosen at first; its gradients lie in the parameters then.
+    double loss(bool same_regions = true) {
+        teacher_.learner().clear_gradients();
+        losses_ = teacher_.step(batch_, 7, same_regions);
+        return losses_.total();
     }
 
     /// As in slope.hpp.
     double kept_promise() {
-        return testing::kept_promise(learner_.parameters(), 1e-3, [&] { return loss(); });
+        return testing::kept_promise(teacher_.learner().parameters(), 1e-3, [&] { return loss(); });
     }
 
     void learn(int steps) {
         Optimiser optimiser(Sgd{0.9, false, {1e-4}}, 1);
         for (int step = 0; step < steps; ++step) {
             loss();
-            clip_gradients(learner_.parameters(), 10);
-            optimiser.step(learner_.parameters(), 0.02);
+            clip_gradients(teacher_.learner().parameters(), 10);
+            optimiser.step(teacher_.learner().parameters(), 0.02);
         }
     }
 
-    const std::vector<double>& parts() const { return parts_; }
-    const std::vector<RegionSample>& regions() const { return regions_; }
-
-private:
-    static Graph graph() { return two_stage_graph(recorded<SmallMaskRcnn>(), limit, mask_limit); }
-    static LearnerOptions options() {
-        LearnerOptions one;
-        one.threads = 1;
-        return one;
+    /// Losses of the heads: "rpn", "loss" (classes and boxes), "loss_mask", of a cascade "stage0.loss" ...
+    std::map<std::string, double> heads() const {
+        std::map<std::string, double> sums;
+        for (const auto& [name, value] : losses_.parts) sums[name.find("mask") == std::string::npos ? name.substr(0, name.rfind('_')) : name] += value;
+        return sums;
     }
 
-    Tensor pictures_ = random_tensor(Shape{2, 3, 64, 64}, 9), info_ = whole_pictures(2, 64, 64);
-    std::vector<Truth2d> truths_{{tensor_of(Shape{1, 4}, {6, 10, 38, 46}), integers({3})}, {tensor_of(Shape{1, 4}, {24, 4, 60, 40}), integers({1})}};
-    std::vector<std::vector<TruthMask>> masks_;
-    BoxHeadTraining boxes_ = mmdetection_box_training(5);
-    DenseTraining rpn_ = mmdetection_rpn_training();
-    std::vector<ops::DecodeAnchors> levels_;
-    Learner learner_;
-    std::vector<RegionSample> regions_;
-    std::vector<double> parts_;
+    DetectorTeacher& teacher() { return teacher_; }
+    const std::vector<std::vector<RegionSample>>& regions() const { return teacher_.regions(); }
+
+private:
+    static DetectorTraining training(const Graph& detector, const std::string& code_base, double shared_gradient) {
+        DetectorTraining training = detector_training(detector, code_base);
+        training.dense.sampling = {32, 0.5};
+        training.proposals.candidates = 60;
+        training.proposals.limit = 40;
+        for (BoxHeadTraining& boxes : training.boxes) boxes.sampling = {boxes.sampling.count > 0 ? limit : 0, 0.25};
+        training.masks = MaskTargetRule::mmdetection;  // of bitmaps
+        training.shared_gradient = shared_gradient;
+        return training;
+    }
+    static LearnerOptions one_thread() {
+        LearnerOptions options;
+        options.threads = 1;
+        return options;
+    }
+
+    TrainingBatch batch_;
+    DetectorTeacher teacher_;
+    StepLosses losses_;
 };
+
+/// The loss falls as its gradient says, and each head's to 0.7 of it in 20 steps.
+void check_learning(Lesson& lesson, std::size_t heads) {
+    CHECK(lesson.kept_promise() == doctest::Approx(1).epsilon(0.02));  // the slope changes along the step
+    const std::map<std::string, double> before = lesson.heads();
+    CHECK(before.size() == heads);
+    lesson.learn(20);
+    lesson.loss();
+    for (const auto& head : lesson.heads()) {
+        INFO(head.first);
+        CHECK(head.second < 0.7 * before.at(head.first));
+    }
+}
+
+/// The gradient by a parameter.
+Tensor gradient_of(Lesson& lesson, const std::string& name) {
+    for (const LearnedParameter& parameter : lesson.teacher().learner().parameters()) {
+        if (parameter.name == name) return parameter.gradient.clone();
+    }
+    FAIL(name);
+    return {};
+}
 
 }  // namespace
 
 TEST_CASE("learning: Mask R-CNN's losses fall as their gradient says, each of them") {
-    Lesson lesson;
-    REQUIRE(lesson.regions()[0].positives > 0);
-    REQUIRE(lesson.regions()[0].boxes.shape()[0] == limit);
-    CHECK(lesson.kept_promise() == doctest::Approx(1).epsilon(0.02));  // the slope changes along the step
-    const std::vector<double> before = lesson.parts();
-    lesson.learn(20);
-    lesson.loss();
-    for (std::size_t part = 0; part < 3; ++part) {
-        CAPTURE(part);
-        CAPTURE(before[part]);
-        CHECK(lesson.parts()[part] < 0.7 * before[part]);
+    Lesson lesson(ReferenceLearning{}, recorded<SmallMaskRcnn>(), "mmdetection");
+    REQUIRE(lesson.regions()[0][0].positives > 0);
+    REQUIRE(lesson.regions()[0][0].boxes.shape()[0] == limit);
+    CHECK(lesson.teacher().learner().graph().inputs.size() == 5);
+    check_learning(lesson, 3);
+}
+
+TEST_CASE("learning: the losses of Cascade Mask R-CNN's stages fall as their gradient says, by mmdetection's rules") {
+    Lesson lesson(CpuLearning{}, recorded<SmallCascade>(), "mmdetection");
+    CHECK(lesson.teacher().learner().graph().inputs.size() == 13);  // the picture; regions and their counts of three box heads and three mask heads
+    REQUIRE(lesson.regions().size() == 3);
+    for (const std::vector<RegionSample>& stage : lesson.regions()) {
+        for (const RegionSample& picture : stage) {
+            CHECK(picture.positives > 0);
+            CHECK(picture.boxes.shape()[0] == limit);
+            CHECK(std::count(picture.itself.begin(), picture.itself.end(), 1) == 1);  // the truth is there anew in each stage, that of the stage before was dropped
+        }
+    }
+    check_learning(lesson, 7);
+    Lesson plain(ReferenceLearning{}, recorded<SmallCascade>(), "mmdetection");
+    CHECK(plain.kept_promise() == doctest::Approx(1).epsilon(0.02));
+}
+
+TEST_CASE("learning: the losses of Cascade Mask R-CNN's stages fall as their gradient says, by detectron2's rules") {
+    Lesson lesson(CpuLearning{}, recorded<SmallCascadeOfOneMaskHead>(), "detectron2");
+    CHECK(lesson.teacher().learner().graph().inputs.size() == 9);
+    REQUIRE(lesson.regions().size() == 3);
+    for (std::size_t picture = 0; picture < 2; ++picture) {  // all of the first sample, moved; some may have no area left
+        CHECK(lesson.regions()[0][picture].boxes.shape()[0] == limit);
+        for (std::size_t stage = 1; stage < 3; ++stage) {
+            const std::int64_t rows = lesson.regions()[stage][picture].boxes.shape()[0];
+            CHECK(rows > 0);
+            CHECK(rows <= lesson.regions()[stage - 1][picture].boxes.shape()[0]);
+        }
+    }
+    check_learning(lesson, 5);
+}
+
+TEST_CASE("cascade: a part of the heads' gradients goes on to the features, the heads' own are whole") {
+    const auto lesson = [](double part) { return Lesson(CpuLearning{}, recorded<SmallCascadeOfOneMaskHead>(), "detectron2", part); };
+    Lesson whole = lesson(1), half = lesson(0.5), none = lesson(0);
+    for (const char* name : {"box_head.1.fc1.weight", "box_head.2.logits.bias", "box_head.3.deltas.weight", "mask_head.conv1.weight", "rpn.conv.weight"}) {
+        INFO(name);
+        CHECK(greatest(gradient_of(whole, name)) > 0);
+        CHECK(equal(gradient_of(whole, name), gradient_of(half, name)));
+    }
+    const Tensor all = gradient_of(whole, "neck.output.p2.weight"), mean = gradient_of(half, "neck.output.p2.weight"), others = gradient_of(none, "neck.output.p2.weight");
+    CHECK(relative_error(all, others) > 0.01);
+    Tensor between(all.shape(), DType::f32);
+    for (std::int64_t i = 0; i < all.numel(); ++i) between.data<float>()[i] = 0.5f * (all.data<float>()[i] + others.data<float>()[i]);
+    CHECK(relative_error(mean, between) < 1e-5);  // sums in float32
+}
+
+TEST_CASE("cascade: how a detector is taught follows from its graph and the code base") {
+    const Graph cascade = recorded<SmallCascade>(), one_mask_head = recorded<SmallCascadeOfOneMaskHead>();
+    const DetectorTraining ours = detector_training(cascade, "mmdetection"), other = detector_training(one_mask_head, "detectron2");
+    REQUIRE(ours.boxes.size() == 3);
+    CHECK(ours.boxes[2].assigner.positive == doctest::Approx(0.7));
+    CHECK(ours.boxes[1].classes == 5);
+    CHECK(ours.mask_weights == std::vector<double>{1, 0.5, 0.25});
+    CHECK(ours.proposals.limit == 2000);
+    CHECK(ours.dense.border == 0);
+    CHECK(ours.shared_gradient == 1);
+    REQUIRE(other.boxes.size() == 3);
+    CHECK(other.boxes[1].sampling.count == 0);
+    CHECK(other.mask_weights == std::vector<double>{1});
+    CHECK(other.shared_gradient == doctest::Approx(1 / 3.));
+    CHECK(other.drops_empty_regions);
+    CHECK_THROWS_WITH_AS(detector_training(cascade, "torchvision"), "detector_training: torchvision has no cascades; teach them as mmdetection or detectron2 does", ArgumentError);
+    CHECK_THROWS_WITH_AS(DetectorTeacher(ReferenceLearning{}, cascade, {}, detector_training(recorded<SmallMaskRcnn>(), "mmdetection")),
+                         "detector_teacher: cascade_mask_rcnn has 3 box heads, the training is for 1; detector_training() makes one", ArgumentError);
+    CHECK_THROWS_WITH_AS(DetectorTeacher(ReferenceLearning{}, cascade, {}, other), "detector_teacher: cascade_mask_rcnn has 3 mask heads, the training is for 1; detector_training() makes one", ArgumentError);
+}
+
+TEST_CASE("two-stage graph: a cascade's heads make of given regions what the detector makes of its own") {
+    const Graph detector = recorded<SmallCascade>();
+    std::vector<std::string> heads;
+    for (const std::string stage : {"stage0.", "stage1.", "stage2."}) heads.insert(heads.end(), {stage + "class_logits", stage + "box_regression", stage + "mask_logits"});
+    std::vector<std::string> labels = heads;
+    labels.insert(labels.end(), {"stage1.regions", "stage2.regions"});
+    const Weights weights = detector_weights(detector, 3);
+    const Tensor pictures = random_tensor(Shape{2, 3, 64, 96}, 5), boxes = tensor_of(Shape{6, 4}, {3, 4, 40, 50, 10, 2, 90, 60, 20, 20, 30, 34, 0, 0, 64, 64, 50, 30, 96, 64, 7, 9, 20, 40}), counts = integers({3, 3});
+    const Outputs own = run(with_outputs(with_given_proposals(detector, 3), labels), weights, {pictures, whole_pictures(2, 64, 96), boxes, counts});
+
+    const Graph graph = two_stage_graph(detector, 3, 12);
+    REQUIRE(graph.inputs.size() == 13);
+    CHECK(graph.parameter_count() == detector.parameter_count());
+    std::vector<Tensor> inputs{pictures, boxes, counts, own["stage1.regions"], counts, own["stage2.regions"], counts};
+    Tensor objects = Tensor::zeros(Shape{24, 4});
+    std::copy_n(own["boxes"].data<float>(), own["boxes"].numel(), objects.data<float>());
+    for (int mask_head = 0; mask_head < 3; ++mask_head) inputs.insert(inputs.end(), {objects, own["count"]});
+    REQUIRE(own["count"].data<std::int32_t>()[0] > 0);
+    const Outputs given = run(graph, weights, inputs);
+    for (const std::string& head : heads) {
+        INFO(head);
+        CHECK(equal(given[head], own[head]));
+    }
+    // Each head looks at its own: other regions for the second mask head change its masks alone.
+    inputs[9] = random_tensor(inputs[7].shape(), 3, 0, 30);
+    const Outputs changed = run(graph, weights, inputs);
+    for (const std::string& head : heads) {
+        INFO(head);
+        CHECK(equal(changed[head], own[head]) == (head != "stage1.mask_logits"));
     }
 }
 
@@ -141,7 +269,7 @@ TEST_CASE("two-stage graph: regions in, all maps out, nothing for graphs without
     CHECK(graph.outputs.size() == 12);
     CHECK(graph.parameter_count() == recorded<SmallFasterRcnn>().parameter_count());
     CHECK_THROWS_WITH_AS(two_stage_graph(recorded<SmallFastRcnn>(), 8), "dense_graph: fast_rcnn has no values labelled rpn_logits.0, rpn_deltas.0, ...", ArgumentError);
-    CHECK_THROWS_WITH_AS(two_stage_graph(recorded<SmallFasterRcnn>(), 8, 4), "given boxes: \"faster_rcnn\" makes neither masks nor keypoints of its boxes", ArgumentError);
+    CHECK_THROWS_WITH_AS(two_stage_graph(recorded<SmallFasterRcnn>(), 8, 4), "two_stage_graph: faster_rcnn has no value labelled mask_roi_feats", ArgumentError);
     CHECK_THROWS_WITH_AS(with_given_proposals(graph_of(3, [](Graph&, ValueId image) { return image; }), 8), "given proposals: \"test\" is no two-stage detector: it has no value labelled \"proposals\"", ArgumentError);
     std::vector<Tensor> gradients(1);
     CHECK_THROWS_WITH_AS(put_gradient(gradients, {}, "class_logits", {}), "put_gradient: there is no output class_logits", ArgumentError);

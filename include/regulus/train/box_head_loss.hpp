@@ -52,7 +52,7 @@ inline BoxHeadTraining detectron2_box_training(int classes) {
     return training;
 }
 
-/// Stage 0, 1 or 2 of a Cascade R-CNN; the later ones learn from all refined regions of the first one's sample. (The heads' gradients by the features are scaled by 1/3; that is not done here.)
+/// Stage 0, 1 or 2 of a Cascade R-CNN; the later ones learn from all refined regions of the first one's sample. (The heads' gradients by the features are scaled by 1/3: DetectorTraining::shared_gradient.)
 BoxHeadTraining detectron2_cascade_training(int classes, int stage);
 
 inline BoxHeadTraining torchvision_box_training(int classes) {

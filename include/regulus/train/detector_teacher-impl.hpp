@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 
+#include <regulus/core/random_numbers.hpp>
 #include <regulus/train/detector_teacher.hpp>
 
 namespace regulus::train {
@@ -11,7 +12,7 @@ inline bool has_label(const Graph& graph, const char* label) { return graph.find
 
 /// What of the detector has losses.
 inline Graph teachable_graph(const Graph& detector, int regions, int mask_regions) {
-    for (const char* label : {"stage0.class_logits", "keypoint_logits", "semantic_logits"}) {
+    for (const char* label : {"keypoint_logits", "semantic_logits"}) {
         if (has_label(detector, label)) {
             throw ArgumentError("detector_teacher: " + detector.name + " has \"" + label + "\", for which there is no loss; RetinaNet, region proposals, box heads and mask heads are taught");
         }
@@ -20,10 +21,59 @@ inline Graph teachable_graph(const Graph& detector, int regions, int mask_region
     return regions > 0 ? two_stage_graph(detector, regions, mask_regions) : dense_graph(detector, "rpn_logits", "rpn_deltas");
 }
 
+/// How many regions of a picture a box head learns from at most; a stage that takes all takes those of the stage before it.
+inline int greatest_sample(const DetectorTraining& training) {
+    std::int64_t most = 0;
+    for (const BoxHeadTraining& stage : training.boxes) most = std::max(most, stage.sampling.count);
+    return int(most);
+}
+
+inline int greatest_share(const DetectorTraining& training) {
+    int most = 1;
+    for (const BoxHeadTraining& stage : training.boxes) most = std::max(most, int(double(stage.sampling.count) * stage.sampling.positive_share));
+    return most;
+}
+
+/// The features that a cascade's box heads pool are shared; each head's part in their gradient is multiplied.
+inline LearnerOptions with_shared_gradient(LearnerOptions options, const std::vector<std::string>& box_heads, double factor) {
+    for (const std::string& head : box_heads) {
+        if (factor != 1) options.gradient_factors.emplace_back(head + "roi_feats", factor);
+    }
+    return options;
+}
+
+inline const DetectorTraining& checked_training(const Graph& detector, const DetectorTraining& training) {
+    const auto need = [&](const char* what, std::size_t heads, std::size_t trainings) {
+        if (heads == 0 || heads == trainings) return;
+        throw ArgumentError("detector_teacher: " + detector.name + " has " + std::to_string(heads) + " " + what + " heads, the training is for " + std::to_string(trainings) + "; detector_training() makes one");
+    };
+    const std::size_t boxes = head_prefixes(detector, "class_logits").size();
+    need("box", boxes, training.boxes.size());
+    need("mask", head_prefixes(detector, "mask_logits").size(), training.mask_weights.size());
+    if (boxes > 0 && training.boxes[0].sampling.count < 1) throw ArgumentError("detector_teacher: a box head learns from a sample of regions, its count must be at least 1");
+    return training;
+}
+
+inline void set_cascade_training(DetectorTraining& training, const std::string& code_base, int classes, int stages, std::size_t mask_heads) {
+    training.boxes.clear();
+    for (int stage = 0; stage < stages; ++stage) training.boxes.push_back(code_base == "mmdetection" ? mmdetection_cascade_training(classes, stage) : detectron2_cascade_training(classes, stage));
+    training.proposals.limit = 2000;
+    if (code_base == "mmdetection") {
+        training.dense = mmdetection_cascade_rpn_training();
+        for (std::size_t stage = 0; stage < mask_heads; ++stage) training.mask_weights[stage] = training.boxes[stage].classification;
+    } else if (code_base == "detectron2") {
+        training.drops_empty_regions = true;
+        training.shared_gradient = 1.0 / stages;
+    } else {
+        throw ArgumentError("detector_training: " + code_base + " has no cascades; teach them as mmdetection or detectron2 does");
+    }
+}
+
 }  // namespace detail
 
 REGULUS_INLINE DetectorTraining detector_training(const Graph& detector, const std::string& code_base) {
-    const bool dense = detail::has_label(detector, "cls_logits.0"), masks = detail::has_label(detector, "mask_logits");
+    const bool dense = detail::has_label(detector, "cls_logits.0");
+    const std::size_t stages = head_prefixes(detector, "class_logits").size(), masks = head_prefixes(detector, "mask_logits").size();
     if (!dense && !detail::has_label(detector, "rpn_logits.0")) throw ArgumentError("detector_training: " + detector.name + " has neither RetinaNet's maps nor a region proposal network's");
     int classes = 1;
     DetectorTraining training;
@@ -36,51 +86,83 @@ REGULUS_INLINE DetectorTraining detector_training(const Graph& detector, const s
     }
     if (code_base == "mmdetection") {
         training.dense = dense ? mmdetection_retina_training() : mmdetection_rpn_training();
-        training.boxes = masks ? mmdetection_mask_rcnn_training(classes) : mmdetection_box_training(classes);
+        training.boxes = {masks > 0 ? mmdetection_mask_rcnn_training(classes) : mmdetection_box_training(classes)};
         training.masks = MaskTargetRule::mmdetection;
     } else if (code_base == "detectron2") {
         training.dense = dense ? detectron2_retina_training() : detectron2_rpn_training();
-        training.boxes = detectron2_box_training(classes);
+        training.boxes = {detectron2_box_training(classes)};
         training.masks = MaskTargetRule::detectron2;
         if (detail::has_label(detector, "roi_res5")) training.proposals.candidates = 12000, training.proposals.limit = 2000;  // one map
     } else if (code_base == "torchvision") {
         training.dense = dense ? torchvision_retina_training() : torchvision_rpn_training();
-        training.boxes = torchvision_box_training(classes);
+        training.boxes = {torchvision_box_training(classes)};
         training.masks = MaskTargetRule::torchvision;
         training.proposals.limit = 2000;
     } else {
         throw ArgumentError("detector_training: detectors are taught as by mmdetection, detectron2 or torchvision, not \"" + code_base + "\"");
     }
+    training.mask_weights.assign(masks, 1);
+    if (stages > 1) detail::set_cascade_training(training, code_base, classes, int(stages), masks);
     return training;
 }
 
 REGULUS_INLINE DetectorTeacher::DetectorTeacher(std::shared_ptr<const LearningBackend> backend, const Graph& detector, const Weights& weights, const DetectorTraining& training,
                                                 const LearnerOptions& options)
-    : training_(training),
+    : training_(detail::checked_training(detector, training)),
       is_dense_(detail::has_label(detector, "cls_logits.0")),
-      has_boxes_(detail::has_label(detector, "class_logits")),
-      has_masks_(detail::has_label(detector, "mask_logits")),
-      regions_a_picture_(has_boxes_ ? int(training.boxes.sampling.count) : 0),
-      masks_a_picture_(has_masks_ ? std::max(1, int(double(regions_a_picture_) * training.boxes.sampling.positive_share)) : 0),
-      learner_(std::move(backend), detail::teachable_graph(detector, regions_a_picture_, masks_a_picture_), weights, options) {
-    if (has_boxes_ && training.boxes.sampling.count < 1) throw ArgumentError("detector_teacher: a box head learns from a sample of regions, its count must be at least 1");
+      box_heads_(head_prefixes(detector, "class_logits")),
+      mask_heads_(head_prefixes(detector, "mask_logits")),
+      regions_a_picture_(box_heads_.empty() ? 0 : detail::greatest_sample(training)),
+      masks_a_picture_(mask_heads_.empty() ? 0 : detail::greatest_share(training)),
+      learner_(std::move(backend), detail::teachable_graph(detector, regions_a_picture_, masks_a_picture_), weights,
+               detail::with_shared_gradient(options, box_heads_, training.shared_gradient)) {
     levels_ = dense_levels(detector, is_dense_ ? "box_deltas" : "rpn_deltas");
 }
 
-/// The inputs that the heads wait for: regions of the proposals' sample, then those with an object for the masks.
-REGULUS_INLINE std::vector<Tensor> DetectorTeacher::sampled_regions(const Outputs& early, const TrainingBatch& batch, std::uint64_t seed) {
-    const std::vector<Tensor> proposed = dense_proposals(levels_, dense_maps(early, "rpn_logits", "rpn_deltas"), batch.image_info, training_.proposals);
-    regions_.clear();
-    for (std::size_t picture = 0; picture < proposed.size(); ++picture) regions_.push_back(sample_regions(proposed[picture], batch.truths[picture].truth, training_.boxes, seed, picture));
+/// For the next box head: a sample of the proposals, or of what the head before made of its regions.
+REGULUS_INLINE void DetectorTeacher::choose_regions(const Outputs& early, const TrainingBatch& batch, std::uint64_t seed) {
+    const std::size_t stage = regions_.size();
+    std::vector<Tensor> found;
+    if (stage == 0) found = dense_proposals(levels_, dense_maps(early, "rpn_logits", "rpn_deltas"), batch.image_info, training_.proposals);
+    else found = refined_regions(regions_.back(), early[box_heads_[stage - 1] + "box_regression"], training_.boxes[stage - 1].coder, batch.image_info, true, training_.drops_empty_regions);
+    const std::uint64_t key = stage == 0 ? seed : random_key(seed, stage);
+    std::vector<RegionSample>& regions = regions_.emplace_back();
+    for (std::size_t picture = 0; picture < found.size(); ++picture) regions.push_back(sample_regions(found[picture], batch.truths[picture].truth, training_.boxes[stage], key, picture));
+}
+
+/// The inputs that a box head waits for; behind the last one's come those with an object for the mask heads.
+REGULUS_INLINE std::vector<Tensor> DetectorTeacher::inputs_of_head(std::size_t head) const {
     std::vector<Tensor> inputs;
-    for (const bool only_positives : {false, true}) {
-        if (only_positives && !has_masks_) continue;
-        for (Tensor& tensor : region_inputs(regions_, only_positives ? masks_a_picture_ : regions_a_picture_, only_positives)) inputs.push_back(std::move(tensor));
-    }
+    const auto add = [&](const std::vector<RegionSample>& of, int limit, bool only_positives) {
+        for (Tensor& tensor : region_inputs(of, limit, only_positives)) inputs.push_back(std::move(tensor));
+    };
+    add(regions_[head], regions_a_picture_, false);
+    for (std::size_t mask = 0; head + 1 == box_heads_.size() && mask < mask_heads_.size(); ++mask) add(regions_[mask], masks_a_picture_, true);
     return inputs;
 }
 
-REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std::uint64_t seed) {
+REGULUS_INLINE void DetectorTeacher::add_box_losses(const Outputs& outputs, StepLosses& losses, std::vector<Tensor>& gradients) const {
+    for (std::size_t stage = 0; stage < box_heads_.size(); ++stage) {
+        const std::string logits = box_heads_[stage] + "class_logits", deltas = box_heads_[stage] + "box_regression";
+        const BoxHeadLoss boxes = box_head_loss(outputs[logits], outputs[deltas], regions_[stage], training_.boxes[stage]);
+        losses.parts.insert(losses.parts.end(), {{box_heads_[stage] + "loss_cls", boxes.classification}, {box_heads_[stage] + "loss_bbox", boxes.boxes}});
+        put_gradient(gradients, outputs, logits, boxes.by_logits);
+        put_gradient(gradients, outputs, deltas, boxes.by_deltas);
+    }
+}
+
+REGULUS_INLINE void DetectorTeacher::add_mask_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const {
+    for (std::size_t head = 0; head < mask_heads_.size(); ++head) {
+        const Tensor& logits = outputs[mask_heads_[head] + "mask_logits"];
+        std::vector<Tensor> targets;
+        for (std::size_t picture = 0; picture < batch.truths.size(); ++picture) targets.push_back(mask_targets(regions_[head][picture], batch.truths[picture].masks, int(logits.shape()[2]), training_.masks));
+        const Loss masks = mask_loss(logits, regions_[head], targets, training_.mask_weights[head]);
+        losses.parts.emplace_back(mask_heads_[head] + "loss_mask", masks.value);
+        put_gradient(gradients, outputs, mask_heads_[head] + "mask_logits", masks.gradient);
+    }
+}
+
+REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std::uint64_t seed, bool same_regions) {
     const std::int64_t pictures = batch.input.shape().rank() == 4 ? batch.input.shape()[0] : 0;
     if (std::int64_t(batch.truths.size()) != pictures) {
         throw ArgumentError("detector_teacher: there are " + std::to_string(pictures) + " pictures and the truths of " + std::to_string(batch.truths.size()));
@@ -88,8 +170,18 @@ REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std:
     std::vector<Truth2d> truths;
     for (const PictureTruth& picture : batch.truths) truths.push_back(picture.truth);
 
+    if (!same_regions) regions_.clear();
+    for (const std::vector<RegionSample>& regions : regions_) {
+        if (regions.size() != truths.size()) throw ArgumentError("detector_teacher: the step before had regions of " + std::to_string(regions.size()) + " pictures, this one has " + std::to_string(truths.size()));
+    }
     Learner::LaterInputs later;
-    if (has_boxes_) later = [&](const Outputs& early) { return sampled_regions(early, batch, seed); };
+    std::size_t head = 0;
+    if (!box_heads_.empty()) {
+        later = [&](const Outputs& early) {
+            if (head == regions_.size()) choose_regions(early, batch, seed);
+            return inputs_of_head(head++);
+        };
+    }
     const Outputs outputs = learner_.forward({batch.input}, later);
 
     StepLosses losses;
@@ -97,20 +189,8 @@ REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std:
     const DenseLoss dense = dense_loss(levels_, dense_maps(outputs, logits, deltas), batch.image_info, truths, training_.dense, seed);
     losses.parts = {{is_dense_ ? "loss_cls" : "rpn_cls", dense.classification}, {is_dense_ ? "loss_bbox" : "rpn_bbox", dense.boxes}};
     std::vector<Tensor> gradients = in_order_of(outputs, dense.gradient, logits, deltas);
-    if (has_boxes_) {
-        const BoxHeadLoss boxes = box_head_loss(outputs["class_logits"], outputs["box_regression"], regions_, training_.boxes);
-        losses.parts.insert(losses.parts.end(), {{"loss_cls", boxes.classification}, {"loss_bbox", boxes.boxes}});
-        put_gradient(gradients, outputs, "class_logits", boxes.by_logits);
-        put_gradient(gradients, outputs, "box_regression", boxes.by_deltas);
-    }
-    if (has_masks_) {
-        std::vector<Tensor> targets;
-        const int size = int(outputs["mask_logits"].shape()[2]);
-        for (std::size_t picture = 0; picture < regions_.size(); ++picture) targets.push_back(mask_targets(regions_[picture], batch.truths[picture].masks, size, training_.masks));
-        const Loss masks = mask_loss(outputs["mask_logits"], regions_, targets);
-        losses.parts.emplace_back("loss_mask", masks.value);
-        put_gradient(gradients, outputs, "mask_logits", masks.gradient);
-    }
+    add_box_losses(outputs, losses, gradients);
+    add_mask_losses(outputs, batch, losses, gradients);
     training_.dense.moving_average = dense.normaliser;  // of interest to Normaliser::moving_objects only
     learner_.backward(gradients);
     return losses;

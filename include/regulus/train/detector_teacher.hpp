@@ -17,14 +17,17 @@ namespace regulus::train {
 
 /// How a detector is taught.
 struct DetectorTraining {
-    DenseTraining dense;      // RetinaNet's, or the region proposals'
-    BoxHeadTraining boxes;    // two-stage detectors
+    DenseTraining dense;                    // RetinaNet's, or the region proposals'
+    std::vector<BoxHeadTraining> boxes{{}};  // two-stage detectors: one for each stage of a cascade
     MaskTargetRule masks = MaskTargetRule::mmdetection;
-    ProposalRules proposals;  // that the box head's sample is taken from
+    std::vector<double> mask_weights{1};    // how much the loss of each mask head counts
+    ProposalRules proposals;                // that the box head's sample is taken from
+    bool drops_empty_regions = false;       // between two stages of a cascade
+    double shared_gradient = 1;             // what the box heads' gradients by the features that they share are multiplied by
 };
 
-/// The published way of "mmdetection", "detectron2" or "torchvision" for a detector that one of them made. Throws ArgumentError for another code base and for a graph
-/// that is no detector's.
+/// The published way of "mmdetection", "detectron2" or "torchvision" for a detector that one of them made. Throws ArgumentError for another code base, for a graph
+/// that is no detector's, and for a cascade by torchvision's rules, which has none.
 DetectorTraining detector_training(const Graph& detector, const std::string& code_base);
 
 /// Pictures that preprocess() made, and what is in them in their pixels.
@@ -33,7 +36,7 @@ struct TrainingBatch {
     std::vector<PictureTruth> truths;  // with masks where the detector makes masks
 };
 
-/// RetinaNet, region proposal networks, Faster and Mask R-CNN that learn.
+/// RetinaNet, region proposal networks, Faster, Mask and Cascade R-CNN that learn.
 ///
 ///     train::DetectorTeacher teacher(CpuLearning{}, recorded(model), weights, train::detector_training(recorded(model), "mmdetection"));
 ///     const train::StepLosses losses = teacher.step(batch, seed);
@@ -41,31 +44,39 @@ struct TrainingBatch {
 ///     teacher.learner().clear_gradients();
 class DetectorTeacher {
 public:
-    /// `detector` as it was recorded. Throws ArgumentError for detectors that have heads without a loss here (cascades, keypoints, segments), and as Learner does.
+    /// `detector` as it was recorded. Throws ArgumentError for detectors that have heads without a loss here (keypoints, segments), for a training of other numbers of
+    /// box and mask heads, and as Learner does.
     DetectorTeacher(std::shared_ptr<const LearningBackend> backend, const Graph& detector, const Weights& weights, const DetectorTraining& training, const LearnerOptions& options = {});
     template <std::derived_from<LearningBackend> Backend>
     DetectorTeacher(const Backend& backend, const Graph& detector, const Weights& weights, const DetectorTraining& training, const LearnerOptions& options = {})
         : DetectorTeacher(std::make_shared<const Backend>(backend), detector, weights, training, options) {}
 
-    /// Goes forward and back; gradients are added. `seed` chooses the samples: another for each step. Throws ArgumentError when there are not as many truths as pictures,
+    /// Goes forward and back; gradients are added. `seed` chooses the samples: another for each step. With `same_regions` the heads look at those of the step before, whatever
+    /// is proposed now: the loss is a smooth function of the parameters then. Throws ArgumentError when there are not as many truths as pictures, or regions of as many,
     /// and as the losses do; gradients are as they were then.
-    StepLosses step(const TrainingBatch& batch, std::uint64_t seed);
+    StepLosses step(const TrainingBatch& batch, std::uint64_t seed, bool same_regions = false);
 
     Learner& learner() noexcept { return learner_; }
+    /// Of the last step: for each box head, for each picture, the regions that it learnt from.
+    const std::vector<std::vector<RegionSample>>& regions() const noexcept { return regions_; }
 
     /// What the next step needs of those before it, beside parameters: Normaliser::moving_objects counts objects so. A run that goes on sets it again.
     double moving_average() const noexcept { return training_.dense.moving_average; }
     void set_moving_average(double objects) noexcept { training_.dense.moving_average = objects; }
 
 private:
-    std::vector<Tensor> sampled_regions(const Outputs& early, const TrainingBatch& batch, std::uint64_t seed);
+    void choose_regions(const Outputs& early, const TrainingBatch& batch, std::uint64_t seed);
+    std::vector<Tensor> inputs_of_head(std::size_t head) const;
+    void add_box_losses(const Outputs& outputs, StepLosses& losses, std::vector<Tensor>& gradients) const;
+    void add_mask_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const;
 
     DetectorTraining training_;
     std::vector<ops::DecodeAnchors> levels_;
-    bool is_dense_ = false, has_boxes_ = false, has_masks_ = false;
+    bool is_dense_ = false;
+    std::vector<std::string> box_heads_, mask_heads_;  // what their labels begin with
     int regions_a_picture_ = 0, masks_a_picture_ = 0;
     Learner learner_;
-    std::vector<RegionSample> regions_;  // of the step
+    std::vector<std::vector<RegionSample>> regions_;
 };
 
 }  // namespace regulus::train

@@ -92,6 +92,7 @@ struct Learner::State {
     std::vector<std::vector<std::size_t>> of_node;  // indices into parameters
     std::vector<bool> node_learns;                  // has parameters with gradients
     std::vector<bool> gradient_wanted;              // per value: something before it learns
+    std::vector<float> gradient_factor;             // per value
     std::vector<std::size_t> needs;                 // per value: how many of the graph's inputs it waits for
     std::list<detail::LearningPlan> plans;          // most recently used first
     Context memory;
@@ -142,6 +143,12 @@ REGULUS_INLINE void Learner::State::find_dependences() {
         const Node& node = graph.nodes[id];
         const bool wanted = node_learns[id] || std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) { return gradient_wanted[std::size_t(input)]; });
         for (const ValueId output : node.outputs) gradient_wanted[std::size_t(output)] = wanted && graph.values[std::size_t(output)].dtype == DType::f32;
+    }
+    gradient_factor.assign(graph.values.size(), 1.f);
+    for (const auto& [label, factor] : options.gradient_factors) {
+        const ValueId value = graph.find_label(label);
+        if (value == no_value) throw ArgumentError("learner: " + graph.name + " has no value labelled \"" + label + "\", whose gradient is to be multiplied");
+        gradient_factor[std::size_t(value)] = float(factor);
     }
 }
 
@@ -361,6 +368,11 @@ REGULUS_INLINE void Learner::backward(const std::vector<Tensor>& gradients) {
         const Node& node = graph.nodes[id];
         if (plan.kernels[id] == nullptr || !state.gradient_wanted[std::size_t(node.outputs[0])]) continue;
         const LearningArguments arguments = state.arguments(plan, arena, id, true);
+        for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+            const float factor = state.gradient_factor[std::size_t(node.outputs[i])];
+            const std::int64_t count = factor == 1.f || arguments.output_gradients[i] == nullptr ? 0 : plan.shapes[std::size_t(node.outputs[i])].numel();
+            for (std::int64_t element = 0; element < count; ++element) arguments.output_gradients[i][element] *= factor;
+        }
         plan.kernels[id]->backward(arguments);
         for (std::size_t i = 0; i < node.inputs.size(); ++i) {
             if (plan.sums[id][i] == MemoryPlan::nowhere) continue;

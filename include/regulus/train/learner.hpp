@@ -23,6 +23,8 @@ struct LearnerOptions {
     std::vector<std::string> stored_norms{};  ///< batch norms that use their stored statistics; their weights and biases learn (mmdetection's norm_eval)
     std::vector<std::string> fixed_norms{};   ///< batch norms that use their stored statistics and do not learn (detectron2's and torchvision's FrozenBatchNorm2d)
     double norm_momentum = 0.1;
+    /// Values by label, and what their gradients are multiplied by before they go on back: what lies behind such a value learns as ever, what lies before it more or less.
+    std::vector<std::pair<std::string, double>> gradient_factors{};
 };
 
 /// A graph that learns. Outputs are what the recorded graph's outputs give; a batch norm normalises by its batch's mean and (biased) variance and moves its
@@ -37,7 +39,8 @@ struct LearnerOptions {
 /// One thread at a time may use it.
 class Learner {
 public:
-    /// The parameters are copied. Throws WeightError when weights and graph differ, BackendError for an operation that the backend cannot teach.
+    /// The parameters are copied. Throws WeightError when weights and graph differ, BackendError for an operation that the backend cannot teach, ArgumentError for a label of
+    /// gradient_factors that the graph has not.
     Learner(std::shared_ptr<const LearningBackend> backend, Graph graph, const Weights& weights, const LearnerOptions& options = {});
     template <std::derived_from<LearningBackend> Backend>
     Learner(const Backend& backend, Graph graph, const Weights& weights, const LearnerOptions& options = {})

@@ -83,7 +83,7 @@ REGULUS_INLINE Tensor mask_targets(const RegionSample& regions, const std::vecto
     return targets;
 }
 
-REGULUS_INLINE Loss mask_loss(const Tensor& logits, const std::vector<RegionSample>& regions, const std::vector<Tensor>& targets) {
+REGULUS_INLINE Loss mask_loss(const Tensor& logits, const std::vector<RegionSample>& regions, const std::vector<Tensor>& targets, double weight) {
     constexpr const char* who = "mask_loss";
     const Shape& shape = logits.shape();
     std::int64_t rows = 0;
@@ -94,7 +94,7 @@ REGULUS_INLINE Loss mask_loss(const Tensor& logits, const std::vector<RegionSamp
     if (targets.size() != regions.size()) throw ShapeError(std::string(who) + ": there are regions of " + std::to_string(regions.size()) + " pictures and targets of " + std::to_string(targets.size()));
 
     const std::int64_t classes = shape[1], area = shape[2] * shape[3];
-    const double weight = 1 / double(std::max<std::int64_t>(rows * area, 1));
+    const double part = weight / double(std::max<std::int64_t>(rows * area, 1));
     Loss loss{0, Tensor::zeros(shape)};
     std::int64_t row = 0;
     for (std::size_t picture = 0; picture < regions.size(); ++picture) {
@@ -108,8 +108,8 @@ REGULUS_INLINE Loss mask_loss(const Tensor& logits, const std::vector<RegionSamp
             const std::int64_t at = (row++ * classes + (classes > 1 ? label : 0)) * area;
             for (std::int64_t k = 0; k < area; ++k) {
                 const detail::Term term = detail::binary_term(double(logits.data<float>()[at + k]), double(*target++));
-                loss.value += weight * term.value;
-                loss.gradient.data<float>()[at + k] = float(weight * term.slope);
+                loss.value += part * term.value;
+                loss.gradient.data<float>()[at + k] = float(part * term.slope);
             }
         }
     }

@@ -27,13 +27,13 @@ enum class MaskTargetRule : std::uint8_t {
 /// Sources: mmdetection's BitmapMasks.crop_and_resize, detectron2's PolygonMasks.crop_and_resize, torchvision's project_masks_on_boxes.
 Tensor mask_targets(const RegionSample& regions, const std::vector<TruthMask>& masks, int size, MaskTargetRule rule);
 
-/// The mean over all regions with an object and all pixels of the binary cross-entropy of the channel that the region's label names.
+/// The mean over all regions with an object and all pixels of the binary cross-entropy of the channel that the region's label names, times `weight`.
 ///
 ///     logits rows [r, classes, size, size] (or [r, 1, size, size]: one mask for all classes), targets [positives, size, size] of each picture  ->  loss, gradient of the logits' shape
 ///
 /// Rows are the pictures' regions with an object one after the other (region_inputs with only_positives); what a graph gives behind the last has no part in the loss.
 /// Throws ShapeError when they do not fit each other.
-Loss mask_loss(const Tensor& logits, const std::vector<RegionSample>& regions, const std::vector<Tensor>& targets);
+Loss mask_loss(const Tensor& logits, const std::vector<RegionSample>& regions, const std::vector<Tensor>& targets, double weight = 1);
 
 }  // namespace regulus::train
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <utility>
+#include <variant>
 
 #include <regulus/core/error.hpp>
 #include <regulus/graph/kernels/nms.hpp>
@@ -11,6 +12,59 @@
 #include <regulus/train/two_stage.hpp>
 
 namespace regulus::train {
+
+namespace detail {
+
+inline ValueId need_label(const Graph& graph, const std::string& label) {
+    const ValueId id = graph.find_label(label);
+    if (id == no_value) throw ArgumentError("two_stage_graph: " + graph.name + " has no value labelled " + label);
+    return id;
+}
+
+/// Puts nodes in front of node `at`; the values that they give are there already.
+inline void insert_nodes(Graph& graph, NodeId at, const std::vector<Node>& nodes) {
+    for (Value& value : graph.values) value.producer += value.producer >= at ? NodeId(nodes.size()) : 0;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        for (const ValueId output : nodes[i].outputs) graph.values[std::size_t(output)].producer = at + NodeId(i);
+    }
+    graph.nodes.insert(graph.nodes.begin() + at, nodes.begin(), nodes.end());
+}
+
+/// What leads from `pooled`, which RoIAlign gives, to the values labelled `ends` works on regions of its own, at most `limit` a picture: two more inputs, NAME_regions and NAME_count.
+inline void give_regions(Graph& graph, ValueId pooled, const std::vector<std::string>& ends, const std::string& name, int limit) {
+    const ValueId boxes = ValueId(graph.values.size()), count = boxes + 1, own = boxes + 2;
+    const NodeId align = graph.values[std::size_t(pooled)].producer;
+    const ValueId old_count = graph.values[std::size_t(pooled)].count;
+    std::vector<bool> leads(graph.values.size());
+    for (const std::string& end : ends) leads[std::size_t(need_label(graph, end))] = true;
+    for (NodeId id = NodeId(graph.nodes.size()) - 1; id > align; --id) {
+        Node& node = graph.nodes[std::size_t(id)];
+        if (std::none_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) { return leads[std::size_t(output)]; })) continue;
+        for (const ValueId output : node.outputs) {
+            if (ValueId& counted = graph.values[std::size_t(output)].count; counted == old_count) counted = count;
+        }
+        for (ValueId& input : node.inputs) {
+            leads[std::size_t(input)] = true;
+            if (input == pooled) input = own;
+        }
+    }
+
+    Node again = graph.nodes[std::size_t(align)];
+    *(again.inputs.end() - 2) = boxes;
+    again.inputs.back() = count;
+    again.outputs = {own};
+    graph.values.push_back({no_value, DType::f32, count, true, name + "_regions"});
+    graph.values.push_back({no_value, DType::i32, no_value, false, name + "_count"});
+    graph.values.push_back({no_value, DType::f32, count, true, std::exchange(graph.values[std::size_t(pooled)].label, {})});
+    insert_nodes(graph, align + 1, {again});
+    using Role = ops::Input::Role;
+    const auto first = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return !std::holds_alternative<ops::Input>(node.operation); });
+    insert_nodes(graph, NodeId(first - graph.nodes.begin()),
+                 {{ops::Input{Role::proposals, 4, limit}, name + "_regions", {}, {boxes}, {}}, {ops::Input{Role::proposal_count, 1, limit}, name + "_count", {}, {count}, {}}});
+    graph.inputs.insert(graph.inputs.end(), {boxes, count});
+}
+
+}  // namespace detail
 
 REGULUS_INLINE std::vector<Tensor> dense_proposals(const std::vector<ops::DecodeAnchors>& levels, const std::vector<DenseMaps>& maps, const Tensor& image_info, const ProposalRules& rules) {
     constexpr const char* who = "dense_proposals";
@@ -60,13 +114,30 @@ REGULUS_INLINE std::vector<Tensor> dense_proposals(const std::vector<ops::Decode
     return proposals;
 }
 
+REGULUS_INLINE std::vector<std::string> head_prefixes(const Graph& detector, const std::string& label) {
+    std::vector<std::string> prefixes;
+    const auto prefix = [&] { return "stage" + std::to_string(prefixes.size()) + "."; };
+    while (detector.find_label(prefix() + label) != no_value) prefixes.push_back(prefix());
+    if (prefixes.empty() && detector.find_label(label) != no_value) prefixes.emplace_back();
+    return prefixes;
+}
+
 REGULUS_INLINE Graph two_stage_graph(Graph detector, int regions, int mask_regions) {
     std::vector<std::string> outputs;
     for (const auto& entry : dense_graph(detector, "rpn_logits", "rpn_deltas").outputs) outputs.push_back(entry.first);
-    outputs.insert(outputs.end(), {"class_logits", "box_regression"});
-    if (mask_regions > 0) outputs.push_back("mask_logits");
     Graph graph = with_given_proposals(std::move(detector), regions);
-    if (mask_regions > 0) graph = with_given_boxes(std::move(graph), mask_regions);
+    for (const std::string& stage : head_prefixes(graph, "class_logits")) {
+        const std::vector<std::string> ends{stage + "class_logits", stage + "box_regression"};
+        if (!stage.empty() && stage != "stage0.") detail::give_regions(graph, detail::need_label(graph, stage + "roi_feats"), ends, stage + "given", regions);
+        outputs.insert(outputs.end(), ends.begin(), ends.end());
+    }
+    if (mask_regions > 0) {
+        const ValueId pooled = detail::need_label(graph, "mask_roi_feats");
+        for (const std::string& stage : head_prefixes(graph, "mask_logits")) {
+            detail::give_regions(graph, pooled, {stage + "mask_logits"}, stage + "mask", mask_regions);
+            outputs.push_back(stage + "mask_logits");
+        }
+    }
     graph.outputs.clear();
     return remove_idle_inputs(remove_dead(with_outputs(std::move(graph), outputs)));
 }
