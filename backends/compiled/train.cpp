@@ -3,6 +3,7 @@
 #include <regulus/train/anchor3d_targets-impl.hpp>
 #include <regulus/train/assign-impl.hpp>
 #include <regulus/train/box_head_loss-impl.hpp>
+#include <regulus/train/cloud_truths-impl.hpp>
 #include <regulus/train/coco_truths-impl.hpp>
 #include <regulus/train/dense_loss-impl.hpp>
 #include <regulus/train/detector3d_teacher-impl.hpp>

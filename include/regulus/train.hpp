@@ -3,6 +3,7 @@
 // training are made by data/classify_augment.hpp and data/detect_augment.hpp.
 
 #include <regulus/data/classify_augment.hpp>
+#include <regulus/data/cloud_augment.hpp>
 #include <regulus/data/detect_augment.hpp>
 #include <regulus/data/flip.hpp>
 
@@ -11,6 +12,7 @@
 #include <regulus/train/assign.hpp>
 #include <regulus/train/box_head_loss.hpp>
 #include <regulus/train/classifier_recipe.hpp>
+#include <regulus/train/cloud_truths.hpp>
 #include <regulus/train/coco_truths.hpp>
 #include <regulus/train/dense_loss.hpp>
 #include <regulus/train/dense_training.hpp>

@@ -1,0 +1,36 @@
+#pragma once
+// Marked objects of point clouds as truths to learn from.
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <regulus/core/config.hpp>
+#include <regulus/data/box3d.hpp>
+#include <regulus/data/nuscenes_tables.hpp>
+#include <regulus/data/point_cloud_filter.hpp>
+#include <regulus/train/anchor3d_targets.hpp>
+
+namespace regulus::train {
+
+/// An object in the frame of its cloud.
+struct CloudObject {
+    Box3d box;
+    int label = 0;
+};
+
+/// Truths [t, code] (7 numbers a box, or 9 with velocities) of the objects whose places lie strictly inside the range seen from above; yaws in [-pi, pi). Throws ArgumentError for
+/// another code and for a box that is not finite.
+Truth3d truth_in_range(std::span<const CloudObject> objects, const PointCloudRange& range, int code);
+
+/// The objects of every sample in the frame of its key laser record, in the tables' order; the tables were read with annotations. `class_names` are nuScenes' ten in any order:
+/// an object of none of them, and one without a laser point inside, is left out; an unknown velocity is zero.
+/// Source: mmdetection3d's nuscenes_converter and NuScenesDataset.
+std::vector<std::vector<CloudObject>> nuscenes_objects(const NuScenesTables& tables, std::span<const std::string> class_names);
+
+}  // namespace regulus::train
+
+#if !defined(REGULUS_COMPILED)
+#include <regulus/train/cloud_truths-impl.hpp>
+#endif
