@@ -1,6 +1,6 @@
 #pragma once
 // Everything that teaching a network needs, but for a learning backend: include <regulus/cpu/learning.hpp> or <regulus/reference/learning.hpp> beside it. Pictures for
-// training are made by data/classify_augment.hpp and data/detect_augment.hpp.
+// training are made by data/classify_augment.hpp and data/detect_augment.hpp, clouds by data/cloud_augment.hpp.
 
 #include <regulus/data/classify_augment.hpp>
 #include <regulus/data/cloud_augment.hpp>
