@@ -8,6 +8,7 @@
 #include <regulus/train/dense_loss-impl.hpp>
 #include <regulus/train/detector3d_teacher-impl.hpp>
 #include <regulus/train/detector_teacher-impl.hpp>
+#include <regulus/train/keypoint_loss-impl.hpp>
 #include <regulus/train/learner-impl.hpp>
 #include <regulus/train/losses-impl.hpp>
 #include <regulus/train/mask_loss-impl.hpp>

@@ -63,7 +63,7 @@ Prepared prepare(const Plan& plan, std::uint64_t key, std::int64_t item) {
     Prepared prepared;
     prepared.picture = regulus::preprocess(image, regulus::with_size(plan.facts.preprocessing, view.size));
     if (view.is_flipped && !flips_first) mirror(prepared.picture);
-    prepared.truth = plan.truths->truth(place, prepared.picture.resized_sizes[0], view.is_flipped, plan.has_masks);
+    prepared.truth = plan.truths->truth(place, prepared.picture.resized_sizes[0], view.is_flipped, plan.has_masks, plan.mirrored);
     return prepared;
 }
 
@@ -112,7 +112,8 @@ std::string judged(const Plan& plan, const regulus::Weights& weights) {
     for (const regulus::CocoKind kind : kinds_to_judge(plan.validation_set, detections)) {
         char number[48];
         std::snprintf(number, sizeof number, " AP %.2f", 100 * regulus::evaluate_coco(plan.validation_set, detections, kind, settings).number("AP"));
-        text += (text.back() == 'n' ? " " : ", ") + std::string(kind == regulus::CocoKind::boxes ? "box" : "mask") + number;
+        const char* const what = kind == regulus::CocoKind::boxes ? "box" : kind == regulus::CocoKind::masks ? "mask" : "keypoint";
+        text += (text.back() == 'n' ? " " : ", ") + std::string(what) + number;
     }
     return text;
 }
@@ -285,7 +286,7 @@ void train_coco(const Options& options, Outcome& outcome) {
 
 void add_train_coco(CLI::App& app, Outcome& outcome) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Faster, Mask and Cascade R-CNN.\n"
+    CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Faster, Mask, Cascade and Keypoint R-CNN.\n"
                                                    "What is not said is as the model's code base publishes it; the learning rate grows with the batch. After each epoch\n"
                                                    "(or --save-every) and on Ctrl-C the run is kept in OUT.run: the same command with --resume goes on to the bits that an\n"
                                                    "undisturbed run gives with as many threads. The result is read by detect, eval coco and convert.\n"

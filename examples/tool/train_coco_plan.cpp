@@ -168,7 +168,7 @@ void set_course(const Options& options, Plan& plan) {
 }
 
 void require_pictures(const std::string& folder, const regulus::CocoDataset& dataset, const std::vector<std::size_t>& places, const std::string& annotations) {
-    if (places.empty()) throw regulus::ArgumentError("train: " + annotations + " has no picture with an annotation to learn from");
+    if (places.empty()) throw regulus::ArgumentError("train: " + annotations + " has no picture with annotations to learn from");
     for (const std::size_t place : places) {
         const regulus::CocoImage& image = dataset.images[place];
         if (image.file_name.empty()) throw regulus::ArgumentError("train: " + annotations + ": picture " + std::to_string(image.id) + " has no file_name");
@@ -208,6 +208,7 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     const bool is_dense = has_label(plan.graph, "cls_logits.0");
     plan.has_boxes = is_dense || !train::head_prefixes(plan.graph, "class_logits").empty();
     plan.has_masks = !train::head_prefixes(plan.graph, "mask_logits").empty();
+    if (has_label(plan.graph, "keypoint_logits")) plan.mirrored = train::mirrored_keypoints(plan.facts.keypoint_names);
     const std::string rule = options.rule.empty() ? plan.model->code_base : options.rule;
     plan.training = train::detector_training(plan.graph, rule);
     plan.training.dense.threads = plan.threads;
@@ -222,7 +223,7 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     set_optimiser(options, plan);
 
     plan.pictures.folder = options.images;
-    plan.truths = std::make_unique<train::CocoTruths>(std::move(dataset), plan.pictures.category_ids, plan.recipe.truths);
+    plan.truths = std::make_unique<train::CocoTruths>(std::move(dataset), plan.pictures.category_ids, plan.recipe.truths, plan.recipe.least_keypoints);
     require_pictures(options.images, plan.truths->dataset(), plan.truths->pictures(), options.annotations);
     for (const std::size_t place : plan.truths->pictures()) plan.sizes.push_back({plan.truths->dataset().images[place].height, plan.truths->dataset().images[place].width});
     set_course(options, plan);

@@ -47,6 +47,7 @@ struct CocoPlan {
     CocoPictures pictures, validation;
     regulus::CocoDataset validation_set;
     std::vector<regulus::PictureSize> sizes;  // of truths->pictures()
+    std::vector<int> mirrored;                // of a keypoint head: for each point the one in its place in a mirror
     Settings settings;
     double peak = 0;
     std::int64_t groups = 0, steps = 0, all = 0;  // of an epoch, twice; of the training

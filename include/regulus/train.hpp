@@ -22,6 +22,7 @@
 #include <regulus/train/detector_teacher.hpp>
 #include <regulus/train/epoch_order.hpp>
 #include <regulus/train/initialise.hpp>
+#include <regulus/train/keypoint_loss.hpp>
 #include <regulus/train/learner.hpp>
 #include <regulus/train/learning_backend.hpp>
 #include <regulus/train/losses.hpp>

@@ -33,7 +33,9 @@ TEST_CASE("recipe: detectors' rates, decays and lengths") {
                         {"cascade_mask_rcnn_regnetx-400MF_fpn_mstrain_3x_coco", false, 0.02, 5e-5, 0, 36, 0},
                         {"COCO-Detection/retinanet_R_50_FPN_1x", true, 0.01, 1e-4, 0, 0, 90000},
                         {"COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_3x", false, 0.02, 1e-4, 0, 0, 270000},
-                        {"torchvision/fasterrcnn_resnet50_fpn", false, 0.02, 1e-4, 0, 26, 0}};
+                        {"COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x", false, 0.02, 1e-4, 0, 0, 270000},
+                        {"torchvision/fasterrcnn_resnet50_fpn", false, 0.02, 1e-4, 0, 26, 0},
+                        {"torchvision/keypointrcnn_resnet50_fpn", false, 0.02, 1e-4, 0, 46, 0}};
     for (const Row& row : rows) {
         CAPTURE(row.name);
         const DetectorRecipe recipe = recipe_of(row.name, row.is_dense);
@@ -59,6 +61,10 @@ TEST_CASE("recipe: what a detector's backbone and pictures do") {
     CHECK(recipe_of("cascade_mask_rcnn_regnetx-400MF_fpn_mstrain_3x_coco").augmentation.between);
     CHECK(d2.augmentation.sizes.size() == 6);
     CHECK(tv.truths == TruthRule::torchvision);
+    CHECK(d2.least_keypoints == 0);
+    CHECK(recipe_of("COCO-Keypoints/keypoint_rcnn_R_50_FPN_1x").least_keypoints == 1);
+    CHECK(recipe_of("torchvision/keypointrcnn_resnet50_fpn").least_keypoints == 10);
+    CHECK(recipe_of("torchvision/keypointrcnn_resnet50_fpn").augmentation.sizes.size() == 6);
     CHECK_THROWS_AS(detector_recipe("timm", "a", "b", false, Preprocessing{}), ArgumentError);
 }
 

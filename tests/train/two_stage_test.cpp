@@ -52,11 +52,13 @@ public:
         : teacher_(backend, detector, initial_weights(detector, "mmdetection", 2), training(detector, code_base, shared_gradient), one_thread()) {
         batch_.input = random_tensor(Shape{2, 3, 64, 64}, 9);
         batch_.image_info = whole_pictures(2, 64, 64);
-        batch_.truths = {{{tensor_of(Shape{1, 4}, {6, 10, 38, 46}), integers({3})}}, {{tensor_of(Shape{1, 4}, {24, 4, 60, 40}), integers({1})}}};
+        const std::int32_t last = detector_training(detector, code_base).boxes[0].classes - 1;
+        batch_.truths = {{{tensor_of(Shape{1, 4}, {6, 10, 38, 46}), integers({std::min(3, last)})}}, {{tensor_of(Shape{1, 4}, {24, 4, 60, 40}), integers({std::min(1, last)})}}};
         for (PictureTruth& picture : batch_.truths) {
             const float* const box = picture.truth.boxes.data<float>();
             const double x1 = double(box[0]), y1 = double(box[1]), x2 = double(box[2]), y2 = double(box[3]);
             picture.masks = {{{}, rle_from_polygon(std::vector<double>{x1, y1, x2, y1, x2, y2}, 64, 64)}};
+            picture.keypoints = tensor_of(Shape{1, 5, 3}, {30, 20, 2, 33, 30, 1, 31, 12, 2, 0, 0, 0, 27, 38, 2});
         }
         loss(false);
     }
@@ -82,10 +84,13 @@ public:
         }
     }
 
-    /// Losses of the heads: "rpn", "loss" (classes and boxes), "loss_mask", of a cascade "stage0.loss" ...
+    /// Losses of the heads: "rpn", "loss" (classes and boxes), "loss_mask", "loss_keypoint", of a cascade "stage0.loss" ...
     std::map<std::string, double> heads() const {
         std::map<std::string, double> sums;
-        for (const auto& [name, value] : losses_.parts) sums[name.find("mask") == std::string::npos ? name.substr(0, name.rfind('_')) : name] += value;
+        for (const auto& [name, value] : losses_.parts) {
+            const bool of_boxes = name.find("cls") != std::string::npos || name.find("bbox") != std::string::npos;
+            sums[of_boxes ? name.substr(0, name.rfind('_')) : name] += value;
+        }
         return sums;
     }
 
@@ -139,11 +144,13 @@ Tensor gradient_of(Lesson& lesson, const std::string& name) {
 }  // namespace
 
 TEST_CASE("learning: Mask R-CNN's losses fall as their gradient says, each of them") {
-    Lesson lesson(ReferenceLearning{}, recorded<SmallMaskRcnn>(), "mmdetection");
+    Lesson lesson(CpuLearning{}, recorded<SmallMaskRcnn>(), "mmdetection");
     REQUIRE(lesson.regions()[0][0].positives > 0);
     REQUIRE(lesson.regions()[0][0].boxes.shape()[0] == limit);
     CHECK(lesson.teacher().learner().graph().inputs.size() == 5);
     check_learning(lesson, 3);
+    Lesson plain(ReferenceLearning{}, recorded<SmallMaskRcnn>(), "mmdetection");
+    CHECK(plain.kept_promise() == doctest::Approx(1).epsilon(0.02));
 }
 
 TEST_CASE("learning: the losses of Cascade Mask R-CNN's stages fall as their gradient says, by mmdetection's rules") {
@@ -175,6 +182,18 @@ TEST_CASE("learning: the losses of Cascade Mask R-CNN's stages fall as their gra
         }
     }
     check_learning(lesson, 5);
+}
+
+TEST_CASE("learning: Keypoint R-CNN's losses fall as their gradient says, each of them, by detectron2's and torchvision's rules") {
+    Lesson lesson(CpuLearning{}, recorded<SmallKeypointRcnn>(), "detectron2");
+    CHECK(lesson.teacher().learner().graph().inputs.size() == 5);
+    REQUIRE(lesson.regions()[0][0].positives > 0);
+    check_learning(lesson, 3);
+    Lesson plain(ReferenceLearning{}, recorded<SmallKeypointRcnn>(), "torchvision");
+    CHECK(plain.kept_promise() == doctest::Approx(1).epsilon(0.02));
+    CHECK(detector_training(recorded<SmallKeypointRcnn>(), "detectron2").boxes[0].beta == 0.5);
+    CHECK(detector_training(recorded<SmallKeypointRcnn>(), "detectron2").proposals.limit == 1500);
+    CHECK_THROWS_WITH_AS(detector_training(recorded<SmallKeypointRcnn>(), "mmdetection"), "detector_training: mmdetection has no keypoints; teach them as detectron2 or torchvision does", ArgumentError);
 }
 
 TEST_CASE("cascade: a part of the heads' gradients goes on to the features, the heads' own are whole") {
@@ -269,7 +288,7 @@ TEST_CASE("two-stage graph: regions in, all maps out, nothing for graphs without
     CHECK(graph.outputs.size() == 12);
     CHECK(graph.parameter_count() == recorded<SmallFasterRcnn>().parameter_count());
     CHECK_THROWS_WITH_AS(two_stage_graph(recorded<SmallFastRcnn>(), 8), "dense_graph: fast_rcnn has no values labelled rpn_logits.0, rpn_deltas.0, ...", ArgumentError);
-    CHECK_THROWS_WITH_AS(two_stage_graph(recorded<SmallFasterRcnn>(), 8, 4), "two_stage_graph: faster_rcnn has no value labelled mask_roi_feats", ArgumentError);
+    CHECK_THROWS_WITH_AS(two_stage_graph(recorded<SmallFasterRcnn>(), 8, 4), "two_stage_graph: faster_rcnn makes neither masks nor keypoints of its boxes", ArgumentError);
     CHECK_THROWS_WITH_AS(with_given_proposals(graph_of(3, [](Graph&, ValueId image) { return image; }), 8), "given proposals: \"test\" is no two-stage detector: it has no value labelled \"proposals\"", ArgumentError);
     std::vector<Tensor> gradients(1);
     CHECK_THROWS_WITH_AS(put_gradient(gradients, {}, "class_logits", {}), "put_gradient: there is no output class_logits", ArgumentError);

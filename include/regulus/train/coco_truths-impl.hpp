@@ -128,6 +128,41 @@ inline TruthMask changed_mask(CocoAnnotation annotation, const CocoImage& image,
     return {annotation.polygons, {}};
 }
 
+/// Rows x y v of an annotation's points in the changed picture, float32 where its source computes so. mmdetection has no keypoints; it follows detectron2 here.
+inline std::vector<float> changed_keypoints(const CocoAnnotation& annotation, const CocoImage& image, PictureSize to, bool flipped, TruthRule rule, const std::vector<int>& mirrored) {
+    std::vector<float> changed(3 * mirrored.size(), 0.f);
+    if (annotation.keypoints.empty()) return changed;
+    if (annotation.keypoints.size() != changed.size()) {
+        throw ArgumentError("coco truths: annotation " + std::to_string(annotation.id) + " has " + std::to_string(annotation.keypoints.size() / 3) + " keypoints, expected " + std::to_string(mirrored.size()));
+    }
+    for (std::size_t i = 0; i < mirrored.size(); ++i) {
+        const double* const point = annotation.keypoints.data() + 3 * std::size_t(flipped ? mirrored[i] : int(i));
+        if (!(point[2] > 0)) continue;
+        if (rule == TruthRule::torchvision) {
+            const float x = float(point[0]), by_x = float(to.width) / float(image.width), by_y = float(to.height) / float(image.height);
+            const float row[] = {(flipped ? float(image.width) - x : x) * by_x, float(point[1]) * by_y, float(point[2])};
+            std::copy_n(row, 3, changed.data() + 3 * i);
+            continue;
+        }
+        double x = (point[0] + 0.5) * (double(to.width) / double(image.width));
+        const double y = (point[1] + 0.5) * (double(to.height) / double(image.height));
+        if (flipped) x = double(to.width) - x;
+        if (!(x >= 0 && x <= double(to.width) && y >= 0 && y <= double(to.height))) continue;
+        const float row[] = {float(x), float(y), float(point[2])};
+        std::copy_n(row, 3, changed.data() + 3 * i);
+    }
+    return changed;
+}
+
+inline std::int64_t labelled_keypoints(const CocoDataset& dataset, const std::vector<std::size_t>& annotations) {
+    std::int64_t count = 0;
+    for (const std::size_t i : annotations) {
+        const std::vector<double>& points = dataset.annotations[i].keypoints;
+        for (std::size_t k = 2; k < points.size(); k += 3) count += points[k] > 0;
+    }
+    return count;
+}
+
 inline Tensor rows_of_corners(const std::vector<Corners>& boxes) {
     Tensor rows(Shape{std::int64_t(boxes.size()), 4}, DType::f32);
     for (std::size_t i = 0; i < boxes.size(); ++i) std::copy(boxes[i].begin(), boxes[i].end(), rows.data<float>() + 4 * i);
@@ -136,7 +171,7 @@ inline Tensor rows_of_corners(const std::vector<Corners>& boxes) {
 
 }  // namespace detail
 
-REGULUS_INLINE CocoTruths::CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule) : dataset_(std::move(dataset)), rule_(rule) {
+REGULUS_INLINE CocoTruths::CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule, std::int64_t least_keypoints) : dataset_(std::move(dataset)), rule_(rule) {
     const std::string problem = coco_dataset_problem(dataset_);
     if (!problem.empty()) throw ArgumentError("coco truths: " + problem);
     for (std::size_t label = 0; label < category_ids.size(); ++label) labels_.emplace_back(category_ids[label], std::int32_t(label));
@@ -150,20 +185,26 @@ REGULUS_INLINE CocoTruths::CocoTruths(CocoDataset dataset, const std::vector<std
         if (const auto place = index.find(dataset_.annotations[i].image_id)) annotations_[*place].push_back(i);
     }
     for (std::size_t i = 0; i < dataset_.images.size(); ++i) {
+        if (least_keypoints > 0 && detail::labelled_keypoints(dataset_, annotations_[i]) < least_keypoints) continue;
         if (detail::worth_learning(dataset_, dataset_.images[i], annotations_[i], labels_, rule_)) pictures_.push_back(i);
     }
 }
 
-REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, PictureSize resized, bool flipped, bool with_masks) const {
+REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, PictureSize resized, bool flipped, bool with_masks, const std::vector<int>& mirrored) const {
     if (place >= dataset_.images.size()) throw ArgumentError("coco truths: there is no picture " + std::to_string(place) + ", the data set has " + std::to_string(dataset_.images.size()));
     const CocoImage& image = dataset_.images[place];
     if (resized.width < 1 || resized.height < 1 || image.width < 1 || image.height < 1) {
         throw ArgumentError("coco truths: picture " + std::to_string(image.id) + " of " + std::to_string(image.height) + " x " + std::to_string(image.width) + " pixels resized to " + std::to_string(resized.height) +
                             " x " + std::to_string(resized.width) + "; both need pixels");
     }
+    const int points = int(mirrored.size());
+    if (std::any_of(mirrored.begin(), mirrored.end(), [&](int point) { return point < 0 || point >= points; })) {
+        throw ArgumentError("coco truths: of " + std::to_string(points) + " keypoints each must have one of them in its place in a mirror");
+    }
     PictureTruth found;
     std::vector<detail::Corners> boxes, ignored;
     std::vector<std::int32_t> labels;
+    std::vector<float> keypoints;
     for (const std::size_t i : annotations_[place]) {
         const CocoAnnotation& annotation = dataset_.annotations[i];
         const std::int32_t label = detail::label_of(labels_, annotation.category_id);
@@ -181,8 +222,16 @@ REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, PictureSize res
             if (rule_ == TruthRule::detectron2 && mask.polygons.empty() && rle_area(mask.bitmap) == 0) continue;
             found.masks.push_back(std::move(mask));
         }
+        if (points > 0) {
+            const std::vector<float> own = detail::changed_keypoints(annotation, image, resized, flipped, rule_, mirrored);
+            keypoints.insert(keypoints.end(), own.begin(), own.end());
+        }
         boxes.push_back(box);
         labels.push_back(label);
+    }
+    if (points > 0) {
+        found.keypoints = Tensor(Shape{std::int64_t(labels.size()), points, 3}, DType::f32);
+        std::copy(keypoints.begin(), keypoints.end(), found.keypoints.data<float>());
     }
     found.truth.boxes = detail::rows_of_corners(boxes);
     found.truth.ignored = detail::rows_of_corners(ignored);

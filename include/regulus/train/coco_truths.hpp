@@ -1,5 +1,5 @@
 #pragma once
-// What is to be found in the pictures of a COCO data set: labels, boxes and masks, resized and flipped with the pictures.
+// What is to be found in the pictures of a COCO data set: labels, boxes, masks and keypoints, resized and flipped with the pictures.
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -17,33 +17,38 @@ enum class TruthRule : std::uint8_t {
     /// clipped to the picture, crowds become ignored regions. Masks are bitmaps: drawn at the original size, resized to the nearest pixel as OpenCV does.
     mmdetection,
     /// Pictures with an annotation that is no crowd. Without crowds and without the annotations whose rings all have fewer than three points; boxes are clipped, those with a
-    /// side of 1e-5 or less go. Masks are rings; run lengths become bitmaps, resized to the nearest pixel as Pillow does.
+    /// side of 1e-5 or less go. Masks are rings; run lengths become bitmaps, resized to the nearest pixel as Pillow does. Keypoints are pixels, of which the centre is meant: 0.5
+    /// is added; those outside the picture are not labelled.
     detectron2,
     /// Pictures with a box that is wider and higher than 1. Without crowds; boxes are clipped, those without area go. A picture is flipped before it is resized. Masks are
     /// bitmaps, resized to the nearest pixel as torch does.
     torchvision,
 };
 
-/// What is in one picture. Masks are empty unless they were asked for, else one a truth.
+/// What is in one picture. Masks are empty unless they were asked for, else one a truth; so are keypoints.
 struct PictureTruth {
     Truth2d truth;
     std::vector<TruthMask> masks{};
+    Tensor keypoints{};  // [truths, points, 3]: x y in network pixels, and 1 or 2 for labelled points; 0 0 0 for others
 };
 
 /// A data set to learn from.
 class CocoTruths {
 public:
-    /// `category_ids[label]` is the data set's id of a class (ModelFacts::category_ids); annotations of other categories are left out.
+    /// `category_ids[label]` is the data set's id of a class (ModelFacts::category_ids); annotations of other categories are left out. So are pictures in which fewer than
+    /// `least_keypoints` points are labelled (detectron2's Keypoint R-CNN: 1, torchvision's: 10).
     /// Throws ArgumentError for an id that stands there twice, and for what coco_dataset_problem() finds.
-    CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule);
+    CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule, std::int64_t least_keypoints = 0);
 
     const CocoDataset& dataset() const noexcept { return dataset_; }
     /// Places in dataset().images of the pictures to learn from, in their order.
     const std::vector<std::size_t>& pictures() const noexcept { return pictures_; }
 
-    /// The truth of the picture at that place in dataset().images, in the pixels of the resized picture, mirrored left to right when it was `flipped`.
-    /// Throws ArgumentError for a place that there is not, a size without pixels, and with masks for an annotation that has none or one that cannot be drawn.
-    PictureTruth truth(std::size_t image, PictureSize resized, bool flipped = false, bool with_masks = false) const;
+    /// The truth of the picture at that place in dataset().images, in the pixels of the resized picture, mirrored left to right when it was `flipped`. Keypoints are asked for by
+    /// `mirrored`, which says for each point which one takes its place in a mirror (mirrored_keypoints); annotations without any have no labelled ones.
+    /// Throws ArgumentError for a place that there is not, a size without pixels, with masks for an annotation that has none or one that cannot be drawn, and with keypoints for
+    /// an annotation that has another number of them, and for a number in `mirrored` that is no point's.
+    PictureTruth truth(std::size_t image, PictureSize resized, bool flipped = false, bool with_masks = false, const std::vector<int>& mirrored = {}) const;
 
 private:
     CocoDataset dataset_;

@@ -29,11 +29,16 @@ REGULUS_INLINE DetectorRecipe detector_recipe(const std::string& code_base, cons
         recipe.epochs = 0, recipe.iterations = 90000, recipe.steps = {60. / 90, 80. / 90}, recipe.warm_up = 1000;
         if (says("3x")) recipe.iterations = 270000, recipe.steps = {210. / 270, 250. / 270};
         recipe.norms_decay = false, recipe.norms = "fixed";
+        if (says("keypoint")) recipe.least_keypoints = 1;
         if (is_published_size) recipe.augmentation = detectron2_augmentation();
     } else if (code_base == "torchvision") {
         recipe.truths = TruthRule::torchvision;
         recipe.epochs = 26, recipe.steps = {16. / 26, 22. / 26}, recipe.warm_up = 1000;
         recipe.norms = "fixed";
+        if (says("keypoint")) {
+            recipe.epochs = 46, recipe.steps = {36. / 46, 43. / 46}, recipe.least_keypoints = 10;
+            if (is_published_size) recipe.augmentation = detectron2_augmentation();  // the same six
+        }
     } else {
         throw ArgumentError("recipe: detectors are taught as by mmdetection, detectron2 or torchvision, not \"" + code_base + "\"");
     }

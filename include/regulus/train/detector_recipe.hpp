@@ -27,6 +27,7 @@ struct DetectorRecipe {
     bool norms_decay = true;
     double clip = 0;               ///< greatest norm of all gradients; 0: any
     std::string norms = "stored";  ///< of a backbone that has learnt before: "stored" statistics, or "fixed" as a whole
+    std::int64_t least_keypoints = 0;  ///< labelled in a picture that is learnt from
     DetectAugmentation augmentation;
 
     /// The learning rate over `iterations` of the peak `learning_rate`, `epoch` of them an epoch; where `by_epochs` it falls between two epochs.

@@ -11,14 +11,12 @@ namespace detail {
 inline bool has_label(const Graph& graph, const char* label) { return graph.find_label(label) != no_value; }
 
 /// What of the detector has losses.
-inline Graph teachable_graph(const Graph& detector, int regions, int mask_regions) {
-    for (const char* label : {"keypoint_logits", "semantic_logits"}) {
-        if (has_label(detector, label)) {
-            throw ArgumentError("detector_teacher: " + detector.name + " has \"" + label + "\", for which there is no loss; RetinaNet, region proposals, box heads and mask heads are taught");
-        }
+inline Graph teachable_graph(const Graph& detector, int regions, int object_regions) {
+    if (has_label(detector, "semantic_logits")) {
+        throw ArgumentError("detector_teacher: " + detector.name + " has \"semantic_logits\", for which there is no loss; RetinaNet, region proposals, box, mask and keypoint heads are taught");
     }
     if (has_label(detector, "cls_logits.0")) return dense_graph(detector, "cls_logits", "box_deltas");
-    return regions > 0 ? two_stage_graph(detector, regions, mask_regions) : dense_graph(detector, "rpn_logits", "rpn_deltas");
+    return regions > 0 ? two_stage_graph(detector, regions, object_regions) : dense_graph(detector, "rpn_logits", "rpn_deltas");
 }
 
 /// How many regions of a picture a box head learns from at most; a stage that takes all takes those of the stage before it.
@@ -102,6 +100,10 @@ REGULUS_INLINE DetectorTraining detector_training(const Graph& detector, const s
         throw ArgumentError("detector_training: detectors are taught as by mmdetection, detectron2 or torchvision, not \"" + code_base + "\"");
     }
     training.mask_weights.assign(masks, 1);
+    if (detail::has_label(detector, "keypoint_logits")) {
+        if (code_base == "mmdetection") throw ArgumentError("detector_training: mmdetection has no keypoints; teach them as detectron2 or torchvision does");
+        if (code_base == "detectron2") training.boxes[0].beta = 0.5, training.proposals.limit = 1500;
+    }
     if (stages > 1) detail::set_cascade_training(training, code_base, classes, int(stages), masks);
     return training;
 }
@@ -112,9 +114,10 @@ REGULUS_INLINE DetectorTeacher::DetectorTeacher(std::shared_ptr<const LearningBa
       is_dense_(detail::has_label(detector, "cls_logits.0")),
       box_heads_(head_prefixes(detector, "class_logits")),
       mask_heads_(head_prefixes(detector, "mask_logits")),
+      keypoint_heads_(head_prefixes(detector, "keypoint_logits")),
       regions_a_picture_(box_heads_.empty() ? 0 : detail::greatest_sample(training)),
-      masks_a_picture_(mask_heads_.empty() ? 0 : detail::greatest_share(training)),
-      learner_(std::move(backend), detail::teachable_graph(detector, regions_a_picture_, masks_a_picture_), weights,
+      objects_a_picture_(mask_heads_.empty() && keypoint_heads_.empty() ? 0 : detail::greatest_share(training)),
+      learner_(std::move(backend), detail::teachable_graph(detector, regions_a_picture_, objects_a_picture_), weights,
                detail::with_shared_gradient(options, box_heads_, training.shared_gradient)) {
     levels_ = dense_levels(detector, is_dense_ ? "box_deltas" : "rpn_deltas");
 }
@@ -130,14 +133,16 @@ REGULUS_INLINE void DetectorTeacher::choose_regions(const Outputs& early, const 
     for (std::size_t picture = 0; picture < found.size(); ++picture) regions.push_back(sample_regions(found[picture], batch.truths[picture].truth, training_.boxes[stage], key, picture));
 }
 
-/// The inputs that a box head waits for; behind the last one's come those with an object for the mask heads.
+/// The inputs that a box head waits for; behind the last one's come those with an object for the mask heads and the keypoint head.
 REGULUS_INLINE std::vector<Tensor> DetectorTeacher::inputs_of_head(std::size_t head) const {
     std::vector<Tensor> inputs;
     const auto add = [&](const std::vector<RegionSample>& of, int limit, bool only_positives) {
         for (Tensor& tensor : region_inputs(of, limit, only_positives)) inputs.push_back(std::move(tensor));
     };
     add(regions_[head], regions_a_picture_, false);
-    for (std::size_t mask = 0; head + 1 == box_heads_.size() && mask < mask_heads_.size(); ++mask) add(regions_[mask], masks_a_picture_, true);
+    if (head + 1 < box_heads_.size()) return inputs;
+    for (std::size_t mask = 0; mask < mask_heads_.size(); ++mask) add(regions_[mask], objects_a_picture_, true);
+    if (!keypoint_heads_.empty()) add(regions_[0], objects_a_picture_, true);
     return inputs;
 }
 
@@ -160,6 +165,16 @@ REGULUS_INLINE void DetectorTeacher::add_mask_losses(const Outputs& outputs, con
         losses.parts.emplace_back(mask_heads_[head] + "loss_mask", masks.value);
         put_gradient(gradients, outputs, mask_heads_[head] + "mask_logits", masks.gradient);
     }
+}
+
+REGULUS_INLINE void DetectorTeacher::add_keypoint_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const {
+    if (keypoint_heads_.empty()) return;
+    const Tensor& logits = outputs["keypoint_logits"];
+    std::vector<Tensor> targets;
+    for (std::size_t picture = 0; picture < batch.truths.size(); ++picture) targets.push_back(keypoint_targets(regions_[0][picture], batch.truths[picture].keypoints, int(logits.shape()[2])));
+    const Loss keypoints = keypoint_loss(logits, targets, training_.keypoint_normaliser * double(targets.size()));
+    losses.parts.emplace_back("loss_keypoint", keypoints.value);
+    put_gradient(gradients, outputs, "keypoint_logits", keypoints.gradient);
 }
 
 REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std::uint64_t seed, bool same_regions) {
@@ -191,6 +206,7 @@ REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std:
     std::vector<Tensor> gradients = in_order_of(outputs, dense.gradient, logits, deltas);
     add_box_losses(outputs, losses, gradients);
     add_mask_losses(outputs, batch, losses, gradients);
+    add_keypoint_losses(outputs, batch, losses, gradients);
     training_.dense.moving_average = dense.normaliser;  // of interest to Normaliser::moving_objects only
     learner_.backward(gradients);
     return losses;

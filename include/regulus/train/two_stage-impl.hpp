@@ -122,7 +122,7 @@ REGULUS_INLINE std::vector<std::string> head_prefixes(const Graph& detector, con
     return prefixes;
 }
 
-REGULUS_INLINE Graph two_stage_graph(Graph detector, int regions, int mask_regions) {
+REGULUS_INLINE Graph two_stage_graph(Graph detector, int regions, int object_regions) {
     std::vector<std::string> outputs;
     for (const auto& entry : dense_graph(detector, "rpn_logits", "rpn_deltas").outputs) outputs.push_back(entry.first);
     Graph graph = with_given_proposals(std::move(detector), regions);
@@ -131,13 +131,16 @@ REGULUS_INLINE Graph two_stage_graph(Graph detector, int regions, int mask_regio
         if (!stage.empty() && stage != "stage0.") detail::give_regions(graph, detail::need_label(graph, stage + "roi_feats"), ends, stage + "given", regions);
         outputs.insert(outputs.end(), ends.begin(), ends.end());
     }
-    if (mask_regions > 0) {
-        const ValueId pooled = detail::need_label(graph, "mask_roi_feats");
-        for (const std::string& stage : head_prefixes(graph, "mask_logits")) {
-            detail::give_regions(graph, pooled, {stage + "mask_logits"}, stage + "mask", mask_regions);
-            outputs.push_back(stage + "mask_logits");
+    std::size_t heads = 0;
+    for (const std::string what : {"mask", "keypoint"}) {
+        const ValueId pooled = graph.find_label(what + "_roi_feats");  // of all stages' heads
+        for (const std::string& stage : object_regions > 0 ? head_prefixes(graph, what + "_logits") : std::vector<std::string>{}) {
+            detail::give_regions(graph, pooled, {stage + what + "_logits"}, stage + what, object_regions);
+            outputs.push_back(stage + what + "_logits");
+            ++heads;
         }
     }
+    if (object_regions > 0 && heads == 0) throw ArgumentError("two_stage_graph: " + graph.name + " makes neither masks nor keypoints of its boxes");
     graph.outputs.clear();
     return remove_idle_inputs(remove_dead(with_outputs(std::move(graph), outputs)));
 }
