@@ -112,12 +112,12 @@ std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions&
     return found;
 }
 
-regulus::NuScenesTables read_tables(const TableOptions& options) {
+regulus::NuScenesTables read_tables(const TableOptions& options, const std::string& asks) {
     regulus::NuScenesOptions read;
     read.annotations = true;
     if (!options.scenes.empty()) {
         const auto bytes = regulus::read_file(options.scenes, 1 << 22);
-        const std::string who = "eval: " + options.scenes;
+        const std::string who = asks + ": " + options.scenes;
         regulus::evaluate_detail::TextLines lines({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, who);
         std::string_view line;
         while (lines.next(line)) {

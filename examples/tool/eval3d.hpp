@@ -53,8 +53,8 @@ struct TableOptions {
     std::string scenes;  // file of scene names, one a line
 };
 
-/// The tables with annotations, of the chosen scenes.
-regulus::NuScenesTables read_tables(const TableOptions& options);
+/// The tables with annotations, of the chosen scenes. `who` asks, for messages.
+regulus::NuScenesTables read_tables(const TableOptions& options, const std::string& who = "eval");
 
 /// What --results, --model and so on mean together; throws regulus::ArgumentError for what does not fit. True: judge a file.
 bool judges_a_file(const Eval3dOptions& options);

@@ -1,4 +1,4 @@
-// regulus train: networks learn from pictures.
+// regulus train: networks learn from pictures and point clouds.
 #include "train.hpp"
 
 #include <cstdio>
@@ -59,6 +59,7 @@ void add_train(CLI::App& app, Outcome& outcome) {
     train->require_subcommand(1);
     add_train_imagenet(*train, outcome);
     add_train_coco(*train, outcome);
+    add_train_nuscenes(*train, outcome);
 }
 
 }  // namespace tool

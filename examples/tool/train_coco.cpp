@@ -1,8 +1,6 @@
 // regulus train coco: a detector learns from pictures with annotated boxes and masks.
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,11 +14,11 @@
 #include <regulus/graph/bind.hpp>
 #include <regulus/pipeline/any_detector.hpp>
 #include <regulus/train/detect_order.hpp>
-#include <regulus/train/snapshot.hpp>
 
 #include "eval_detector.hpp"
 #include "in_parallel.hpp"
 #include "models.hpp"
+#include "stop_guard.hpp"
 #include "terminal.hpp"
 #include "train_coco_plan.hpp"
 
@@ -118,71 +116,39 @@ std::string judged(const Plan& plan, const regulus::Weights& weights) {
     return text;
 }
 
-/// A training from its first step, or the one where it stopped, to the last.
-class Run {
+/// A detector on annotated pictures.
+class CocoLessons final : public Lessons {
 public:
-    Run(const Options& options, Plan plan, std::string path)
-        : options_(options),
-          plan_(std::move(plan)),
-          path_(std::move(path)),
-          teacher_(regulus::CpuLearning{}, plan_.graph, plan_.start, plan_.training, learner_options()),
-          optimiser_(plan_.optimiser, plan_.threads) {
+    CocoLessons(const Options& options, Plan plan)
+        : options_(options), plan_(std::move(plan)), teacher_(regulus::CpuLearning{}, plan_.graph, plan_.start, plan_.training, learner_options()) {
         plan_.start = {};  // the learner has its own
     }
 
-    void resume() {
-        const train::Snapshot snapshot = train::read_snapshot(path_);
-        Settings kept = snapshot.notes;
-        for (auto note = kept.begin(); note != kept.end();) {
-            if (note->first.rfind("loss ", 0) == 0) sums_[note->first.substr(5)] = std::strtod(note->second.c_str(), nullptr);
-            else if (note->first == "moving average") teacher_.set_moving_average(std::strtod(note->second.c_str(), nullptr));
-            else {
-                ++note;
-                continue;
-            }
-            note = kept.erase(note);
+    train::Learner& learner() override { return teacher_.learner(); }
+
+    train::StepLosses teach(std::int64_t epoch, std::int64_t step, std::int64_t part) override {
+        if (ordered_ != epoch) {
+            const std::vector<std::int64_t> order = train::epoch_order(std::int64_t(plan_.sizes.size()), options_.seed, epoch);
+            groups_ = train::batches_of_alike<regulus::PictureSize>(order, plan_.sizes, plan_.recipe.at_once);
+            ordered_ = epoch;
         }
-        require_same_settings(path_, kept, plan_.settings);
-        train::restore(snapshot, teacher_.learner().parameters(), optimiser_);
-        step_ = snapshot.iteration;
-        talk("train: goes on after " + count_of(std::size_t(step_ / plan_.steps), "epoch") + " and " + count_of(std::size_t(step_ % plan_.steps), "step") + "\n");
+        const std::int64_t group = step % plan_.course.steps * plan_.course.parts + part;
+        const std::uint64_t key = regulus::random_key(regulus::random_key(options_.seed, "samples"), std::uint64_t(step));
+        return teacher_.step(load_batch(plan_, options_.seed, epoch, groups_[std::size_t(group)]), regulus::random_key(key, std::uint64_t(part)));
     }
 
-    /// False when the user stops it; the run's file is written then.
-    bool finish() {
-        const std::int64_t first = step_;
-        Progress progress{std::size_t(plan_.all - first)};
-        std::vector<std::vector<std::int64_t>> groups;
-        std::int64_t ordered = -1;
-        while (step_ < plan_.all) {
-            const std::int64_t epoch = step_ / plan_.steps;
-            if (StopGuard::asked()) {
-                save();
-                return false;
-            }
-            if (ordered != epoch) {
-                const std::vector<std::int64_t> order = train::epoch_order(std::int64_t(plan_.sizes.size()), options_.seed, epoch);
-                groups = train::batches_of_alike<regulus::PictureSize>(order, plan_.sizes, plan_.recipe.at_once);
-                ordered = epoch;
-            }
-            const double loss = take_step(epoch, groups);
-            char text[80];
-            std::snprintf(text, sizeof text, "step %lld/%lld, loss %.4f", static_cast<long long>(step_), static_cast<long long>(plan_.all), loss);
-            progress.show(std::size_t(step_ - first), text);
-            if (step_ % plan_.leg != 0 && step_ != plan_.all) continue;
-            progress.clear();
-            end_leg();
-        }
-        return true;
-    }
+    std::string judged() override { return plan_.validation.folder.empty() ? "" : tool::judged(plan_, teacher_.learner().weights()); }
 
-    void write_result() {
+    std::map<std::string, double> memory() const override { return {{"moving average", teacher_.moving_average()}}; }
+    void remember(const std::map<std::string, double>& memory) override { teacher_.set_moving_average(memory.at("moving average")); }
+
+    void write_result(const std::string& run) override {
         regulus::Weights result = teacher_.learner().weights();
         regulus::bind_weights(plan_.graph, result);  // every part of the detector has learnt or was kept
-        write_trained(options_.out, std::move(result), regulus::facts_to_metadata(plan_.facts), plan_.model->name, path_);
+        write_trained(options_.out, std::move(result), regulus::facts_to_metadata(plan_.facts), plan_.model->name, run);
     }
 
-    const std::string& path() const { return path_; }
+    const Course& course() const { return plan_.course; }
 
 private:
     train::LearnerOptions learner_options() const {
@@ -194,80 +160,11 @@ private:
         return learner;
     }
 
-    /// One batch, a part of it at once; gives its loss, the mean of its parts'.
-    double take_step(std::int64_t epoch, const std::vector<std::vector<std::int64_t>>& groups) {
-        const std::int64_t parts = plan_.recipe.batch / plan_.recipe.at_once, first = step_ % plan_.steps * parts;
-        const std::uint64_t key = regulus::random_key(regulus::random_key(options_.seed, "samples"), std::uint64_t(step_));
-        train::Learner& learner = teacher_.learner();
-        std::map<std::string, double> sums;
-        learner.clear_gradients();
-        for (std::int64_t part = 0; part < parts; ++part) {
-            const train::StepLosses losses = teacher_.step(load_batch(plan_, options_.seed, epoch, groups[std::size_t(first + part)]), regulus::random_key(key, std::uint64_t(part)));
-            for (const auto& [name, value] : losses.parts) sums[name] += value / double(parts);
-        }
-        double loss = 0;
-        for (const auto& [name, value] : sums) loss += value;
-        if (!std::isfinite(loss)) {
-            throw regulus::ArgumentError("train: the loss of step " + std::to_string(step_ + 1) + " is " + std::to_string(loss) + "; the training diverges, try a smaller --lr or --clip 35");
-        }
-        if (parts > 1) {
-            for (train::LearnedParameter& parameter : learner.parameters()) {
-                float* const values = parameter.gradient.numel() == 0 ? nullptr : parameter.gradient.data<float>();
-                for (std::int64_t i = 0; values != nullptr && i < parameter.gradient.numel(); ++i) values[i] /= float(parts);
-            }
-        }
-        if (plan_.recipe.clip > 0) train::clip_gradients(learner.parameters(), plan_.recipe.clip, plan_.threads);
-        rate_ = train::learning_rate(plan_.schedule, epoch, step_);
-        optimiser_.step(learner.parameters(), rate_);
-        ++step_;
-        for (const auto& [name, value] : sums) sums_[name] += value;
-        return loss;
-    }
-
-    void end_leg() {
-        const std::int64_t taken = step_ % plan_.leg == 0 ? plan_.leg : step_ % plan_.leg;
-        double loss = 0;
-        std::string parts;
-        for (const auto& [name, sum] : sums_) {
-            char text[64];
-            std::snprintf(text, sizeof text, "%s %.6f", name.c_str(), sum / double(taken));
-            parts += (parts.empty() ? "" : ", ") + std::string(text);
-            loss += sum / double(taken);
-        }
-        char text[160];
-        const bool whole = plan_.by_epochs && step_ % plan_.steps == 0;
-        std::snprintf(text, sizeof text, "%s %lld of %lld: loss %.6f", whole ? "epoch" : "step", static_cast<long long>(whole ? step_ / plan_.steps : step_),
-                      static_cast<long long>(whole ? plan_.all / plan_.steps : plan_.all), loss);
-        std::string line = text + (" (" + parts + ")");
-        std::snprintf(text, sizeof text, ", learning rate %.6g", rate_);
-        line += text;
-        sums_.clear();
-        save();
-        if (!plan_.validation.folder.empty()) line += judged(plan_, teacher_.learner().weights());
-        print(line + "\n");
-    }
-
-    void save() {
-        train::Snapshot snapshot = train::snapshot_of(teacher_.learner().parameters(), optimiser_, step_ / plan_.steps, step_, options_.seed);
-        snapshot.notes = plan_.settings;
-        const auto note = [&](const std::string& name, double value) {
-            char text[40];
-            std::snprintf(text, sizeof text, "%a", value);
-            snapshot.notes[name] = text;
-        };
-        for (const auto& [name, sum] : sums_) note("loss " + name, sum);
-        note("moving average", teacher_.moving_average());
-        train::write_snapshot(path_, snapshot);
-    }
-
     const Options& options_;
     Plan plan_;
-    std::string path_;
     train::DetectorTeacher teacher_;
-    train::Optimiser optimiser_;
-    std::map<std::string, double> sums_;  // of the losses since the run was kept
-    std::int64_t step_ = 0;               // steps that are done
-    double rate_ = 0;
+    std::vector<std::vector<std::int64_t>> groups_;  // of the epoch
+    std::int64_t ordered_ = -1;
 };
 
 void train_coco(const Options& options, Outcome& outcome) {
@@ -275,10 +172,11 @@ void train_coco(const Options& options, Outcome& outcome) {
     if (options.model.empty() && options.weights.empty()) throw regulus::ArgumentError("which detector? Name it with --model (regulus zoo list), or give weights to start from with --weights FILE");
     const std::string path = run_file(options.out, options.resume);
     Plan plan = make_coco_plan(options);
-    talk("train: " + plan.model->name + ", " + count_of(plan.sizes.size(), "picture") + ", as " + plan.recipe.code_base + " does: " + count_of(std::size_t(plan.all), "step") + ", " +
-         count_of(std::size_t(plan.steps), "step") + " an epoch, " + count_of(std::size_t(plan.recipe.batch), "picture") + " a step, " + std::to_string(plan.recipe.at_once) + " at once, " + options.optimiser +
+    talk("train: " + plan.model->name + ", " + count_of(plan.sizes.size(), "picture") + ", as " + plan.recipe.code_base + " does: " + count_of(std::size_t(plan.course.all), "step") + ", " +
+         count_of(std::size_t(plan.course.steps), "step") + " an epoch, " + count_of(std::size_t(plan.recipe.batch), "picture") + " a step, " + std::to_string(plan.recipe.at_once) + " at once, " + options.optimiser +
          ", learning rate " + number(plan.peak) + "\n");
-    Run run(options, std::move(plan), path);
+    CocoLessons lessons(options, std::move(plan));
+    TrainingRun run(lessons, lessons.course(), path);
     train_to_end(run, options.out, options.resume, outcome);
 }
 

@@ -142,8 +142,8 @@ void set_optimiser(const Options& options, Plan& plan) {
     if (is_adam) recipe.learning_rate = 1e-4, recipe.weight_decay = 0.05;
     if (options.weight_decay >= 0) recipe.weight_decay = options.weight_decay;
     if (options.clip >= 0) recipe.clip = options.clip;
-    if (is_adam) plan.optimiser = train::AdamW{0.9, 0.999, 1e-8, {recipe.weight_decay, false, false}};
-    else plan.optimiser = train::Sgd{recipe.momentum, false, {recipe.weight_decay, recipe.norms_decay}};
+    if (is_adam) plan.course.optimiser = train::AdamW{0.9, 0.999, 1e-8, {recipe.weight_decay, false, false}};
+    else plan.course.optimiser = train::Sgd{recipe.momentum, false, {recipe.weight_decay, recipe.norms_decay}};
 }
 
 /// How many pictures a step has, how many steps there are, and how fast they go.
@@ -157,14 +157,17 @@ void set_course(const Options& options, Plan& plan) {
     if (recipe.batch % recipe.at_once != 0) throw regulus::ArgumentError("train: --at-once " + std::to_string(recipe.at_once) + " does not divide the batch of " + std::to_string(recipe.batch));
     const std::int64_t wide = std::count_if(plan.sizes.begin(), plan.sizes.end(), [](const regulus::PictureSize& size) { return size.width > size.height; });
     const auto groups_of = [&](std::int64_t count) { return (count + recipe.at_once - 1) / recipe.at_once; };
-    plan.groups = groups_of(wide) + groups_of(std::int64_t(pictures) - wide);
-    plan.steps = plan.groups / (recipe.batch / recipe.at_once);
-    plan.by_epochs = options.epochs > 0 || (options.iterations == 0 && recipe.epochs > 0);
-    if (plan.by_epochs) plan.all = plan.steps * (options.epochs > 0 ? options.epochs : recipe.epochs);
-    else plan.all = options.iterations > 0 ? options.iterations : std::max<std::int64_t>(1, recipe.iterations * 16 / recipe.batch);
-    plan.leg = options.save_every > 0 ? options.save_every : plan.steps;
+    plan.course.parts = recipe.batch / recipe.at_once;
+    plan.course.steps = (groups_of(wide) + groups_of(std::int64_t(pictures) - wide)) / plan.course.parts;
+    plan.course.by_epochs = options.epochs > 0 || (options.iterations == 0 && recipe.epochs > 0);
+    if (plan.course.by_epochs) plan.course.all = plan.course.steps * (options.epochs > 0 ? options.epochs : recipe.epochs);
+    else plan.course.all = options.iterations > 0 ? options.iterations : std::max<std::int64_t>(1, recipe.iterations * 16 / recipe.batch);
+    plan.course.leg = options.save_every > 0 ? options.save_every : plan.course.steps;
     plan.peak = options.learning_rate > 0 ? options.learning_rate : recipe.learning_rate * double(recipe.batch) / 16;
-    plan.schedule = recipe.schedule(plan.peak, plan.all, plan.steps, plan.by_epochs);
+    plan.course.clip = recipe.clip;
+    plan.course.seed = options.seed;
+    plan.course.threads = plan.threads;
+    plan.course.schedule = recipe.schedule(plan.peak, plan.course.all, plan.course.steps, plan.course.by_epochs);
 }
 
 void require_pictures(const std::string& folder, const regulus::CocoDataset& dataset, const std::vector<std::size_t>& places, const std::string& annotations) {
@@ -180,21 +183,21 @@ void require_pictures(const std::string& folder, const regulus::CocoDataset& dat
 /// A run's settings, so that it goes on as it began.
 void set_settings(const Options& options, Plan& plan) {
     const train::DetectorRecipe& recipe = plan.recipe;
-    plan.settings = {{"model", plan.model->name},
+    plan.course.settings = {{"model", plan.model->name},
                      {"annotations", file_identity(options.annotations)},
                      {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
                      {"rule", recipe.code_base},
                      {"optimiser", options.optimiser},
-                     {"iterations", std::to_string(plan.all)},
+                     {"iterations", std::to_string(plan.course.all)},
                      {"batch", std::to_string(recipe.batch)},
                      {"at once", std::to_string(recipe.at_once)},
                      {"learning rate", number(plan.peak)},
                      {"weight decay", number(recipe.weight_decay)},
                      {"clip", number(recipe.clip)},
                      {"norms", recipe.norms},
-                     {"kept every", std::to_string(plan.leg)},
+                     {"kept every", std::to_string(plan.course.leg)},
                      {"seed", std::to_string(options.seed)}};
-    for (const std::string& frozen : plan.frozen) plan.settings["frozen"] += (plan.settings["frozen"].empty() ? "" : " ") + frozen;
+    for (const std::string& frozen : plan.frozen) plan.course.settings["frozen"] += (plan.course.settings["frozen"].empty() ? "" : " ") + frozen;
 }
 
 }  // namespace

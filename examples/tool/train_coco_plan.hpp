@@ -7,10 +7,9 @@
 
 #include <regulus/train/detector_recipe.hpp>
 #include <regulus/train/detector_teacher.hpp>
-#include <regulus/train/optimiser.hpp>
 #include <regulus/zoo/zoo.hpp>
 
-#include "train.hpp"
+#include "train_run.hpp"
 
 namespace tool {
 
@@ -39,8 +38,6 @@ struct CocoPlan {
     regulus::Weights start;
     regulus::ModelFacts facts;  // of the result
     regulus::train::DetectorRecipe recipe;  // with the user's changes
-    regulus::train::OptimiserSettings optimiser;
-    regulus::train::Schedule schedule;
     regulus::train::DetectorTraining training;
     std::vector<std::string> frozen;
     std::unique_ptr<regulus::train::CocoTruths> truths;
@@ -48,12 +45,10 @@ struct CocoPlan {
     regulus::CocoDataset validation_set;
     std::vector<regulus::PictureSize> sizes;  // of truths->pictures()
     std::vector<int> mirrored;                // of a keypoint head: for each point the one in its place in a mirror
-    Settings settings;
+    Course course;
     double peak = 0;
-    std::int64_t groups = 0, steps = 0, all = 0;  // of an epoch, twice; of the training
-    std::int64_t leg = 0;                         // steps after which the run is kept
     int threads = 1;
-    bool by_epochs = true, has_boxes = false, has_masks = false;
+    bool has_boxes = false, has_masks = false;
 };
 
 /// Reads annotations and weights. Throws regulus::Error for what cannot be read or does not fit; nothing is written.

@@ -17,6 +17,7 @@
 #include <regulus/train/dense_loss.hpp>
 #include <regulus/train/dense_training.hpp>
 #include <regulus/train/detect_order.hpp>
+#include <regulus/train/detector3d_recipe.hpp>
 #include <regulus/train/detector3d_teacher.hpp>
 #include <regulus/train/detector_recipe.hpp>
 #include <regulus/train/detector_teacher.hpp>

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <regulus/train/detector3d_recipe.hpp>
 #include <regulus/train/detector_recipe.hpp>
 #include <regulus/zoo/zoo.hpp>
 
@@ -83,4 +84,18 @@ TEST_CASE("recipe: a detector's rate warms up and falls twice to a tenth, betwee
     CHECK(rate(part, 72) == doctest::Approx(0.002));
     CHECK(rate(free, 66) == doctest::Approx(0.02));
     CHECK(rate(free, 67) == doctest::Approx(0.002));
+}
+
+TEST_CASE("recipe: mmdetection3d's 24 epochs of AdamW, a tenth after 20 and 23, from a thousandth") {
+    const Detector3dRecipe recipe;
+    const Schedule schedule = recipe.schedule(recipe.learning_rate, 24 * 900, 900);
+    CHECK(learning_rate(schedule, 0, 0) == doctest::Approx(1e-6));
+    CHECK(learning_rate(schedule, 1, 1000) == doctest::Approx(1e-3));
+    CHECK(learning_rate(schedule, 19, 20 * 900 - 1) == doctest::Approx(1e-3));
+    CHECK(learning_rate(schedule, 20, 20 * 900) == doctest::Approx(1e-4));
+    CHECK(learning_rate(schedule, 23, 23 * 900) == doctest::Approx(1e-5));
+    CHECK(recipe.schedule(1, 20, 5).warm_up == 2);
+    const AdamW adam = std::get<AdamW>(recipe.optimiser());
+    CHECK(adam.beta2 == 0.999);
+    for (const auto kind : {LearnedParameter::Kind::weight, LearnedParameter::Kind::bias, LearnedParameter::Kind::norm_bias}) CHECK(adam.decay.of(kind) == 0.01);
 }

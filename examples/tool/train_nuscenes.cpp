@@ -1,0 +1,269 @@
+// regulus train nuscenes: a detector of point clouds learns from nuScenes' tables and sweeps.
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <regulus/converters/convert.hpp>
+#include <regulus/cpu/learning.hpp>
+#include <regulus/data/point_cloud_filter.hpp>
+#include <regulus/data/sweeps.hpp>
+#include <regulus/evaluate/nuscenes_boxes.hpp>
+#include <regulus/graph/bind.hpp>
+#include <regulus/pipeline/detector3d.hpp>
+#include <regulus/train/cloud_truths.hpp>
+#include <regulus/train/detector3d_recipe.hpp>
+#include <regulus/train/detector3d_teacher.hpp>
+#include <regulus/train/epoch_order.hpp>
+#include <regulus/train/initialise.hpp>
+
+#include "eval3d.hpp"
+#include "eval_run.hpp"
+#include "in_parallel.hpp"
+#include "models.hpp"
+#include "point_models.hpp"
+#include "stop_guard.hpp"
+#include "terminal.hpp"
+#include "train_run.hpp"
+
+namespace tool {
+
+namespace {
+
+namespace train = regulus::train;
+
+struct Options {
+    std::string model, weights, out;
+    TableOptions where;
+    std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
+    double learning_rate = 0, weight_decay = -1, clip = -1;
+    std::uint64_t seed = 0;
+    int threads = 0;
+    bool resume = false;
+};
+
+/// What a run is, before it begins.
+struct Plan {
+    const regulus::PointDetectorSpec* model = nullptr;
+    regulus::Graph graph;
+    regulus::Weights start;
+    train::Detector3dRecipe recipe;  // with the user's changes
+    train::Detector3dTraining training;
+    regulus::NuScenesTables tables;
+    std::vector<std::vector<train::CloudObject>> objects;  // of each sample
+    std::vector<std::size_t> samples;                      // that have some
+    std::string data;
+    Course course;
+};
+
+/// A sample as the network sees it once.
+struct Lesson {
+    regulus::PointCloud cloud;
+    train::Truth3d truth;
+};
+
+/// Points come in random order: of a full pillar's any may stay.
+void shuffle(regulus::PointCloud& cloud, std::uint64_t key) {
+    regulus::RandomStream random(key);
+    const std::size_t features = std::size_t(cloud.features);
+    for (std::size_t i = cloud.size(); i > 1; --i) {
+        float *const a = cloud.values.data() + (i - 1) * features, *const b = cloud.values.data() + std::size_t(random.below(i)) * features;
+        if (a != b) std::swap_ranges(a, a + features, b);
+    }
+}
+
+/// The sample in a view; no truths when all its objects left the range.
+Lesson lesson_of(const Plan& plan, std::size_t sample, std::uint64_t key) {
+    const regulus::CloudView view = regulus::random_cloud_view(plan.recipe.augmentation, key);
+    Lesson lesson;
+    std::vector<train::CloudObject> objects = plan.objects[sample];
+    for (train::CloudObject& object : objects) object.box = regulus::viewed(view, object.box);
+    lesson.truth = train::truth_in_range(objects, plan.model->facts.range, plan.training.targets.code);
+    if (lesson.truth.labels.numel() == 0) return lesson;
+    regulus::SweepOptions sweeps;
+    sweeps.max_sweeps = std::size_t(plan.model->facts.sweeps);
+    lesson.cloud = regulus::load_sweeps(plan.tables.frame(sample, plan.data, sweeps.max_sweeps), sweeps).cloud;
+    regulus::apply_view(view, lesson.cloud);
+    regulus::keep_in_range(lesson.cloud, plan.model->facts.range);
+    shuffle(lesson.cloud, regulus::random_key(key, "points"));
+    return lesson;
+}
+
+/// Item `item` of the samples in this epoch; another one in place of a sample whose objects all left the range.
+Lesson taught_lesson(const Plan& plan, std::uint64_t key, std::int64_t item) {
+    constexpr int most_tries = 100;
+    std::uint64_t own = regulus::random_key(key, std::uint64_t(item));
+    for (int tries = 0; tries < most_tries; ++tries) {
+        Lesson lesson = lesson_of(plan, plan.samples[std::size_t(item)], own);
+        if (lesson.truth.labels.numel() > 0) return lesson;
+        own = regulus::random_key(own, "another");
+        item = std::int64_t(regulus::RandomStream(own).below(plan.samples.size()));
+    }
+    throw regulus::ArgumentError("train: the objects of the samples lie outside the range of " + plan.model->name);
+}
+
+class NuScenesLessons final : public Lessons {
+public:
+    NuScenesLessons(const Options& options, Plan plan)
+        : options_(options), plan_(std::move(plan)), teacher_(regulus::CpuLearning{}, plan_.graph, plan_.start, plan_.training, learner_options()) {
+        plan_.start = {};  // the learner has its own
+    }
+
+    train::Learner& learner() override { return teacher_.learner(); }
+
+    train::StepLosses teach(std::int64_t epoch, std::int64_t step, std::int64_t part) override {
+        if (ordered_ != epoch) order_ = train::epoch_order(std::int64_t(plan_.samples.size()), options_.seed, epoch);
+        ordered_ = epoch;
+        const std::int64_t first = (step % plan_.course.steps * plan_.course.parts + part) * plan_.recipe.at_once;
+        const std::uint64_t key = regulus::random_key(regulus::random_key(options_.seed, "views"), std::uint64_t(epoch));
+        std::vector<Lesson> lessons(std::size_t(plan_.recipe.at_once));
+        in_parallel_or_throw(lessons.size(), plan_.course.threads, [&](std::size_t i) { lessons[i] = taught_lesson(plan_, key, order_[(std::size_t(first) + i) % order_.size()]); });
+        train::CloudBatch batch;
+        std::vector<regulus::PointCloud> clouds;
+        for (Lesson& lesson : lessons) {
+            clouds.push_back(std::move(lesson.cloud));
+            batch.truths.push_back(std::move(lesson.truth));
+        }
+        std::vector<regulus::Tensor> inputs = regulus::point_inputs(clouds, 4);
+        batch.points = std::move(inputs[0]);
+        batch.point_count = std::move(inputs[1]);
+        return teacher_.step(batch);
+    }
+
+    void write_result(const std::string& run) override {
+        regulus::Weights result = teacher_.learner().weights();
+        regulus::bind_weights(plan_.graph, result);  // every part of the detector has learnt
+        write_trained(options_.out, std::move(result), {}, plan_.model->name, run);
+    }
+
+    const Course& course() const { return plan_.course; }
+
+private:
+    train::LearnerOptions learner_options() const {
+        train::LearnerOptions learner;
+        learner.threads = plan_.course.threads;
+        learner.norm_momentum = plan_.recipe.norm_momentum;
+        return learner;
+    }
+
+    const Options& options_;
+    Plan plan_;
+    train::Detector3dTeacher teacher_;
+    std::vector<std::int64_t> order_;  // of the epoch
+    std::int64_t ordered_ = -1;
+};
+
+const regulus::PointDetectorSpec& model_to_teach(const std::string& name) {
+    const regulus::PointDetectorSpec& model = regulus::find_point_detector(point_models(), name);
+    if (model.facts.boxes != regulus::BoxConvention::length_first) throw regulus::ArgumentError("train: boxes of " + model.name + " are those of before mmdetection3d 1.0; choose the model of version 1");
+    if (model.facts.sweeps == 0) throw regulus::ArgumentError("train: " + model.name + " takes points without seconds; choose a model of nuScenes");
+    for (const std::string& name_of_class : model.facts.class_names) {
+        if (regulus::nuscenes_label_of(name_of_class) < 0) throw regulus::ArgumentError("train: the class \"" + name_of_class + "\" of " + model.name + " is none of nuScenes' ten; choose a model of that data set");
+    }
+    return model;
+}
+
+/// How many clouds a step has, how many steps there are, and how fast they go.
+void set_course(const Options& options, Plan& plan) {
+    train::Detector3dRecipe& recipe = plan.recipe;
+    Course& course = plan.course;
+    if (options.batch > 0) recipe.batch = options.batch;
+    if (options.weight_decay >= 0) recipe.weight_decay = options.weight_decay;
+    if (options.clip >= 0) recipe.clip = options.clip;
+    const std::size_t samples = plan.samples.size();
+    if (std::size_t(recipe.batch) > samples) throw regulus::ArgumentError("train: a batch of " + std::to_string(recipe.batch) + " is more than all " + count_of(samples, "sample") + " with objects; choose another with --batch");
+    recipe.at_once = options.at_once > 0 ? options.at_once : std::min(recipe.batch, recipe.at_once);
+    while (options.at_once == 0 && recipe.batch % recipe.at_once != 0) --recipe.at_once;
+    if (recipe.batch % recipe.at_once != 0) throw regulus::ArgumentError("train: --at-once " + std::to_string(recipe.at_once) + " does not divide the batch of " + std::to_string(recipe.batch));
+    course.parts = recipe.batch / recipe.at_once;
+    course.steps = std::int64_t(samples) / recipe.batch;
+    course.by_epochs = options.iterations == 0;
+    course.all = options.iterations > 0 ? options.iterations : course.steps * (options.epochs > 0 ? options.epochs : recipe.epochs);
+    course.leg = options.save_every > 0 ? options.save_every : course.steps;
+    course.clip = recipe.clip;
+    course.seed = options.seed;
+    if (options.learning_rate > 0) recipe.learning_rate = options.learning_rate;
+    course.optimiser = recipe.optimiser();
+    course.schedule = recipe.schedule(recipe.learning_rate, course.all, course.steps);
+    course.settings = {{"model", plan.model->name},
+                       {"annotations", file_identity(options.where.tables + "/sample_annotation.json")},
+                       {"samples", std::to_string(samples)},
+                       {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
+                       {"iterations", std::to_string(course.all)},
+                       {"batch", std::to_string(recipe.batch)},
+                       {"at once", std::to_string(recipe.at_once)},
+                       {"learning rate", number(recipe.learning_rate)},
+                       {"weight decay", number(recipe.weight_decay)},
+                       {"clip", number(recipe.clip)},
+                       {"kept every", std::to_string(course.leg)},
+                       {"seed", std::to_string(options.seed)}};
+}
+
+Plan make_plan(const Options& options) {
+    Plan plan;
+    plan.course.threads = options.threads > 0 ? options.threads : std::max(1, int(std::thread::hardware_concurrency()));
+    plan.model = &model_to_teach(options.model);
+    plan.graph = regulus::recorded(*plan.model);
+    plan.training = train::detector3d_training(plan.graph);
+    plan.training.max_pillars = plan.recipe.max_pillars;
+    if (options.weights.empty()) plan.start = train::initial_weights(plan.graph, "mmdetection3d", options.seed, plan.course.threads);
+    else plan.start = regulus::to_regulus(load_point_detector(options.model, options.weights).weights, plan.graph);
+    plan.data = options.where.data;
+    plan.tables = read_tables(options.where, "train");
+    plan.objects = train::nuscenes_objects(plan.tables, plan.model->facts.class_names);
+    for (std::size_t sample = 0; sample < plan.objects.size(); ++sample) {
+        if (!plan.objects[sample].empty()) plan.samples.push_back(sample);
+    }
+    if (plan.samples.empty()) throw regulus::ArgumentError("train: " + options.where.tables + " marks no object of the ten classes that the laser sees");
+    set_course(options, plan);
+    return plan;
+}
+
+void train_nuscenes(const Options& options, Outcome& outcome) {
+    const StopGuard guard;
+    const std::string path = run_file(options.out, options.resume);
+    Plan plan = make_plan(options);
+    talk("train: " + plan.model->name + ", " + count_of(plan.samples.size(), "sample") + " with objects: " + count_of(std::size_t(plan.course.all), "step") + ", " +
+         count_of(std::size_t(plan.course.steps), "step") + " an epoch, " + count_of(std::size_t(plan.recipe.batch), "cloud") + " a step, " + std::to_string(plan.recipe.at_once) +
+         " at once, learning rate " + number(plan.recipe.learning_rate) + "\n");
+    NuScenesLessons lessons(options, std::move(plan));
+    TrainingRun run(lessons, lessons.course(), path);
+    train_to_end(run, options.out, options.resume, outcome);
+}
+
+}  // namespace
+
+void add_train_nuscenes(CLI::App& app, Outcome& outcome) {
+    auto options = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand("nuscenes", "A detector of point clouds learns from nuScenes' tables and sweeps, by mmdetection3d's recipe (24 epochs, AdamW).\n"
+                                                       "Clouds are turned, stretched and mirrored. After each epoch (or --save-every) and on Ctrl-C the run is kept in OUT.run:\n"
+                                                       "the same command with --resume goes on to the bits that an undisturbed run gives with as many threads.\n"
+                                                       "The result is read by detect3d, eval nuscenes and convert with the same --model.\n"
+                                                       "Example:\n"
+                                                       "  regulus train nuscenes --model hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d --tables nuscenes/v1.0-trainval --scenes train.txt \\\n"
+                                                       "    --data nuscenes --out pillars.safetensors");
+    command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (regulus zoo list)")->required();
+    command->add_option("--tables", options->where.tables, "Folder of the data set's tables (scene.json, sample_annotation.json, ...)")->required();
+    command->add_option("--scenes", options->where.scenes, "File with the names of the scenes to learn from, one a line: the split (default: all)");
+    command->add_option("--data", options->where.data, "Folder in which samples/ and sweeps/ are")->required();
+    command->add_option("--out", options->out, "The result, a file ending in .safetensors; OUT.run keeps the run until it is done")->required();
+    command->add_option("--weights", options->weights, "Start from this checkpoint of the model (default: everything is random)");
+    CLI::Option* epochs = command->add_option("--epochs", options->epochs, "How often each sample is seen (default: 24)")->check(CLI::Range(1, 1000000));
+    command->add_option("--iterations", options->iterations, "How many steps are taken")->check(CLI::Range(1, 1000000000))->excludes(epochs);
+    command->add_option("--batch", options->batch, "Clouds of a step (default: 32)")->check(CLI::Range(1, 1 << 16));
+    command->add_option("--at-once", options->at_once, "As many of them are in memory together and have one loss; the step's is the mean (default: 4)")->check(CLI::Range(1, 1 << 12));
+    command->add_option("--lr", options->learning_rate, "Peak of the learning rate (default: 0.001)")->check(CLI::PositiveNumber);
+    command->add_option("--weight-decay", options->weight_decay, "Of the parameters (default: 0.01)")->check(CLI::Range(0.0, 1.0));
+    command->add_option("--clip", options->clip, "Greatest norm of all gradients; 0: any (default: 35)")->check(CLI::Range(0.0, 1e9));
+    command->add_option("--save-every", options->save_every, "Keep the run and tell its losses after as many steps (default: after each epoch)")->check(CLI::Range(1, 1000000000));
+    command->add_option("--seed", options->seed, "Of everything random")->capture_default_str();
+    command->add_flag("--resume", options->resume, "Go on with the run that OUT.run keeps");
+    command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
+    command->callback([options, &outcome] { train_nuscenes(*options, outcome); });
+}
+
+}  // namespace tool

@@ -1,0 +1,39 @@
+#pragma once
+// How mmdetection3d's detectors of nuScenes and Lyft were taught.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <regulus/data/cloud_augment.hpp>
+#include <regulus/train/optimiser.hpp>
+#include <regulus/train/schedule.hpp>
+
+namespace regulus::train {
+
+/// All of a training but the network and the clouds: its schedule "2x".
+struct Detector3dRecipe {
+    double learning_rate = 1e-3;  ///< peak, of any batch: nuScenes' models had 32 clouds, Lyft's 16
+    std::int64_t batch = 32;      ///< clouds of a step
+    std::int64_t at_once = 4;     ///< of these, as many as one device saw
+    std::int64_t epochs = 24;
+    std::vector<double> steps = {20. / 24, 23. / 24};  ///< parts of the training after which the rate falls to a tenth, between two epochs
+    std::int64_t warm_up = 1000;                       ///< iterations; at most a tenth of the training
+    double weight_decay = 0.01;                        ///< AdamW's, of norms and biases too
+    double clip = 35;                                  ///< greatest norm of all gradients
+    double norm_momentum = 0.01;
+    int max_pillars = 30000;                           ///< of a cloud (nuScenes; Lyft: 60000)
+    CloudAugmentation augmentation;
+
+    OptimiserSettings optimiser() const { return AdamW{0.9, 0.999, 1e-8, {weight_decay, true, true}}; }
+
+    /// The learning rate over `all` iterations of the peak `learning_rate`, `epoch` of them an epoch.
+    Schedule schedule(double peak, std::int64_t all, std::int64_t epoch) const {
+        std::vector<double> falls;
+        for (const double part : steps) falls.push_back(double(epoch) * std::round(part * double(all) / double(epoch)));
+        return detectron2_schedule(peak, std::move(falls), std::min(warm_up, all / 10));  // a thousandth grows to the peak, as in mmdetection3d
+    }
+};
+
+}  // namespace regulus::train
