@@ -13,4 +13,5 @@
 #include <regulus/train/losses-impl.hpp>
 #include <regulus/train/mask_loss-impl.hpp>
 #include <regulus/train/sampling-impl.hpp>
+#include <regulus/train/semantic_loss-impl.hpp>
 #include <regulus/train/two_stage-impl.hpp>

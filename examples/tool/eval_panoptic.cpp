@@ -12,6 +12,7 @@
 #include <regulus/data/image_file.hpp>
 #include <regulus/evaluate/panoptic_quality.hpp>
 
+#include "categories.hpp"
 #include "command.hpp"
 #include "eval_run.hpp"
 #include "models.hpp"
@@ -45,23 +46,6 @@ struct Prepared {
     std::string identity;
 };
 
-/// The data set's categories by name, each of which the model must know.
-std::map<std::string, std::int64_t> ids_by_name(const regulus::ModelFacts& facts, const regulus::PanopticDataset& dataset, const std::string& model) {
-    std::map<std::string, std::int64_t> ids;
-    std::string missing;
-    std::size_t unknown = 0;
-    for (const regulus::PanopticCategory& category : dataset.categories) {
-        if (!ids.emplace(category.name, category.id).second) throw regulus::ArgumentError("eval: the annotations have two categories \"" + category.name + "\", so classes cannot be told by name");
-        const auto& names = category.isthing ? facts.class_names : facts.stuff_names;
-        bool known = false;
-        for (const std::string& name : names) known = known || name == category.name;
-        if (!known && unknown++ < 8) missing += (missing.empty() ? "\"" : ", \"") + category.name + "\"";
-    }
-    if (unknown > 8) missing += ", ...";
-    if (unknown > 0) throw regulus::ArgumentError("eval: " + model + " has no class for " + std::to_string(unknown) + " of the " + std::to_string(ids.size()) + " categories of the annotations (" + missing + "); use the model's own data set");
-    return ids;
-}
-
 Prepared prepare(const Options& options, const Ranks& ranks) {
     Prepared prepared;
     prepared.dataset = regulus::read_coco_panoptic(options.annotations);
@@ -76,7 +60,7 @@ Prepared prepare(const Options& options, const Ranks& ranks) {
     regulus::CompileOptions compile;
     compile.threads = threads_of_rank(options.threads, ranks);
     prepared.detector.emplace(*make_backend(options.device, options.precision), graph, loaded.weights, loaded.model->facts, compile);
-    prepared.ids = ids_by_name(prepared.detector->facts(), prepared.dataset, loaded.model->name);
+    prepared.ids = categories_by_name(prepared.dataset.categories, prepared.detector->facts(), loaded.model->name, "eval");
     if (!options.json.empty()) {
         std::vector<Picture> pictures;
         for (const regulus::PanopticAnnotation& annotation : prepared.dataset.annotations) {

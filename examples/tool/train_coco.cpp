@@ -62,6 +62,10 @@ Prepared prepare(const Plan& plan, std::uint64_t key, std::int64_t item) {
     prepared.picture = regulus::preprocess(image, regulus::with_size(plan.facts.preprocessing, view.size));
     if (view.is_flipped && !flips_first) mirror(prepared.picture);
     prepared.truth = plan.truths->truth(place, prepared.picture.resized_sizes[0], view.is_flipped, plan.has_masks, plan.mirrored);
+    if (plan.segments) {
+        const regulus::PanopticAnnotation& segments = plan.panoptic.at(annotated.id);
+        prepared.truth.semantic = train::semantic_truth(plan.segments(segments, annotated), segments, plan.stuff_ids, prepared.picture.resized_sizes[0], view.is_flipped);
+    }
     return prepared;
 }
 
@@ -184,7 +188,7 @@ void train_coco(const Options& options, Outcome& outcome) {
 
 void add_train_coco(CLI::App& app, Outcome& outcome) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Faster, Mask, Cascade and Keypoint R-CNN.\n"
+    CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Faster, Mask, Cascade and Keypoint R-CNN, Panoptic FPN.\n"
                                                    "What is not said is as the model's code base publishes it; the learning rate grows with the batch. After each epoch\n"
                                                    "(or --save-every) and on Ctrl-C the run is kept in OUT.run: the same command with --resume goes on to the bits that an\n"
                                                    "undisturbed run gives with as many threads. The result is read by detect, eval coco and convert.\n"
@@ -195,6 +199,8 @@ void add_train_coco(CLI::App& app, Outcome& outcome) {
     command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (default: what the weights say or fit)");
     command->add_option("--images", options->images, "Folder of the pictures that the annotations name")->required();
     command->add_option("--annotations", options->annotations, "COCO annotations (JSON)")->required();
+    CLI::Option* panoptic = command->add_option("--panoptic", options->panoptic, "COCO panoptic annotations of the same pictures (JSON), for a semantic head");
+    command->add_option("--segments", options->segments, "Folder of their PNG files (default: called as the annotations, without .json)")->needs(panoptic);
     CLI::Option* val = command->add_option("--val-images", options->val_images, "Folder of validation pictures, judged each time that the run is kept");
     CLI::Option* val_truth = command->add_option("--val-annotations", options->val_annotations, "Their annotations")->needs(val);
     val->needs(val_truth);

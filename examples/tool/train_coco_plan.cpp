@@ -1,6 +1,7 @@
 #include "train_coco_plan.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -180,6 +181,24 @@ void require_pictures(const std::string& folder, const regulus::CocoDataset& dat
     }
 }
 
+/// The segments that a semantic head learns from.
+void set_panoptic(const Options& options, Plan& plan) {
+    if (!has_label(plan.graph, "semantic_logits")) {
+        if (!options.panoptic.empty()) throw regulus::ArgumentError("train: " + plan.model->name + " has no semantic head; leave out --panoptic");
+        return;
+    }
+    if (options.panoptic.empty()) throw regulus::ArgumentError("train: " + plan.model->name + " has a semantic head; give the pictures' segments with --panoptic FILE");
+    const regulus::PanopticDataset dataset = regulus::read_coco_panoptic(options.panoptic);
+    const std::map<std::string, std::int64_t> ids = categories_by_name(dataset.categories, plan.facts, plan.model->name, "train");
+    for (const std::string& name : plan.facts.stuff_names) plan.stuff_ids.push_back(ids.count(name) > 0 ? ids.at(name) : std::numeric_limits<std::int64_t>::min());
+    for (const regulus::PanopticAnnotation& annotation : dataset.annotations) plan.panoptic.emplace(annotation.image_id, annotation);
+    for (const std::size_t place : plan.truths->pictures()) {
+        const std::int64_t picture = plan.truths->dataset().images[place].id;
+        if (plan.panoptic.count(picture) == 0) throw regulus::ArgumentError("train: " + options.panoptic + " has no segments of picture " + std::to_string(picture));
+    }
+    plan.segments = regulus::segment_files(options.segments.empty() ? std::filesystem::path(options.panoptic).replace_extension().string() : options.segments);
+}
+
 /// A run's settings, so that it goes on as it began.
 void set_settings(const Options& options, Plan& plan) {
     const train::DetectorRecipe& recipe = plan.recipe;
@@ -197,6 +216,7 @@ void set_settings(const Options& options, Plan& plan) {
                      {"norms", recipe.norms},
                      {"kept every", std::to_string(plan.course.leg)},
                      {"seed", std::to_string(options.seed)}};
+    if (!options.panoptic.empty()) plan.course.settings["panoptic"] = file_identity(options.panoptic);
     for (const std::string& frozen : plan.frozen) plan.course.settings["frozen"] += (plan.course.settings["frozen"].empty() ? "" : " ") + frozen;
 }
 
@@ -226,7 +246,9 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     set_optimiser(options, plan);
 
     plan.pictures.folder = options.images;
-    plan.truths = std::make_unique<train::CocoTruths>(std::move(dataset), plan.pictures.category_ids, plan.recipe.truths, plan.recipe.least_keypoints);
+    plan.truths = std::make_unique<train::CocoTruths>(std::move(dataset), plan.pictures.category_ids, plan.recipe.truths, plan.recipe.least_keypoints,
+                                                      has_label(plan.graph, "semantic_logits"));
+    set_panoptic(options, plan);
     require_pictures(options.images, plan.truths->dataset(), plan.truths->pictures(), options.annotations);
     for (const std::size_t place : plan.truths->pictures()) plan.sizes.push_back({plan.truths->dataset().images[place].height, plan.truths->dataset().images[place].width});
     set_course(options, plan);

@@ -1,10 +1,12 @@
 #pragma once
 // What a run of `regulus train coco` is, before it begins.
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <regulus/evaluate/panoptic_quality.hpp>
 #include <regulus/train/detector_recipe.hpp>
 #include <regulus/train/detector_teacher.hpp>
 #include <regulus/zoo/zoo.hpp>
@@ -16,7 +18,7 @@ namespace tool {
 /// What the user chooses.
 struct CocoOptions {
     std::string model, weights, out, rule, norms, optimiser = "sgd";
-    std::string images, annotations, val_images, val_annotations;
+    std::string images, annotations, val_images, val_annotations, panoptic, segments;
     std::vector<std::string> frozen;
     std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
     double learning_rate = 0, weight_decay = -1, clip = -1;
@@ -45,6 +47,9 @@ struct CocoPlan {
     regulus::CocoDataset validation_set;
     std::vector<regulus::PictureSize> sizes;  // of truths->pictures()
     std::vector<int> mirrored;                // of a keypoint head: for each point the one in its place in a mirror
+    std::map<std::int64_t, regulus::PanopticAnnotation> panoptic;  // of a semantic head: by picture
+    std::vector<std::int64_t> stuff_ids;                           // the same: the category of each label
+    regulus::SegmentReader segments;
     Course course;
     double peak = 0;
     int threads = 1;

@@ -32,6 +32,7 @@
 #include <regulus/train/parameter.hpp>
 #include <regulus/train/sampling.hpp>
 #include <regulus/train/schedule.hpp>
+#include <regulus/train/semantic_loss.hpp>
 #include <regulus/train/snapshot.hpp>
 #include <regulus/train/step_losses.hpp>
 #include <regulus/train/two_stage.hpp>

@@ -98,7 +98,7 @@ PY
 report $? "leaves the neck as it was, and nothing else"
 
 refuse "categories that the head cannot hold" '3 categories that are not all among the 5 classes' learn --weights "$SHIPPED" --annotations three.json --batch 2 --out x.safetensors
-refuse "a detector without losses" 'no loss' learn --model panoptic_fpn_R_50_1x --annotations coco.json --batch 2 --out x.safetensors
+refuse "a semantic head without its segments" 'with --panoptic FILE' learn --model panoptic_fpn_R_50_1x --annotations coco.json --batch 2 --out x.safetensors
 refuse "a batch of more than all pictures" 'more than all 4 pictures; choose another with --batch' learn --weights "$SHIPPED" --annotations own.json --out x.safetensors
 refuse "parts that do not divide the batch" 'at-once 3 does not divide' learn --weights "$SHIPPED" --annotations own.json --batch 4 --at-once 3 --out x.safetensors
 refuse "a result of another kind" 'must end in .safetensors' learn --weights "$SHIPPED" --annotations own.json --out x.pth

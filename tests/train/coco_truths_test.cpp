@@ -77,6 +77,7 @@ TEST_CASE("coco truths: which pictures are learnt from") {
     CHECK(CocoTruths(small_dataset(), categories, TruthRule::detectron2).pictures() == Places{0, 3, 4});
     CHECK(CocoTruths(small_dataset(), categories, TruthRule::torchvision).pictures() == Places{0, 1, 3, 4});
     CHECK(CocoTruths(small_dataset(), {90}, TruthRule::mmdetection).pictures() == Places{0});
+    CHECK(CocoTruths(small_dataset(), categories, TruthRule::detectron2, 0, true).pictures() == Places{0, 1, 2, 3, 4});
 }
 
 TEST_CASE("coco truths: masks that were drawn serve as targets, a truth that was flipped twice is itself") {

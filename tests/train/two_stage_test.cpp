@@ -58,6 +58,8 @@ public:
             const float* const box = picture.truth.boxes.data<float>();
             const double x1 = double(box[0]), y1 = double(box[1]), x2 = double(box[2]), y2 = double(box[3]);
             picture.masks = {{{}, rle_from_polygon(std::vector<double>{x1, y1, x2, y1, x2, y2}, 64, 64)}};
+            picture.semantic = Tensor::zeros(Shape{64, 64}, DType::u8);
+            for (std::int64_t i = 0; i < picture.semantic.numel(); ++i) picture.semantic.data<std::uint8_t>()[i] = i < 2000 ? 2 : i < 2600 ? unlabelled_pixel : 5;
             picture.keypoints = tensor_of(Shape{1, 5, 3}, {30, 20, 2, 33, 30, 1, 31, 12, 2, 0, 0, 0, 27, 38, 2});
         }
         loss(false);
@@ -84,7 +86,7 @@ public:
         }
     }
 
-    /// Losses of the heads: "rpn", "loss" (classes and boxes), "loss_mask", "loss_keypoint", of a cascade "stage0.loss" ...
+    /// Losses of the heads: "rpn", "loss" (classes and boxes), "loss_mask", "loss_keypoint", "loss_semantic", of a cascade "stage0.loss" ...
     std::map<std::string, double> heads() const {
         std::map<std::string, double> sums;
         for (const auto& [name, value] : losses_.parts) {
@@ -194,6 +196,12 @@ TEST_CASE("learning: Keypoint R-CNN's losses fall as their gradient says, each o
     CHECK(detector_training(recorded<SmallKeypointRcnn>(), "detectron2").boxes[0].beta == 0.5);
     CHECK(detector_training(recorded<SmallKeypointRcnn>(), "detectron2").proposals.limit == 1500);
     CHECK_THROWS_WITH_AS(detector_training(recorded<SmallKeypointRcnn>(), "mmdetection"), "detector_training: mmdetection has no keypoints; teach them as detectron2 or torchvision does", ArgumentError);
+}
+
+TEST_CASE("learning: Panoptic FPN's losses fall as their gradient says, each of them") {
+    Lesson lesson(CpuLearning{}, recorded<SmallPanopticFpn>(), "detectron2");
+    check_learning(lesson, 4);
+    CHECK_THROWS_WITH_AS(detector_training(recorded<SmallPanopticFpn>(), "mmdetection"), "detector_training: mmdetection has no semantic heads; teach them as detectron2 does", ArgumentError);
 }
 
 TEST_CASE("cascade: a part of the heads' gradients goes on to the features, the heads' own are whole") {

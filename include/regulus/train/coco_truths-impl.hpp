@@ -171,7 +171,8 @@ inline Tensor rows_of_corners(const std::vector<Corners>& boxes) {
 
 }  // namespace detail
 
-REGULUS_INLINE CocoTruths::CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule, std::int64_t least_keypoints) : dataset_(std::move(dataset)), rule_(rule) {
+REGULUS_INLINE CocoTruths::CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule, std::int64_t least_keypoints, bool all_pictures)
+    : dataset_(std::move(dataset)), rule_(rule) {
     const std::string problem = coco_dataset_problem(dataset_);
     if (!problem.empty()) throw ArgumentError("coco truths: " + problem);
     for (std::size_t label = 0; label < category_ids.size(); ++label) labels_.emplace_back(category_ids[label], std::int32_t(label));
@@ -185,8 +186,8 @@ REGULUS_INLINE CocoTruths::CocoTruths(CocoDataset dataset, const std::vector<std
         if (const auto place = index.find(dataset_.annotations[i].image_id)) annotations_[*place].push_back(i);
     }
     for (std::size_t i = 0; i < dataset_.images.size(); ++i) {
-        if (least_keypoints > 0 && detail::labelled_keypoints(dataset_, annotations_[i]) < least_keypoints) continue;
-        if (detail::worth_learning(dataset_, dataset_.images[i], annotations_[i], labels_, rule_)) pictures_.push_back(i);
+        const bool has_enough = least_keypoints <= 0 || detail::labelled_keypoints(dataset_, annotations_[i]) >= least_keypoints;
+        if (all_pictures || (has_enough && detail::worth_learning(dataset_, dataset_.images[i], annotations_[i], labels_, rule_))) pictures_.push_back(i);
     }
 }
 

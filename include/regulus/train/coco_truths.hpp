@@ -25,20 +25,21 @@ enum class TruthRule : std::uint8_t {
     torchvision,
 };
 
-/// What is in one picture. Masks are empty unless they were asked for, else one a truth; so are keypoints.
+/// What is in one picture. Masks are empty unless they were asked for, else one a truth; so are keypoints. Labels of pixels come from panoptic files (semantic_truth()).
 struct PictureTruth {
     Truth2d truth;
     std::vector<TruthMask> masks{};
     Tensor keypoints{};  // [truths, points, 3]: x y in network pixels, and 1 or 2 for labelled points; 0 0 0 for others
+    Tensor semantic{};   // [height, width] u8, without padding: the label of each pixel, 255 for none
 };
 
 /// A data set to learn from.
 class CocoTruths {
 public:
     /// `category_ids[label]` is the data set's id of a class (ModelFacts::category_ids); annotations of other categories are left out. So are pictures in which fewer than
-    /// `least_keypoints` points are labelled (detectron2's Keypoint R-CNN: 1, torchvision's: 10).
+    /// `least_keypoints` points are labelled (detectron2's Keypoint R-CNN: 1, torchvision's: 10). With `all_pictures` none is left out (detectron2's Panoptic FPN).
     /// Throws ArgumentError for an id that stands there twice, and for what coco_dataset_problem() finds.
-    CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule, std::int64_t least_keypoints = 0);
+    CocoTruths(CocoDataset dataset, const std::vector<std::int64_t>& category_ids, TruthRule rule, std::int64_t least_keypoints = 0, bool all_pictures = false);
 
     const CocoDataset& dataset() const noexcept { return dataset_; }
     /// Places in dataset().images of the pictures to learn from, in their order.

@@ -12,9 +12,6 @@ inline bool has_label(const Graph& graph, const char* label) { return graph.find
 
 /// What of the detector has losses.
 inline Graph teachable_graph(const Graph& detector, int regions, int object_regions) {
-    if (has_label(detector, "semantic_logits")) {
-        throw ArgumentError("detector_teacher: " + detector.name + " has \"semantic_logits\", for which there is no loss; RetinaNet, region proposals, box, mask and keypoint heads are taught");
-    }
     if (has_label(detector, "cls_logits.0")) return dense_graph(detector, "cls_logits", "box_deltas");
     return regions > 0 ? two_stage_graph(detector, regions, object_regions) : dense_graph(detector, "rpn_logits", "rpn_deltas");
 }
@@ -100,6 +97,7 @@ REGULUS_INLINE DetectorTraining detector_training(const Graph& detector, const s
         throw ArgumentError("detector_training: detectors are taught as by mmdetection, detectron2 or torchvision, not \"" + code_base + "\"");
     }
     training.mask_weights.assign(masks, 1);
+    if (detail::has_label(detector, "semantic_logits") && code_base != "detectron2") throw ArgumentError("detector_training: " + code_base + " has no semantic heads; teach them as detectron2 does");
     if (detail::has_label(detector, "keypoint_logits")) {
         if (code_base == "mmdetection") throw ArgumentError("detector_training: mmdetection has no keypoints; teach them as detectron2 or torchvision does");
         if (code_base == "detectron2") training.boxes[0].beta = 0.5, training.proposals.limit = 1500;
@@ -112,6 +110,7 @@ REGULUS_INLINE DetectorTeacher::DetectorTeacher(std::shared_ptr<const LearningBa
                                                 const LearnerOptions& options)
     : training_(detail::checked_training(detector, training)),
       is_dense_(detail::has_label(detector, "cls_logits.0")),
+      has_semantics_(detail::has_label(detector, "semantic_logits")),
       box_heads_(head_prefixes(detector, "class_logits")),
       mask_heads_(head_prefixes(detector, "mask_logits")),
       keypoint_heads_(head_prefixes(detector, "keypoint_logits")),
@@ -177,6 +176,15 @@ REGULUS_INLINE void DetectorTeacher::add_keypoint_losses(const Outputs& outputs,
     put_gradient(gradients, outputs, "keypoint_logits", keypoints.gradient);
 }
 
+REGULUS_INLINE void DetectorTeacher::add_semantic_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const {
+    if (!has_semantics_) return;
+    std::vector<Tensor> targets;
+    for (const PictureTruth& picture : batch.truths) targets.push_back(picture.semantic);
+    const Loss pixels = semantic_loss(outputs["semantic_logits"], targets, training_.semantic_weight, int(batch.input.shape()[2] / outputs["semantic_logits"].shape()[2]), training_.dense.threads);
+    losses.parts.emplace_back("loss_semantic", pixels.value);
+    put_gradient(gradients, outputs, "semantic_logits", pixels.gradient);
+}
+
 REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std::uint64_t seed, bool same_regions) {
     const std::int64_t pictures = batch.input.shape().rank() == 4 ? batch.input.shape()[0] : 0;
     if (std::int64_t(batch.truths.size()) != pictures) {
@@ -207,6 +215,7 @@ REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std:
     add_box_losses(outputs, losses, gradients);
     add_mask_losses(outputs, batch, losses, gradients);
     add_keypoint_losses(outputs, batch, losses, gradients);
+    add_semantic_losses(outputs, batch, losses, gradients);
     training_.dense.moving_average = dense.normaliser;  // of interest to Normaliser::moving_objects only
     learner_.backward(gradients);
     return losses;

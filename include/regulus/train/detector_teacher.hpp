@@ -11,6 +11,7 @@
 #include <regulus/train/dense_training.hpp>
 #include <regulus/train/keypoint_loss.hpp>
 #include <regulus/train/learner.hpp>
+#include <regulus/train/semantic_loss.hpp>
 #include <regulus/train/step_losses.hpp>
 #include <regulus/train/two_stage.hpp>
 
@@ -18,27 +19,28 @@ namespace regulus::train {
 
 /// How a detector is taught.
 struct DetectorTraining {
-    DenseTraining dense;                    // RetinaNet's, or the region proposals'
-    std::vector<BoxHeadTraining> boxes{{}};  // two-stage detectors: one for each stage of a cascade
+    DenseTraining dense;                                    // RetinaNet's, or the region proposals'
+    std::vector<BoxHeadTraining> boxes{BoxHeadTraining{}};  // two-stage detectors: one for each stage of a cascade
     MaskTargetRule masks = MaskTargetRule::mmdetection;
-    std::vector<double> mask_weights{1};    // how much the loss of each mask head counts
-    ProposalRules proposals;                // that the box head's sample is taken from
-    bool drops_empty_regions = false;       // between two stages of a cascade
-    double shared_gradient = 1;             // what the box heads' gradients by the features that they share are multiplied by
-    double keypoint_normaliser = 0;         // the keypoints' loss is divided by as many points a picture; 0: by those that lie in their regions
+    std::vector<double> mask_weights{1};                    // how much the loss of each mask head counts
+    ProposalRules proposals;                                // that the box head's sample is taken from
+    bool drops_empty_regions = false;                       // between two stages of a cascade
+    double shared_gradient = 1;                             // what the box heads' gradients by the features that they share are multiplied by
+    double keypoint_normaliser = 0;                         // the keypoints' loss is divided by as many points a picture; 0: by those that lie in their regions
+    double semantic_weight = 0.5;                           // how much the loss of a semantic head counts
 };
 
 /// The published way of "mmdetection", "detectron2" or "torchvision" for a detector that one of them made. Throws ArgumentError for another code base, for a graph
-/// that is no detector's, and for cascades by torchvision's rules and keypoints by mmdetection's, which have none.
+/// that is no detector's, and for cascades by torchvision's rules, keypoints by mmdetection's and segments by either's, which have none.
 DetectorTraining detector_training(const Graph& detector, const std::string& code_base);
 
 /// Pictures that preprocess() made, and what is in them in their pixels.
 struct TrainingBatch {
     Tensor input, image_info;
-    std::vector<PictureTruth> truths;  // with masks where the detector makes masks, with keypoints where it finds them
+    std::vector<PictureTruth> truths;  // with masks where the detector makes masks, with keypoints or labels of pixels where it finds them
 };
 
-/// RetinaNet, region proposal networks, Faster, Mask, Cascade and Keypoint R-CNN that learn.
+/// RetinaNet, region proposal networks, Faster, Mask, Cascade and Keypoint R-CNN and Panoptic FPN that learn.
 ///
 ///     train::DetectorTeacher teacher(CpuLearning{}, recorded(model), weights, train::detector_training(recorded(model), "mmdetection"));
 ///     const train::StepLosses losses = teacher.step(batch, seed);
@@ -46,8 +48,7 @@ struct TrainingBatch {
 ///     teacher.learner().clear_gradients();
 class DetectorTeacher {
 public:
-    /// `detector` as it was recorded. Throws ArgumentError for detectors that have heads without a loss here (segments), for a training of other numbers of
-    /// box and mask heads, and as Learner does.
+    /// `detector` as it was recorded. Throws ArgumentError for a training of other numbers of box and mask heads, and as Learner does.
     DetectorTeacher(std::shared_ptr<const LearningBackend> backend, const Graph& detector, const Weights& weights, const DetectorTraining& training, const LearnerOptions& options = {});
     template <std::derived_from<LearningBackend> Backend>
     DetectorTeacher(const Backend& backend, const Graph& detector, const Weights& weights, const DetectorTraining& training, const LearnerOptions& options = {})
@@ -72,10 +73,11 @@ private:
     void add_box_losses(const Outputs& outputs, StepLosses& losses, std::vector<Tensor>& gradients) const;
     void add_mask_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const;
     void add_keypoint_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const;
+    void add_semantic_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const;
 
     DetectorTraining training_;
     std::vector<ops::DecodeAnchors> levels_;
-    bool is_dense_ = false;
+    bool is_dense_ = false, has_semantics_ = false;
     std::vector<std::string> box_heads_, mask_heads_, keypoint_heads_;  // what their labels begin with
     int regions_a_picture_ = 0, objects_a_picture_ = 0;
     Learner learner_;

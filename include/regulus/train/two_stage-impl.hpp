@@ -141,6 +141,7 @@ REGULUS_INLINE Graph two_stage_graph(Graph detector, int regions, int object_reg
         }
     }
     if (object_regions > 0 && heads == 0) throw ArgumentError("two_stage_graph: " + graph.name + " makes neither masks nor keypoints of its boxes");
+    if (graph.find_label("semantic_logits") != no_value) outputs.emplace_back("semantic_logits");
     graph.outputs.clear();
     return remove_idle_inputs(remove_dead(with_outputs(std::move(graph), outputs)));
 }
