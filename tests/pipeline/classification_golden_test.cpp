@@ -1,24 +1,18 @@
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include <unistd.h>
-
 #include <regulus/core/sha256.hpp>
 #include <regulus/cpu.hpp>
 #include <regulus/pipeline/golden.hpp>
 #include <regulus/pipeline/golden_classification.hpp>
 #include <regulus/reference.hpp>
-#include <regulus/weights/read_weights.hpp>
-#include <regulus/weights/write_safetensors.hpp>
 #include <regulus/zoo/classifiers.hpp>
 
-#include "support/shared.hpp"
+#include "pipeline/spoiled_case.hpp"
 
 using namespace regulus;
 using doctest::Contains;
-namespace fs = std::filesystem;
+using testing::failures;
+using testing::SpoiledCase;
 
 namespace {
 
@@ -41,68 +35,6 @@ void all_pass(const Backend& backend) {
     }
 }
 
-/// A copy of pycls_regnetx_400mf that tests may spoil, removed with the object. The picture is beside it.
-class SpoiledCase {
-public:
-    explicit SpoiledCase(const std::string& name = "pycls_regnetx_400mf") : folder_(fs::temp_directory_path() / ("regulus_classification_" + std::to_string(getpid()))) {
-        fs::create_directories(folder_ / "data/images");
-        for (const char* file : {"case.json", "expected.safetensors", "overrides.safetensors"}) {
-            fs::copy_file(folder_of(name) + "/" + file, folder_ / file, fs::copy_options::overwrite_existing);
-            fs::permissions(folder_ / file, fs::perms::owner_write, fs::perm_options::add);
-        }
-        for (const char* image : {"dog.jpg", "bird.JPEG", "color.jpg"}) {
-            fs::copy_file(testing::shared_path(std::string("data/images/") + image), folder_ / "data/images" / image, fs::copy_options::overwrite_existing);
-            fs::permissions(folder_ / "data/images" / image, fs::perms::owner_write, fs::perm_options::add);
-        }
-    }
-    ~SpoiledCase() {
-        std::error_code error;
-        fs::remove_all(folder_, error);
-    }
-    std::string folder() const { return folder_.string(); }
-
-    /// Adds `change` to element 0 of an expected tensor.
-    void shift(const std::string& tensor, double change) const {
-        const Weights weights = read_weights((folder_ / "expected.safetensors").string());
-        Weights changed;
-        bool found = false;
-        for (const auto& entry : weights.entries()) {
-            Tensor copy = entry.tensor.clone();
-            if (entry.name == tensor) {
-                found = true;
-                if (copy.dtype() == DType::f32) copy.data<float>()[0] += float(change);
-                else if (copy.dtype() == DType::f64) copy.data<double>()[0] += change;
-                else if (copy.dtype() == DType::u8) copy.data<std::uint8_t>()[0] = std::uint8_t(copy.data<std::uint8_t>()[0] + int(change));
-                else if (copy.dtype() == DType::i64) copy.data<std::int64_t>()[0] += std::int64_t(change);
-                else copy.data<std::int32_t>()[0] += std::int32_t(change);
-            }
-            changed.add(entry.name, std::move(copy));
-        }
-        REQUIRE(found);
-        write_safetensors((folder_ / "expected.safetensors").string(), changed);
-    }
-    void replace_in_json(const std::string& from, const std::string& to) const {
-        std::ifstream in(folder_ / "case.json");
-        std::string text((std::istreambuf_iterator<char>(in)), {});
-        in.close();
-        const std::size_t at = text.find(from);
-        REQUIRE(at != std::string::npos);
-        text.replace(at, from.size(), to);
-        std::ofstream(folder_ / "case.json") << text;
-    }
-
-private:
-    fs::path folder_;
-};
-
-std::vector<std::string> failures(const GoldenReport& report) {
-    std::vector<std::string> names;
-    for (const GoldenCheck& check : report.checks) {
-        if (!check.passed()) names.push_back(check.node);
-    }
-    return names;
-}
-
 }  // namespace
 
 TEST_CASE("golden classification: 16 classifiers of four code bases compute on the cpu what their programs computed, node by node") {
@@ -122,8 +54,8 @@ TEST_CASE("golden classification: the same on the reference backend") {
 TEST_CASE("golden classification: each kind of check notices a change of its own, and it alone") {
     REGULUS_REQUIRE_SHARED("golden/classification/pycls_regnetx_400mf/case.json");
     const auto fails = [](const char* name, const char* tensor, double change) {
-        const SpoiledCase spoiled(name);
-        spoiled.shift(tensor, change);
+        const SpoiledCase spoiled("classification/" + std::string(name));
+        spoiled.shift("expected.safetensors", tensor, change);
         return failures(verify(spoiled.folder()));
     };
     using Names = std::vector<std::string>;
@@ -140,31 +72,31 @@ TEST_CASE("golden classification: each kind of check notices a change of its own
 TEST_CASE("golden classification: another picture, other weights, another model are noticed") {
     REGULUS_REQUIRE_SHARED("golden/classification/pycls_regnetx_400mf/case.json");
     {
-        const SpoiledCase spoiled;
+        const SpoiledCase spoiled("classification/pycls_regnetx_400mf");
         spoiled.replace_in_json("bird.JPEG", "dog.jpg");
         const std::vector<std::string> failed = failures(verify(spoiled.folder()));
         REQUIRE_FALSE(failed.empty());
         CHECK(failed.front() == "decoded");
     }
     {
-        const SpoiledCase spoiled;
+        const SpoiledCase spoiled("classification/pycls_regnetx_400mf");
         spoiled.replace_in_json("\"salt\":", "\"salt\":1");
         const std::vector<std::string> failed = failures(verify(spoiled.folder()));
         REQUIRE(failed.size() > 10);
         CHECK(failed.front() == "stem");
     }
     {
-        const SpoiledCase spoiled;
+        const SpoiledCase spoiled("classification/pycls_regnetx_400mf");
         spoiled.replace_in_json("pycls/RegNetX-400MF", "pycls/RegNetX-200MF");
         CHECK_THROWS_WITH_AS(verify(spoiled.folder()), Contains("misshapen"), WeightError);
     }
     {
-        const SpoiledCase spoiled;
+        const SpoiledCase spoiled("classification/pycls_regnetx_400mf");
         spoiled.replace_in_json("pycls/RegNetX-400MF", "pycls/RegNetQ-400MF");
         CHECK_THROWS_AS(verify(spoiled.folder()), ArgumentError);
     }
     {
-        const SpoiledCase spoiled;
+        const SpoiledCase spoiled("classification/pycls_regnetx_400mf");
         spoiled.replace_in_json("rgb_sha256", "rgb_sha257");
         CHECK_THROWS_WITH_AS(verify(spoiled.folder()), Contains("rgb_sha256"), FileError);
     }

@@ -1,25 +1,20 @@
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <span>
-
-#include <unistd.h>
 
 #include <regulus/cpu.hpp>
 #include <regulus/pipeline/golden.hpp>
 #include <regulus/pipeline/golden_compare-impl.hpp>
 #include <regulus/reference.hpp>
-#include <regulus/weights/read_weights.hpp>
-#include <regulus/weights/write_safetensors.hpp>
 #include <regulus/zoo/zoo.hpp>
 
-#include "support/shared.hpp"
+#include "pipeline/spoiled_case.hpp"
 
 using namespace regulus;
 using doctest::Contains;
-namespace fs = std::filesystem;
+using testing::failures;
+using testing::SpoiledCase;
 
 namespace {
 
@@ -48,59 +43,6 @@ void all_pass(const Backend& backend, std::span<const char* const> names) {
         CHECK(report.checks.size() > 20);
         if (!report.passed()) FAIL_CHECK(to_string(report));
     }
-}
-
-/// A copy of a case that tests may spoil, removed with the object. The picture is linked beside it.
-class SpoiledCase {
-public:
-    explicit SpoiledCase(const std::string& name) : folder_(fs::temp_directory_path() / ("regulus_golden_" + std::to_string(getpid()))) {
-        fs::create_directories(folder_ / "data/images");
-        for (const char* file : {"case.json", "expected.safetensors", "overrides.safetensors"}) {
-            fs::copy_file(folder_of(name) + "/" + file, folder_ / file, fs::copy_options::overwrite_existing);
-            fs::permissions(folder_ / file, fs::perms::owner_write, fs::perm_options::add);
-        }
-        for (const char* image : {"dog.jpg", "bird.JPEG"}) fs::copy_file(testing::shared_path(std::string("data/images/") + image), folder_ / "data/images" / image, fs::copy_options::overwrite_existing);
-    }
-    ~SpoiledCase() {
-        std::error_code error;
-        fs::remove_all(folder_, error);
-    }
-    std::string folder() const { return folder_.string(); }
-
-    /// Adds `change` to element 0 of a tensor of the file.
-    void shift(const char* file, const std::string& tensor, double change) const {
-        const Weights weights = read_weights((folder_ / file).string());
-        Weights changed;
-        for (const auto& entry : weights.entries()) {
-            Tensor copy = entry.tensor.clone();
-            if (entry.name == tensor) {
-                if (copy.dtype() == DType::f32) copy.data<float>()[0] += float(change);
-                else copy.data<std::int32_t>()[0] += std::int32_t(change);
-            }
-            changed.add(entry.name, std::move(copy));
-        }
-        write_safetensors((folder_ / file).string(), changed);
-    }
-    void replace_in_json(const std::string& from, const std::string& to) const {
-        std::ifstream in(folder_ / "case.json");
-        std::string text((std::istreambuf_iterator<char>(in)), {});
-        in.close();
-        const std::size_t at = text.find(from);
-        REQUIRE(at != std::string::npos);
-        text.replace(at, from.size(), to);
-        std::ofstream(folder_ / "case.json") << text;
-    }
-
-private:
-    fs::path folder_;
-};
-
-std::vector<std::string> failures(const GoldenReport& report) {
-    std::vector<std::string> names;
-    for (const GoldenCheck& check : report.checks) {
-        if (!check.passed()) names.push_back(check.node);
-    }
-    return names;
 }
 
 }  // namespace
@@ -137,7 +79,7 @@ TEST_CASE("golden: nine detectors of mmdetection compute on the reference backen
 
 TEST_CASE("golden: a node that is off by a thousandth of its deviation fails, and it alone") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_regnetx_800mf/case.json");
-    const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+    const SpoiledCase spoiled("detection2d/mm_retinanet_regnetx_800mf");
     spoiled.shift("expected.safetensors", "C3@value", 1e-3);
     const GoldenReport report = verify_golden_case(spoiled.folder(), zoo_models(), CpuBackend{});
     CHECK(failures(report) == std::vector<std::string>{"C3"});
@@ -147,7 +89,7 @@ TEST_CASE("golden: a node that is off by a thousandth of its deviation fails, an
 
 TEST_CASE("golden: a class of torchvision's that is off fails, and a number of classes that cannot be is refused") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/tv_fasterrcnn_r50_fpn/case.json");
-    const SpoiledCase spoiled("tv_fasterrcnn_r50_fpn");
+    const SpoiledCase spoiled("detection2d/tv_fasterrcnn_r50_fpn");
     spoiled.shift("expected.safetensors", "class_logits_first64", 0.01);  // the background's of the first region
     spoiled.shift("expected.safetensors", "box_regression_first32", 10);  // the background's box, which nobody has
     spoiled.shift("expected.safetensors", "labels.0", 1000);
@@ -159,7 +101,7 @@ TEST_CASE("golden: a class of torchvision's that is off fails, and a number of c
 TEST_CASE("golden: a box, a score, a label that differ fail") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_regnetx_800mf/case.json");
     const auto fails = [](const char* tensor, double change) {
-        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        const SpoiledCase spoiled("detection2d/mm_retinanet_regnetx_800mf");
         spoiled.shift("expected.safetensors", tensor, change);
         return failures(verify_golden_case(spoiled.folder(), zoo_models(), CpuBackend{}));
     };
@@ -171,7 +113,7 @@ TEST_CASE("golden: a box, a score, a label that differ fail") {
 
 TEST_CASE("golden: other weights than the case's are noticed from the first node on") {
     REGULUS_REQUIRE_SHARED("golden/detection2d/mm_retinanet_regnetx_800mf/case.json");
-    const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+    const SpoiledCase spoiled("detection2d/mm_retinanet_regnetx_800mf");
     spoiled.replace_in_json("\"salt\":3", "\"salt\":4");
     const std::vector<std::string> failed = failures(verify_golden_case(spoiled.folder(), zoo_models(), CpuBackend{}));
     REQUIRE(failed.size() > 20);
@@ -183,22 +125,22 @@ TEST_CASE("golden: a case of a model that differs, or that is broken, is refused
     const auto verify = [](const SpoiledCase& spoiled) { return verify_golden_case(spoiled.folder(), zoo_models(), CpuBackend{}); };
     CHECK_THROWS_AS(verify_golden_case("/nonexistent", zoo_models(), CpuBackend{}), FileError);
     {
-        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        const SpoiledCase spoiled("detection2d/mm_retinanet_regnetx_800mf");
         spoiled.replace_in_json("retinanet_regnetx-800MF_fpn_1x_coco", "retinanet_r50_fpn_1x_coco");
         CHECK_THROWS_WITH_AS(verify(spoiled), Contains("misshapen"), WeightError);
     }
     {
-        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        const SpoiledCase spoiled("detection2d/mm_retinanet_regnetx_800mf");
         spoiled.replace_in_json("\"zoo\"", "\"zo\"");
         CHECK_THROWS_WITH_AS(verify(spoiled), Contains("there is no \"zoo\""), FileError);
     }
     {
-        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        const SpoiledCase spoiled("detection2d/mm_retinanet_regnetx_800mf");
         spoiled.replace_in_json("dog.jpg", "cat.jpg");
         CHECK_THROWS_WITH_AS(verify(spoiled), Contains("cat.jpg"), FileError);
     }
     {
-        const SpoiledCase spoiled("mm_retinanet_regnetx_800mf");
+        const SpoiledCase spoiled("detection2d/mm_retinanet_regnetx_800mf");
         spoiled.shift("expected.safetensors", "C2@index", 2e9);
         CHECK_THROWS_WITH_AS(verify(spoiled), Contains("position"), FileError);
     }
