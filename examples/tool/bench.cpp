@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/cpu/parallel.hpp>
 #include <regulus/data/mask.hpp>
 #include <regulus/graph/passes.hpp>

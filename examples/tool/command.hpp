@@ -1,7 +1,11 @@
 #pragma once
 // examples/tool/: the program `regulus`. One file a subcommand; each adds itself to the command line and is called after parsing.
 // Talk goes to stderr, results to stdout. Exit codes: 0 ok, 1 a negative answer (a comparison failed), 2 usage or bad input.
-#include <CLI/CLI.hpp>
+// CLI11 takes seconds to compile: only files that add options include it.
+
+namespace CLI {
+class App;
+}
 
 namespace tool {
 

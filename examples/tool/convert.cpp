@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/converters/convert.hpp>
 #include <regulus/graph/bind.hpp>
 #include <regulus/weights/read_weights.hpp>

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/data/file.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/pipeline/draw.hpp>

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/atomic_file.hpp>
 #include <regulus/core/json.hpp>
 #include <regulus/data/image_file.hpp>

@@ -1,6 +1,8 @@
 // regulus eval: judgements by data set. Here regulus eval coco: how well does a detector, or a file of results, do on an annotated data set?
 #include <memory>
 
+#include <CLI/CLI.hpp>
+
 #include "command.hpp"
 #include "eval3d.hpp"
 #include "eval_coco_report.hpp"

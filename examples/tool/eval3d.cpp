@@ -7,6 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
 #include <regulus/evaluate/text_words.hpp>

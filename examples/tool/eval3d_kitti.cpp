@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <memory>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/json.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/data/kitti_calibration.hpp>

@@ -3,6 +3,8 @@
 #include <memory>
 #include <unordered_set>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
 #include <regulus/data/sweeps.hpp>

@@ -4,6 +4,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
 #include <regulus/data/sweeps.hpp>

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/data/file.hpp>
 #include <regulus/data/label_map.hpp>
 #include <regulus/evaluate/cityscapes_results.hpp>

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/evaluate/coco_table.hpp>
 
 #include "eval_plots.hpp"

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/json.hpp>
 #include <regulus/data/image_file.hpp>
 

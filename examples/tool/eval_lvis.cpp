@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/evaluate/lvis_evaluation.hpp>
 
 #include "command.hpp"

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/json.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/evaluate/panoptic_quality.hpp>

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/evaluate/proposal_recall.hpp>
 #include <regulus/pipeline/proposal_file.hpp>
 

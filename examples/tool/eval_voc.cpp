@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
 #include <regulus/evaluate/voc_evaluation.hpp>

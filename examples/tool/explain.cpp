@@ -1,6 +1,8 @@
 // regulus explain NAME: which kernel runs each node, why, and what share of the time it takes.
 #include <memory>
 
+#include <CLI/CLI.hpp>
+
 #include "command.hpp"
 #include "network.hpp"
 #include "noise.hpp"

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/converters/convert.hpp>
 #include <regulus/core/json.hpp>
 #include <regulus/core/mapped_file.hpp>

@@ -2,6 +2,8 @@
 #include <csignal>
 #include <new>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/config.hpp>
 #include <regulus/core/error.hpp>
 

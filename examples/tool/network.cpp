@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/converters/convert.hpp>
 
 #include "../street.hpp"

@@ -3,12 +3,12 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <regulus/graph/program.hpp>
 #include <regulus/zoo/classifiers.hpp>
 #include <regulus/zoo/point_detector_spec.hpp>
 #include <regulus/zoo/zoo.hpp>
+
+#include "command.hpp"
 
 namespace tool {
 

@@ -1,6 +1,8 @@
 // regulus summary NAME: the layers of a model, their shapes and costs.
 #include <memory>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/graph/describe.hpp>
 
 #include "command.hpp"

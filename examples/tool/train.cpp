@@ -7,6 +7,8 @@
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/core/error.hpp>
 #include <regulus/weights/write_safetensors.hpp>
 

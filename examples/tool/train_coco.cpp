@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/cpu/learning.hpp>
 #include <regulus/data/flip.hpp>
 #include <regulus/data/image_file.hpp>

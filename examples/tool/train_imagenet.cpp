@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/converters/convert.hpp>
 #include <regulus/cpu/learning.hpp>
 #include <regulus/data/classify_augment.hpp>

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/converters/convert.hpp>
 #include <regulus/cpu/learning.hpp>
 #include <regulus/data/point_cloud_filter.hpp>

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/pipeline/golden.hpp>
 #include <regulus/pipeline/golden_classification.hpp>
 #include <regulus/pipeline/golden_points.hpp>

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <regulus/pipeline/proposals.hpp>
 #include <regulus/zoo/classifiers.hpp>
 
