@@ -1,11 +1,8 @@
 // regulus train imagenet: a classifier learns from pictures of known class.
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <cstdlib>
+#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -23,7 +20,6 @@
 #include <regulus/train/initialise.hpp>
 #include <regulus/train/learner.hpp>
 #include <regulus/train/losses.hpp>
-#include <regulus/train/snapshot.hpp>
 #include <regulus/zoo/classifier_facts.hpp>
 
 #include "classifiers.hpp"
@@ -33,7 +29,7 @@
 #include "models.hpp"
 #include "pictures.hpp"
 #include "terminal.hpp"
-#include "train.hpp"
+#include "train_run.hpp"
 
 namespace tool {
 
@@ -72,11 +68,9 @@ struct Plan {
     regulus::Weights start;
     regulus::ClassifierFacts facts;  // of the result
     train::ClassifierRecipe recipe;  // with the user's changes; its learning rate is the peak
-    train::Schedule schedule;
     std::vector<LabelledPicture> pictures, validation;
-    Settings settings;
-    std::int64_t epochs = 0, steps = 0;  // steps of an epoch
-    int threads = 1;
+    std::int64_t epochs = 0;
+    Course course;
 };
 
 /// How many classes, and their names where they are known.
@@ -93,13 +87,13 @@ void set_start(const Options& options, std::int64_t classes, Plan& plan) {
     if (classes != plan.model->classes) plan.graph = regulus::with_classes(std::move(plan.graph), classes);
     const std::string& rules = plan.model->code_base;
     if (options.weights.empty()) {
-        plan.start = train::initial_weights(plan.graph, rules, options.seed, plan.threads);
+        plan.start = train::initial_weights(plan.graph, rules, options.seed, plan.course.threads);
         return;
     }
     const LoadedClassifier loaded = load_classifier(options.model, options.weights, true);
     const bool new_head = loaded.classes != classes;
     if (new_head) talk("train: the head begins anew, " + loaded.weights.source + (loaded.classes == 0 ? " has none" : " has one of " + count_of(std::size_t(loaded.classes), "class")) + "\n");
-    plan.start = train::initial_weights(plan.graph, rules, options.seed, regulus::to_regulus(loaded.weights, loaded.graph), new_head ? std::vector<std::string>{"classifier."} : std::vector<std::string>{}, plan.threads);
+    plan.start = train::initial_weights(plan.graph, rules, options.seed, regulus::to_regulus(loaded.weights, loaded.graph), new_head ? std::vector<std::string>{"classifier."} : std::vector<std::string>{}, plan.course.threads);
     if (!new_head && plan.facts.class_names.empty()) plan.facts = regulus::facts_from_metadata(loaded.weights.metadata, plan.facts, loaded.weights.source);
 }
 
@@ -122,13 +116,18 @@ void set_recipe(const Options& options, Plan& plan) {
     if (options.weight_decay >= 0) recipe.optimiser.decay.amount = options.weight_decay;
     if (options.smoothing >= 0) recipe.label_smoothing = options.smoothing;
     if (options.precise >= 0) recipe.precise_samples = options.precise;
-    plan.schedule = recipe.schedule(plan.epochs, recipe.learning_rate);
-    plan.steps = std::int64_t(plan.pictures.size()) / recipe.batch;
+    Course& course = plan.course;
+    course.optimiser = recipe.optimiser;
+    course.schedule = recipe.schedule(plan.epochs, recipe.learning_rate);
+    course.steps = course.leg = std::int64_t(plan.pictures.size()) / recipe.batch;
+    course.all = plan.epochs * course.steps;
+    course.parts = recipe.batch / recipe.at_once;
+    course.seed = options.seed;
 }
 
 Plan make_plan(const Options& options) {
     Plan plan;
-    plan.threads = options.threads > 0 ? options.threads : std::max(1, int(std::thread::hardware_concurrency()));
+    plan.course.threads = options.threads > 0 ? options.threads : std::max(1, int(std::thread::hardware_concurrency()));
     plan.model = options.model.empty() ? load_classifier("", options.weights, true).model : &regulus::find_classifier(regulus::classifier_models(), options.model);
     plan.facts = plan.model->facts;
     std::vector<std::string> names;
@@ -148,7 +147,7 @@ Plan make_plan(const Options& options) {
     set_recipe(options, plan);
     set_start(options, classes, plan);
     const train::ClassifierRecipe& recipe = plan.recipe;
-    plan.settings = {{"model", plan.model->name},
+    plan.course.settings = {{"model", plan.model->name},
                      {"classes", std::to_string(classes)},
                      {"pictures", identity_of(plan.pictures)},
                      {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
@@ -162,7 +161,7 @@ Plan make_plan(const Options& options) {
                      {"label smoothing", number(recipe.label_smoothing)},
                      {"crop", std::to_string(eyes.crop)},
                      {"seed", std::to_string(options.seed)}};
-    for (const std::string& frozen : options.frozen) plan.settings["frozen"] += (plan.settings["frozen"].empty() ? "" : " ") + frozen;
+    for (const std::string& frozen : options.frozen) plan.course.settings["frozen"] += (plan.course.settings["frozen"].empty() ? "" : " ") + frozen;
     return plan;
 }
 
@@ -171,7 +170,7 @@ regulus::Tensor load_views(const Plan& plan, std::uint64_t seed, std::int64_t ep
     const regulus::ClassifyPreprocessing& eyes = plan.facts.preprocessing;
     regulus::Tensor input({count, 3, eyes.crop, eyes.crop}, regulus::DType::f32);
     const std::uint64_t key = regulus::random_key(regulus::random_key(seed, "views"), std::uint64_t(epoch));
-    in_parallel_or_throw(std::size_t(count), plan.threads, [&](std::size_t i) {
+    in_parallel_or_throw(std::size_t(count), plan.course.threads, [&](std::size_t i) {
         const regulus::Image image = regulus::read_classify_image(plan.pictures[std::size_t(items[i])].path, eyes);
         const regulus::ClassifyView view = regulus::random_view(image.size(), plan.recipe.augmentation, regulus::random_key(key, std::uint64_t(items[i])));
         regulus::write_view(image, view, eyes, input.data<float>() + std::int64_t(i) * 3 * eyes.crop * eyes.crop);
@@ -182,7 +181,7 @@ regulus::Tensor load_views(const Plan& plan, std::uint64_t seed, std::int64_t ep
 /// How many of the validation pictures a network of these weights names rightly.
 std::int64_t count_right(const Plan& plan, const regulus::Weights& weights) {
     regulus::CompileOptions compile;
-    compile.threads = plan.threads;
+    compile.threads = plan.course.threads;
     const regulus::AnyClassifier classifier(*make_backend("cpu"), plan.graph, weights, plan.facts, compile);
     const regulus::ClassifyPreprocessing& eyes = plan.facts.preprocessing;
     const std::size_t batch = std::size_t(std::min<std::int64_t>(plan.recipe.at_once, 32));
@@ -190,122 +189,86 @@ std::int64_t count_right(const Plan& plan, const regulus::Weights& weights) {
     for (std::size_t begin = 0; begin < plan.validation.size(); begin += batch) {
         const std::size_t count = std::min(batch, plan.validation.size() - begin);
         std::vector<regulus::Image> images(count);
-        in_parallel_or_throw(count, plan.threads, [&](std::size_t i) { images[i] = regulus::read_classify_image(plan.validation[begin + i].path, eyes); });
+        in_parallel_or_throw(count, plan.course.threads, [&](std::size_t i) { images[i] = regulus::read_classify_image(plan.validation[begin + i].path, eyes); });
         const std::vector<regulus::Classification> found = classifier(images);
         for (std::size_t i = 0; i < count; ++i) right += found[i].top(1).front().index == plan.validation[begin + i].label ? 1 : 0;
     }
     return right;
 }
 
-/// A training from its first step, or the one where it stopped, to the last.
-class Run {
+/// A classifier on pictures of known class.
+class ClassifierLessons final : public Lessons {
 public:
-    Run(const Options& options, Plan plan, std::string path)
-        : options_(options),
-          plan_(std::move(plan)),
-          path_(std::move(path)),
-          learner_(regulus::CpuLearning{}, plan_.graph, plan_.start, learner_options()),
-          optimiser_(plan_.recipe.optimiser, plan_.threads) {
+    ClassifierLessons(const Options& options, Plan plan) : options_(options), plan_(std::move(plan)), learner_(regulus::CpuLearning{}, plan_.graph, plan_.start, learner_options()) {
         plan_.start = {};  // the learner has its own
     }
 
-    void resume() {
-        const train::Snapshot snapshot = train::read_snapshot(path_);
-        Settings kept = snapshot.notes;
-        loss_ = std::strtod(kept["loss"].c_str(), nullptr);
-        right_ = std::strtoll(kept["right"].c_str(), nullptr, 10);
-        kept.erase("loss");
-        kept.erase("right");
-        require_same_settings(path_, kept, plan_.settings);
-        train::restore(snapshot, learner_.parameters(), optimiser_);
-        step_ = snapshot.iteration;
-        talk("train: goes on after " + count_of(std::size_t(snapshot.epoch), "epoch") + " and " + count_of(std::size_t(step_ % plan_.steps), "step") + "\n");
-    }
+    train::Learner& learner() override { return learner_; }
 
-    /// False when the user stops it; the run's file is written then.
-    bool finish() {
-        const std::int64_t all = plan_.epochs * plan_.steps, first = step_;
-        Progress progress{std::size_t(all - first)};
-        std::vector<std::int64_t> order;
-        std::int64_t ordered = -1;
-        while (step_ < all) {
-            const std::int64_t epoch = step_ / plan_.steps;
-            if (StopGuard::asked()) {
-                save();
-                return false;
-            }
-            if (ordered != epoch) order = train::epoch_order(std::int64_t(plan_.pictures.size()), options_.seed, epoch), ordered = epoch;
-            const double loss = take_step(epoch, order.data() + step_ % plan_.steps * plan_.recipe.batch);
-            char text[80];
-            std::snprintf(text, sizeof text, "epoch %lld/%lld, loss %.4f", static_cast<long long>(epoch + 1), static_cast<long long>(plan_.epochs), loss);
-            progress.show(std::size_t(step_ - first), text);
-            if (step_ % plan_.steps != 0) continue;
-            progress.clear();
-            end_epoch(epoch, order);
+    train::StepLosses teach(std::int64_t epoch, std::int64_t step, std::int64_t part) override {
+        const std::int64_t n = plan_.recipe.at_once;
+        begin_epoch(epoch);
+        const std::int64_t* const items = order_.data() + step % plan_.course.steps * plan_.recipe.batch + part * n;
+        regulus::Tensor labels(regulus::Shape{n}, regulus::DType::i32), ones(regulus::Shape{n}, regulus::DType::f32);
+        std::fill_n(ones.data<float>(), n, 1.0f);
+        for (std::int64_t i = 0; i < n; ++i) labels.data<std::int32_t>()[i] = plan_.pictures[std::size_t(items[i])].label;
+        const regulus::Outputs outputs = learner_.forward({load_views(plan_, options_.seed, epoch, items, n)});
+        const regulus::Tensor& logits = outputs["logits"];
+        const train::Loss loss = train::cross_entropy_loss(logits, labels, ones, double(n), plan_.recipe.label_smoothing);
+        const std::int64_t classes = logits.shape()[1];
+        for (std::int64_t i = 0; i < n; ++i) {
+            const float* const row = logits.data<float>() + i * classes;
+            right_ += std::max_element(row, row + classes) - row == labels.data<std::int32_t>()[i] ? 1 : 0;
         }
-        return true;
+        learner_.backward({loss.gradient});
+        judged_ = {};
+        return {{{"loss_cls", loss.value}}};
     }
 
-    void write_result() {
-        regulus::Weights result = judged_.empty() ? judged_weights(plan_.epochs - 1, train::epoch_order(std::int64_t(plan_.pictures.size()), options_.seed, plan_.epochs - 1)) : judged_;
-        write_trained(options_.out, std::move(result), regulus::facts_to_metadata(plan_.facts), plan_.model->name, path_);
+    std::string told() override { return ", top-1 " + percent(std::exchange(right_, 0), plan_.course.steps * plan_.recipe.batch); }
+
+    std::string judged() override {
+        if (plan_.validation.empty()) return "";
+        judged_ = judged_weights();
+        const std::int64_t right = count_right(plan_, judged_);
+        return ", validation top-1 " + percent(right, std::int64_t(plan_.validation.size())) + " (" + std::to_string(right) + " of " + std::to_string(plan_.validation.size()) + ")";
     }
 
-    const std::string& path() const { return path_; }
+    std::map<std::string, double> memory() const override { return {{"right", double(right_)}}; }
+    void remember(const std::map<std::string, double>& memory) override { right_ = std::int64_t(memory.at("right")); }
+
+    void write_result(const std::string& run) override {
+        begin_epoch(plan_.epochs - 1);
+        write_trained(options_.out, judged_.empty() ? judged_weights() : judged_, regulus::facts_to_metadata(plan_.facts), plan_.model->name, run);
+    }
+
+    const Course& course() const { return plan_.course; }
 
 private:
     train::LearnerOptions learner_options() const {
         train::LearnerOptions learner;
-        learner.threads = plan_.threads;
+        learner.threads = plan_.course.threads;
         learner.frozen = options_.frozen;
         return learner;
     }
 
-    /// One batch, a part of it at once; gives its loss.
-    double take_step(std::int64_t epoch, const std::int64_t* items) {
-        const train::ClassifierRecipe& recipe = plan_.recipe;
-        const std::int64_t n = recipe.at_once;
-        regulus::Tensor labels(regulus::Shape{n}, regulus::DType::i32), ones(regulus::Shape{n}, regulus::DType::f32);
-        std::fill_n(ones.data<float>(), n, 1.0f);
-        double batch_loss = 0;
-        std::int64_t batch_right = 0;
-        learner_.clear_gradients();
-        for (std::int64_t part = 0; part < recipe.batch; part += n) {
-            const regulus::Tensor input = load_views(plan_, options_.seed, epoch, items + part, n);
-            for (std::int64_t i = 0; i < n; ++i) labels.data<std::int32_t>()[i] = plan_.pictures[std::size_t(items[part + i])].label;
-            const regulus::Outputs outputs = learner_.forward({input});
-            const regulus::Tensor& logits = outputs["logits"];
-            const train::Loss loss = train::cross_entropy_loss(logits, labels, ones, double(recipe.batch), recipe.label_smoothing);
-            batch_loss += loss.value;
-            if (!std::isfinite(loss.value)) {
-                throw regulus::ArgumentError("train: the loss of epoch " + std::to_string(epoch + 1) + " is " + std::to_string(loss.value) + "; the training diverges, try a smaller --lr or a longer --warm-up");
-            }
-            const std::int64_t classes = logits.shape()[1];
-            for (std::int64_t i = 0; i < n; ++i) {
-                const float* const row = logits.data<float>() + i * classes;
-                batch_right += std::max_element(row, row + classes) - row == labels.data<std::int32_t>()[i] ? 1 : 0;
-            }
-            learner_.backward({loss.gradient});
-        }
-        rate_ = train::learning_rate(plan_.schedule, epoch, step_);
-        optimiser_.step(learner_.parameters(), rate_);
-        ++step_;
-        loss_ += batch_loss;
-        right_ += batch_right;
-        return batch_loss;
+    void begin_epoch(std::int64_t epoch) {
+        if (epoch_ == epoch) return;
+        order_ = train::epoch_order(std::int64_t(plan_.pictures.size()), options_.seed, epoch);
+        epoch_ = epoch;
     }
 
-    /// The parameters, with statistics of norms averaged anew where the recipe says so.
-    regulus::Weights judged_weights(std::int64_t epoch, const std::vector<std::int64_t>& order) {
+    /// The parameters, with statistics of norms averaged anew over pictures of the epoch where the recipe says so.
+    regulus::Weights judged_weights() {
         const regulus::Weights now = learner_.weights();
-        const std::int64_t n = plan_.recipe.at_once, batches = std::min(plan_.recipe.precise_samples, std::int64_t(order.size())) / n;
+        const std::int64_t n = plan_.recipe.at_once, batches = std::min(plan_.recipe.precise_samples, std::int64_t(order_.size())) / n;
         if (batches == 0) return now;
         train::LearnerOptions of_batches = learner_options();
         of_batches.norm_momentum = 1;  // the statistics of one batch
         train::Learner probe(regulus::CpuLearning{}, plan_.graph, now, of_batches);
         std::map<std::string, std::vector<double>> sums;
         for (std::int64_t i = 0; i < batches; ++i) {
-            probe.forward({load_views(plan_, options_.seed, epoch, order.data() + i * n, n)});
+            probe.forward({load_views(plan_, options_.seed, epoch_, order_.data() + i * n, n)});
             for (const train::LearnedParameter& parameter : probe.parameters()) {
                 if (parameter.kind != train::LearnedParameter::Kind::statistic) continue;
                 std::vector<double>& sum = sums[parameter.name];
@@ -322,44 +285,13 @@ private:
         return precise;
     }
 
-    void end_epoch(std::int64_t epoch, const std::vector<std::int64_t>& order) {
-        const std::int64_t seen = plan_.steps * plan_.recipe.batch;
-        char text[160];
-        std::snprintf(text, sizeof text, "epoch %lld of %lld: loss %.6f, top-1 %s, learning rate %.6g", static_cast<long long>(epoch + 1), static_cast<long long>(plan_.epochs), loss_ / double(plan_.steps),
-                      percent(right_, seen).c_str(), rate_);
-        std::string line = text;
-        loss_ = 0, right_ = 0;
-        save();
-        judged_ = {};
-        const bool is_last = epoch + 1 == plan_.epochs;
-        if (is_last || !plan_.validation.empty()) judged_ = judged_weights(epoch, order);
-        if (!plan_.validation.empty()) {
-            const std::int64_t right = count_right(plan_, judged_);
-            line += ", validation top-1 " + percent(right, std::int64_t(plan_.validation.size())) + " (" + std::to_string(right) + " of " + std::to_string(plan_.validation.size()) + ")";
-        }
-        print(line + "\n");
-    }
-
-    void save() {
-        train::Snapshot snapshot = train::snapshot_of(learner_.parameters(), optimiser_, step_ / plan_.steps, step_, options_.seed);
-        snapshot.notes = plan_.settings;
-        char text[40];
-        std::snprintf(text, sizeof text, "%a", loss_);
-        snapshot.notes["loss"] = text;
-        snapshot.notes["right"] = std::to_string(right_);
-        train::write_snapshot(path_, snapshot);
-    }
-
     const Options& options_;
     Plan plan_;
-    std::string path_;
     train::Learner learner_;
-    train::Optimiser optimiser_;
-    regulus::Weights judged_;  // of the last epoch that was judged
-    std::int64_t step_ = 0;    // steps that are done
-    double loss_ = 0;          // summed over the epoch's steps
-    std::int64_t right_ = 0;   // of the epoch's pictures so far
-    double rate_ = 0;
+    regulus::Weights judged_;          // since the last step, if it was judged
+    std::vector<std::int64_t> order_;  // of the epoch
+    std::int64_t epoch_ = -1;
+    std::int64_t right_ = 0;  // of the pictures since the last line
 };
 
 void train_imagenet(const Options& options, Outcome& outcome) {
@@ -370,8 +302,9 @@ void train_imagenet(const Options& options, Outcome& outcome) {
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.6g", plan.recipe.learning_rate);
     talk("train: " + plan.model->name + ", " + count_of(plan.pictures.size(), "picture") + ", recipe of " + plan.recipe.code_base + ": " + count_of(std::size_t(plan.epochs), "epoch") + " of " +
-         count_of(std::size_t(plan.steps), "step") + ", " + std::to_string(plan.recipe.batch) + " pictures a step, " + std::to_string(plan.recipe.at_once) + " at once, learning rate " + rate + "\n");
-    Run run(options, std::move(plan), path);
+         count_of(std::size_t(plan.course.steps), "step") + ", " + std::to_string(plan.recipe.batch) + " pictures a step, " + std::to_string(plan.recipe.at_once) + " at once, learning rate " + rate + "\n");
+    ClassifierLessons lessons(options, std::move(plan));
+    TrainingRun run(lessons, lessons.course(), path);
     train_to_end(run, options.out, options.resume, outcome);
 }
 

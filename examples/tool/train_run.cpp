@@ -69,7 +69,7 @@ double TrainingRun::take_step(std::int64_t epoch) {
     double loss = 0;
     for (const auto& [name, value] : sums) loss += value;
     if (!std::isfinite(loss)) {
-        throw regulus::ArgumentError("train: the loss of step " + std::to_string(step_ + 1) + " is " + std::to_string(loss) + "; the training diverges, try a smaller --lr or --clip 35");
+        throw regulus::ArgumentError("train: the loss of step " + std::to_string(step_ + 1) + " is " + std::to_string(loss) + "; the training diverges, try a smaller --lr");
     }
     if (course_.parts > 1) {
         for (train::LearnedParameter& parameter : learner.parameters()) {
@@ -99,7 +99,9 @@ void TrainingRun::end_leg() {
     const bool whole = course_.by_epochs && step_ % course_.steps == 0;
     std::snprintf(text, sizeof text, "%s %lld of %lld: loss %.6f", whole ? "epoch" : "step", static_cast<long long>(whole ? step_ / course_.steps : step_),
                   static_cast<long long>(whole ? course_.all / course_.steps : course_.all), loss);
-    std::string line = text + (" (" + parts + ")");
+    std::string line = text;
+    if (sums_.size() > 1) line += " (" + parts + ")";
+    line += lessons_.told();
     std::snprintf(text, sizeof text, ", learning rate %.6g", rate_);
     line += text;
     sums_.clear();

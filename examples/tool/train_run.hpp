@@ -34,7 +34,9 @@ public:
     virtual regulus::train::Learner& learner() = 0;
     /// Part `part` of a step (from 0, of the whole training) goes forward and back.
     virtual regulus::train::StepLosses teach(std::int64_t epoch, std::int64_t step, std::int64_t part) = 0;
-    /// What comes behind a line of losses: how well it does by now.
+    /// What a line says behind the losses of the steps since the line before it; begins anew then.
+    virtual std::string told() { return ""; }
+    /// What a line ends with: how well it does by now.
     virtual std::string judged() { return ""; }
     /// What later steps need of those before, beside parameters.
     virtual std::map<std::string, double> memory() const { return {}; }
