@@ -1,5 +1,6 @@
 // Detectors' recipes as their code bases publish them (see the sources named in detector_recipe.hpp).
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -31,6 +32,7 @@ TEST_CASE("recipe: detectors' rates, decays and lengths") {
                         {"retinanet_r50_fpn_1x_coco", true, 0.01, 1e-4, 0, 12, 0},
                         {"retinanet_regnetx-800MF_fpn_1x_coco", true, 0.02, 5e-5, 35, 12, 0},
                         {"mask_rcnn_regnetx-3.2GF_fpn_mstrain_3x_coco", false, 0.02, 5e-5, 35, 36, 0},
+                        {"mask_rcnn_regnetx-800MF_fpn_mstrain-poly_3x_coco", false, 0.02, 5e-5, 35, 36, 0},
                         {"cascade_mask_rcnn_regnetx-400MF_fpn_mstrain_3x_coco", false, 0.02, 5e-5, 0, 36, 0},
                         {"COCO-Detection/retinanet_R_50_FPN_1x", true, 0.01, 1e-4, 0, 0, 90000},
                         {"COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_3x", false, 0.02, 1e-4, 0, 0, 270000},
@@ -59,7 +61,11 @@ TEST_CASE("recipe: what a detector's backbone and pictures do") {
     CHECK_FALSE(d2.norms_decay);
     CHECK(mm.augmentation.sizes.size() == 1);
     CHECK_FALSE(mm.augmentation.between);
-    CHECK(recipe_of("cascade_mask_rcnn_regnetx-400MF_fpn_mstrain_3x_coco").augmentation.between);
+    CHECK_FALSE(recipe_of("faster_rcnn_regnetx-400MF_fpn_mstrain_3x_coco").augmentation.between);
+    for (const char* name : {"cascade_mask_rcnn_regnetx-400MF_fpn_mstrain_3x_coco", "mask_rcnn_regnetx-800MF_fpn_mstrain-poly_3x_coco"}) {
+        CHECK(recipe_of(name).augmentation.between);
+        CHECK(recipe_of(name).steps == std::vector<double>{27. / 36, 33. / 36});
+    }
     CHECK(d2.augmentation.sizes.size() == 6);
     CHECK(tv.truths == TruthRule::torchvision);
     CHECK(d2.least_keypoints == 0);
