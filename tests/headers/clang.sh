@@ -10,9 +10,7 @@ all=$1/clang/all_headers.cpp
 roots=(include backends/reference/include backends/cpu/include backends/cuda/include converters/include)
 for root in "${roots[@]}"; do [ -d "$root" ] && (cd "$root" && find . -name '*.hpp' -printf '#include <%P>\n'); done | sort >"$all"
 
-# omp.h comes from g++'s folder, asked last
 flags="-std=c++20 -Wall -Wextra -Werror -fopenmp $(printf -- '-I%s ' "${roots[@]}") -Itests -Ibench -Iexamples -Iexamples/tool"
-flags+=" -idirafter $(g++ -print-file-name=include)"
 flags+=' -DREGULUS_SHARED_DIR="" -DREGULUS_SOURCE_DIR="" -DREGULUS_TEST_DATA="" -DREGULUS_TOOL="" -DREGULUS_MODEL_FOLDER=""'  # as the build defines them
 check() {  # check KIND FILE; says everything in one write, as several run side by side
     local how said
