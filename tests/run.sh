@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and runs every test of Regulus; installs the Debian packages it needs where it may. Ends with the line "N passed, N failed, N skipped".
 #
-#   tests/run.sh            everything (half an hour on two cores)
+#   tests/run.sh            everything (an hour on two cores)
 #   tests/run.sh STAGE...   some of: programs headers clang wiring install onednn3 nvcc end_to_end threads sanitize fuzz
 #
 # REGULUS_BUILD  folder for build trees (default: build-tests in the project)      JOBS  parallel jobs (default: all cores)
