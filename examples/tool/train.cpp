@@ -1,8 +1,10 @@
 // regulus train: networks learn from pictures and point clouds.
 #include "train.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include <unistd.h>
@@ -54,6 +56,23 @@ void write_trained(const std::string& out, regulus::Weights result, std::map<std
     result.metadata["regulus.model"] = model;
     regulus::write_safetensors(out, result);
     ::unlink(run.c_str());
+}
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+    command.add_option("--out", options.out, "The result, a file ending in .safetensors; OUT.run keeps the run until it is done")->required();
+    command.add_option("--seed", options.seed, "Of everything random")->capture_default_str();
+    command.add_flag("--resume", options.resume, "Go on with the run that OUT.run keeps");
+    command.add_option("--threads", options.threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
+}
+
+int threads_of(const RunOptions& options) { return options.threads > 0 ? options.threads : std::max(1, int(std::thread::hardware_concurrency())); }
+
+void choose_batch(std::int64_t asked_batch, std::int64_t asked_at_once, std::size_t count, const std::string& in_words, std::int64_t& batch, std::int64_t& at_once) {
+    if (asked_batch > 0) batch = asked_batch;
+    if (std::size_t(batch) > count) throw regulus::ArgumentError("train: a batch of " + std::to_string(batch) + " is more than all " + in_words + "; choose another with --batch");
+    at_once = asked_at_once > 0 ? asked_at_once : std::min(batch, at_once);
+    while (asked_at_once == 0 && batch % at_once != 0) --at_once;
+    if (batch % at_once != 0) throw regulus::ArgumentError("train: --at-once " + std::to_string(at_once) + " does not divide the batch of " + std::to_string(batch));
 }
 
 void add_train(CLI::App& app, Outcome& outcome) {

@@ -1,5 +1,6 @@
 #pragma once
 // What the trainings share: a run's file, its end.
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -32,17 +33,20 @@ std::string run_file(const std::string& out, bool resume);
 /// Writes what was learnt, with the facts that its model's user needs, and takes the run's file away.
 void write_trained(const std::string& out, regulus::Weights result, std::map<std::string, std::string> facts, const std::string& model, const std::string& run);
 
-/// Trains from the first step, or from where the run's file stands, to the last, and writes the result; or says how to go on.
-template <class Run>
-void train_to_end(Run& run, const std::string& out, bool resume, Outcome& outcome) {
-    if (resume) run.resume();
-    if (!run.finish()) {
-        talk("train: stopped; the same command with --resume goes on from " + run.path() + "\n");
-        outcome.exit_code = 130;
-        return;
-    }
-    run.write_result();
-    talk("train: wrote " + out + "\n");
-}
+/// What all trainings let the user choose.
+struct RunOptions {
+    std::string out;
+    std::uint64_t seed = 0;
+    int threads = 0;
+    bool resume = false;
+};
+void add_run_options(CLI::App& command, RunOptions& options);
+
+/// As many as asked for, else as many as the machine has.
+int threads_of(const RunOptions& options);
+
+/// How many items a step has, and how many of them are in memory at once: those asked for, where not 0; else a recipe's, at_once made to divide the batch. Throws
+/// regulus::ArgumentError when a batch is more than all `count` items ("48 pictures" in words), or is not divided.
+void choose_batch(std::int64_t asked_batch, std::int64_t asked_at_once, std::size_t count, const std::string& in_words, std::int64_t& batch, std::int64_t& at_once);
 
 }  // namespace tool

@@ -75,7 +75,7 @@ Prepared prepare(const Plan& plan, std::uint64_t key, std::int64_t item) {
 train::TrainingBatch load_batch(const Plan& plan, std::uint64_t seed, std::int64_t epoch, const std::vector<std::int64_t>& items) {
     const std::uint64_t key = regulus::random_key(regulus::random_key(seed, "views"), std::uint64_t(epoch));
     std::vector<Prepared> all(items.size());
-    in_parallel_or_throw(items.size(), plan.threads, [&](std::size_t i) { all[i] = prepare(plan, key, items[i]); });
+    in_parallel_or_throw(items.size(), plan.course.threads, [&](std::size_t i) { all[i] = prepare(plan, key, items[i]); });
     std::int64_t height = 0, width = 0;
     for (const Prepared& one : all) {
         height = std::max(height, one.picture.input.shape()[2]);
@@ -100,7 +100,7 @@ train::TrainingBatch load_batch(const Plan& plan, std::uint64_t seed, std::int64
 /// ", validation box AP 49.49, mask AP 38.28", as eval coco judges.
 std::string judged(const Plan& plan, const regulus::Weights& weights) {
     regulus::CompileOptions compile;
-    compile.threads = plan.threads;
+    compile.threads = plan.course.threads;
     const regulus::AnyDetector detector(*make_backend("cpu"), plan.graph, weights, plan.facts, compile);
     std::vector<regulus::CocoResult> results;
     for (const regulus::CocoImage& image : plan.validation_set.images) {
@@ -111,7 +111,7 @@ std::string judged(const Plan& plan, const regulus::Weights& weights) {
     }
     const std::vector<regulus::CocoDetection> detections = regulus::coco_detections(results);
     regulus::CocoSettings settings;
-    settings.threads = plan.threads;
+    settings.threads = plan.course.threads;
     std::string text = ", validation";
     for (const regulus::CocoKind kind : kinds_to_judge(plan.validation_set, detections)) {
         char number[48];
@@ -134,13 +134,13 @@ public:
 
     train::StepLosses teach(std::int64_t epoch, std::int64_t step, std::int64_t part) override {
         if (ordered_ != epoch) {
-            const std::vector<std::int64_t> order = train::epoch_order(std::int64_t(plan_.sizes.size()), options_.seed, epoch);
+            const std::vector<std::int64_t> order = train::epoch_order(std::int64_t(plan_.sizes.size()), options_.run.seed, epoch);
             groups_ = train::batches_of_alike<regulus::PictureSize>(order, plan_.sizes, plan_.recipe.at_once);
             ordered_ = epoch;
         }
         const std::int64_t group = step % plan_.course.steps * plan_.course.parts + part;
-        const std::uint64_t key = regulus::random_key(regulus::random_key(options_.seed, "samples"), std::uint64_t(step));
-        return teacher_.step(load_batch(plan_, options_.seed, epoch, groups_[std::size_t(group)]), regulus::random_key(key, std::uint64_t(part)));
+        const std::uint64_t key = regulus::random_key(regulus::random_key(options_.run.seed, "samples"), std::uint64_t(step));
+        return teacher_.step(load_batch(plan_, options_.run.seed, epoch, groups_[std::size_t(group)]), regulus::random_key(key, std::uint64_t(part)));
     }
 
     std::string judged() override { return plan_.validation.folder.empty() ? "" : tool::judged(plan_, teacher_.learner().weights()); }
@@ -151,7 +151,7 @@ public:
     void write_result(const std::string& run) override {
         regulus::Weights result = teacher_.learner().weights();
         regulus::bind_weights(plan_.graph, result);  // every part of the detector has learnt or was kept
-        write_trained(options_.out, std::move(result), regulus::facts_to_metadata(plan_.facts), plan_.model->name, run);
+        write_trained(options_.run.out, std::move(result), regulus::facts_to_metadata(plan_.facts), plan_.model->name, run);
     }
 
     const Course& course() const { return plan_.course; }
@@ -159,7 +159,7 @@ public:
 private:
     train::LearnerOptions learner_options() const {
         train::LearnerOptions learner;
-        learner.threads = plan_.threads;
+        learner.threads = plan_.course.threads;
         learner.frozen = plan_.frozen;
         if (plan_.recipe.norms == "stored") learner.stored_norms = {"backbone."};
         if (plan_.recipe.norms == "fixed") learner.fixed_norms = {"backbone."};
@@ -176,14 +176,13 @@ private:
 void train_coco(const Options& options, Outcome& outcome) {
     const StopGuard guard;
     if (options.model.empty() && options.weights.empty()) throw regulus::ArgumentError("which detector? Name it with --model (regulus zoo list), or give weights to start from with --weights FILE");
-    const std::string path = run_file(options.out, options.resume);
+    const std::string path = run_file(options.run.out, options.run.resume);
     Plan plan = make_coco_plan(options);
     talk("train: " + plan.model->name + ", " + count_of(plan.sizes.size(), "picture") + ", as " + plan.recipe.code_base + " does: " + count_of(std::size_t(plan.course.all), "step") + ", " +
          count_of(std::size_t(plan.course.steps), "step") + " an epoch, " + count_of(std::size_t(plan.recipe.batch), "picture") + " a step, " + std::to_string(plan.recipe.at_once) + " at once, " + options.optimiser +
          ", learning rate " + number(plan.peak) + "\n");
     CocoLessons lessons(options, std::move(plan));
-    TrainingRun run(lessons, lessons.course(), path);
-    train_to_end(run, options.out, options.resume, outcome);
+    train_to_end(lessons, lessons.course(), options.run, path, outcome);
 }
 
 }  // namespace
@@ -206,7 +205,6 @@ void add_train_coco(CLI::App& app, Outcome& outcome) {
     CLI::Option* val = command->add_option("--val-images", options->val_images, "Folder of validation pictures, judged each time that the run is kept");
     CLI::Option* val_truth = command->add_option("--val-annotations", options->val_annotations, "Their annotations")->needs(val);
     val->needs(val_truth);
-    command->add_option("--out", options->out, "The result, a file ending in .safetensors; OUT.run keeps the run until it is done")->required();
     command->add_option("--weights", options->weights, "Start from this checkpoint of any layout, a detector's or a classifier's; what it lacks begins anew (default: everything is random)");
     command->add_option("--rule", options->rule, "Whose losses, samples and recipe (default: the model's own)")->check(CLI::IsMember({"mmdetection", "detectron2", "torchvision"}));
     CLI::Option* epochs = command->add_option("--epochs", options->epochs, "How often each picture is seen")->check(CLI::Range(1, 1000000));
@@ -221,9 +219,7 @@ void add_train_coco(CLI::App& app, Outcome& outcome) {
     command->add_option("--norms", options->norms, "Batch norms of the backbone: stored statistics, fixed as a whole, or statistics of the batch (default: as published with --weights, else batch)")
         ->check(CLI::IsMember({"stored", "fixed", "batch"}));
     command->add_option("--save-every", options->save_every, "Keep the run and tell its losses after as many steps (default: after each epoch)")->check(CLI::Range(1, 1000000000));
-    command->add_option("--seed", options->seed, "Of everything random")->capture_default_str();
-    command->add_flag("--resume", options->resume, "Go on with the run that OUT.run keeps");
-    command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
+    add_run_options(*command, options->run);
     command->callback([options, &outcome] { train_coco(*options, outcome); });
 }
 

@@ -6,7 +6,6 @@
 #include <limits>
 #include <map>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include <unistd.h>
@@ -117,7 +116,7 @@ std::vector<std::string> last_layers(const regulus::Graph& graph) {
 void set_start(const Options& options, const regulus::CocoDataset& dataset, Plan& plan) {
     if (options.weights.empty()) {
         choose_classes(dataset, plan);
-        plan.start = train::initial_weights(plan.graph, plan.model->code_base, options.seed, plan.threads);
+        plan.start = train::initial_weights(plan.graph, plan.model->code_base, options.run.seed, plan.course.threads);
         return;
     }
     const regulus::Weights given = read_start(options, plan);
@@ -134,7 +133,7 @@ void set_start(const Options& options, const regulus::CocoDataset& dataset, Plan
         talk("train: the last layers of the heads begin anew, for the annotations' classes\n");
         for (const std::string& layer : last_layers(plan.graph)) anew.push_back(layer);
     }
-    plan.start = train::initial_weights(plan.graph, plan.model->code_base, options.seed, given, anew, plan.threads);
+    plan.start = train::initial_weights(plan.graph, plan.model->code_base, options.run.seed, given, anew, plan.course.threads);
 }
 
 void set_optimiser(const Options& options, Plan& plan) {
@@ -151,11 +150,7 @@ void set_optimiser(const Options& options, Plan& plan) {
 void set_course(const Options& options, Plan& plan) {
     train::DetectorRecipe& recipe = plan.recipe;
     const std::size_t pictures = plan.sizes.size();
-    if (options.batch > 0) recipe.batch = options.batch;
-    if (std::size_t(recipe.batch) > pictures) throw regulus::ArgumentError("train: a batch of " + std::to_string(recipe.batch) + " is more than all " + count_of(pictures, "picture") + "; choose another with --batch");
-    recipe.at_once = options.at_once > 0 ? options.at_once : std::min(recipe.batch, recipe.at_once);
-    while (options.at_once == 0 && recipe.batch % recipe.at_once != 0) --recipe.at_once;
-    if (recipe.batch % recipe.at_once != 0) throw regulus::ArgumentError("train: --at-once " + std::to_string(recipe.at_once) + " does not divide the batch of " + std::to_string(recipe.batch));
+    choose_batch(options.batch, options.at_once, pictures, count_of(pictures, "picture"), recipe.batch, recipe.at_once);
     const std::int64_t wide = std::count_if(plan.sizes.begin(), plan.sizes.end(), [](const regulus::PictureSize& size) { return size.width > size.height; });
     const auto groups_of = [&](std::int64_t count) { return (count + recipe.at_once - 1) / recipe.at_once; };
     plan.course.parts = recipe.batch / recipe.at_once;
@@ -166,8 +161,7 @@ void set_course(const Options& options, Plan& plan) {
     plan.course.leg = options.save_every > 0 ? options.save_every : plan.course.steps;
     plan.peak = options.learning_rate > 0 ? options.learning_rate : recipe.learning_rate * double(recipe.batch) / 16;
     plan.course.clip = recipe.clip;
-    plan.course.seed = options.seed;
-    plan.course.threads = plan.threads;
+    plan.course.seed = options.run.seed;
     plan.course.schedule = recipe.schedule(plan.peak, plan.course.all, plan.course.steps, plan.course.by_epochs);
 }
 
@@ -203,19 +197,19 @@ void set_panoptic(const Options& options, Plan& plan) {
 void set_settings(const Options& options, Plan& plan) {
     const train::DetectorRecipe& recipe = plan.recipe;
     plan.course.settings = {{"model", plan.model->name},
-                     {"annotations", file_identity(options.annotations)},
-                     {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
-                     {"rule", recipe.code_base},
-                     {"optimiser", options.optimiser},
-                     {"iterations", std::to_string(plan.course.all)},
-                     {"batch", std::to_string(recipe.batch)},
-                     {"at once", std::to_string(recipe.at_once)},
-                     {"learning rate", number(plan.peak)},
-                     {"weight decay", number(recipe.weight_decay)},
-                     {"clip", number(recipe.clip)},
-                     {"norms", recipe.norms},
-                     {"kept every", std::to_string(plan.course.leg)},
-                     {"seed", std::to_string(options.seed)}};
+                            {"annotations", file_identity(options.annotations)},
+                            {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
+                            {"rule", recipe.code_base},
+                            {"optimiser", options.optimiser},
+                            {"iterations", std::to_string(plan.course.all)},
+                            {"batch", std::to_string(recipe.batch)},
+                            {"at once", std::to_string(recipe.at_once)},
+                            {"learning rate", number(plan.peak)},
+                            {"weight decay", number(recipe.weight_decay)},
+                            {"clip", number(recipe.clip)},
+                            {"norms", recipe.norms},
+                            {"kept every", std::to_string(plan.course.leg)},
+                            {"seed", std::to_string(options.run.seed)}};
     if (!options.panoptic.empty()) plan.course.settings["panoptic"] = file_identity(options.panoptic);
     for (const std::string& frozen : plan.frozen) plan.course.settings["frozen"] += (plan.course.settings["frozen"].empty() ? "" : " ") + frozen;
 }
@@ -224,7 +218,7 @@ void set_settings(const Options& options, Plan& plan) {
 
 CocoPlan make_coco_plan(const CocoOptions& options) {
     CocoPlan plan;
-    plan.threads = options.threads > 0 ? options.threads : std::max(1, int(std::thread::hardware_concurrency()));
+    plan.course.threads = threads_of(options.run);
     plan.model = options.model.empty() ? load("", options.weights).model : &model_named(options.model);
     plan.graph = regulus::recorded(*plan.model);
     plan.facts = plan.model->facts;
@@ -234,7 +228,7 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     if (has_label(plan.graph, "keypoint_logits")) plan.mirrored = train::mirrored_keypoints(plan.facts.keypoint_names);
     const std::string rule = options.rule.empty() ? plan.model->code_base : options.rule;
     plan.training = train::detector_training(plan.graph, rule);
-    plan.training.dense.threads = plan.threads;
+    plan.training.dense.threads = plan.course.threads;
     regulus::CocoDataset dataset = regulus::read_coco_annotations(options.annotations);
     set_start(options, dataset, plan);
     plan.recipe = train::detector_recipe(rule, plan.model->name, plan.model->architecture, is_dense, plan.facts.preprocessing);

@@ -17,14 +17,12 @@ namespace tool {
 
 /// What the user chooses.
 struct CocoOptions {
-    std::string model, weights, out, rule, norms, optimiser = "sgd";
+    std::string model, weights, rule, norms, optimiser = "sgd";
     std::string images, annotations, val_images, val_annotations, panoptic, segments;
     std::vector<std::string> frozen;
     std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
     double learning_rate = 0, weight_decay = -1, clip = -1;
-    std::uint64_t seed = 0;
-    int threads = 0;
-    bool resume = false;
+    RunOptions run;
 };
 
 /// Annotated pictures in a folder.
@@ -52,7 +50,6 @@ struct CocoPlan {
     regulus::SegmentReader segments;
     Course course;
     double peak = 0;
-    int threads = 1;
     bool has_boxes = false, has_masks = false;
 };
 

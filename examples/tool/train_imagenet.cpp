@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,14 +37,12 @@ namespace {
 namespace train = regulus::train;
 
 struct Options {
-    std::string model, weights, out, recipe;
+    std::string model, weights, recipe;
     LabelledFolder pictures, validation;
     std::vector<std::string> frozen;
     std::int64_t epochs = 0, batch = 0, at_once = 0, crop = 0, warm_up = -1, precise = -1;
     double learning_rate = 0, weight_decay = -1, smoothing = -1;
-    std::uint64_t seed = 0;
-    int threads = 0;
-    bool resume = false;
+    RunOptions run;
 };
 
 std::string percent(std::int64_t right, std::int64_t of) {
@@ -87,13 +84,13 @@ void set_start(const Options& options, std::int64_t classes, Plan& plan) {
     if (classes != plan.model->classes) plan.graph = regulus::with_classes(std::move(plan.graph), classes);
     const std::string& rules = plan.model->code_base;
     if (options.weights.empty()) {
-        plan.start = train::initial_weights(plan.graph, rules, options.seed, plan.course.threads);
+        plan.start = train::initial_weights(plan.graph, rules, options.run.seed, plan.course.threads);
         return;
     }
     const LoadedClassifier loaded = load_classifier(options.model, options.weights, true);
     const bool new_head = loaded.classes != classes;
     if (new_head) talk("train: the head begins anew, " + loaded.weights.source + (loaded.classes == 0 ? " has none" : " has one of " + count_of(std::size_t(loaded.classes), "class")) + "\n");
-    plan.start = train::initial_weights(plan.graph, rules, options.seed, regulus::to_regulus(loaded.weights, loaded.graph), new_head ? std::vector<std::string>{"classifier."} : std::vector<std::string>{}, plan.course.threads);
+    plan.start = train::initial_weights(plan.graph, rules, options.run.seed, regulus::to_regulus(loaded.weights, loaded.graph), new_head ? std::vector<std::string>{"classifier."} : std::vector<std::string>{}, plan.course.threads);
     if (!new_head && plan.facts.class_names.empty()) plan.facts = regulus::facts_from_metadata(loaded.weights.metadata, plan.facts, loaded.weights.source);
 }
 
@@ -101,15 +98,8 @@ void set_recipe(const Options& options, Plan& plan) {
     plan.recipe = train::classifier_recipe(options.recipe.empty() ? plan.model->code_base : options.recipe, plan.model->architecture);
     train::ClassifierRecipe& recipe = plan.recipe;
     const double rate_of_a_picture = recipe.learning_rate / double(recipe.batch);
-    const std::int64_t published_at_once = recipe.at_once;
     plan.epochs = options.epochs > 0 ? options.epochs : recipe.epochs;
-    if (options.batch > 0) recipe.batch = options.batch;
-    if (std::size_t(recipe.batch) > plan.pictures.size()) {
-        throw regulus::ArgumentError("train: a batch of " + std::to_string(recipe.batch) + " is more than all " + count_of(plan.pictures.size(), "picture") + "; choose another with --batch");
-    }
-    recipe.at_once = options.at_once > 0 ? options.at_once : std::min(recipe.batch, published_at_once);
-    while (options.at_once == 0 && recipe.batch % recipe.at_once != 0) --recipe.at_once;
-    if (recipe.batch % recipe.at_once != 0) throw regulus::ArgumentError("train: --at-once " + std::to_string(recipe.at_once) + " does not divide the batch of " + std::to_string(recipe.batch));
+    choose_batch(options.batch, options.at_once, plan.pictures.size(), count_of(plan.pictures.size(), "picture"), recipe.batch, recipe.at_once);
     recipe.learning_rate = options.learning_rate > 0 ? options.learning_rate : rate_of_a_picture * double(recipe.batch);
     recipe.warm_up = options.warm_up >= 0 ? options.warm_up : std::min(recipe.warm_up, plan.epochs / 10);
     if (recipe.warm_up >= plan.epochs) throw regulus::ArgumentError("train: --warm-up must be shorter than the " + count_of(std::size_t(plan.epochs), "epoch"));
@@ -122,12 +112,12 @@ void set_recipe(const Options& options, Plan& plan) {
     course.steps = course.leg = std::int64_t(plan.pictures.size()) / recipe.batch;
     course.all = plan.epochs * course.steps;
     course.parts = recipe.batch / recipe.at_once;
-    course.seed = options.seed;
+    course.seed = options.run.seed;
 }
 
 Plan make_plan(const Options& options) {
     Plan plan;
-    plan.course.threads = options.threads > 0 ? options.threads : std::max(1, int(std::thread::hardware_concurrency()));
+    plan.course.threads = threads_of(options.run);
     plan.model = options.model.empty() ? load_classifier("", options.weights, true).model : &regulus::find_classifier(regulus::classifier_models(), options.model);
     plan.facts = plan.model->facts;
     std::vector<std::string> names;
@@ -148,19 +138,19 @@ Plan make_plan(const Options& options) {
     set_start(options, classes, plan);
     const train::ClassifierRecipe& recipe = plan.recipe;
     plan.course.settings = {{"model", plan.model->name},
-                     {"classes", std::to_string(classes)},
-                     {"pictures", identity_of(plan.pictures)},
-                     {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
-                     {"recipe", recipe.code_base},
-                     {"epochs", std::to_string(plan.epochs)},
-                     {"batch", std::to_string(recipe.batch)},
-                     {"at once", std::to_string(recipe.at_once)},
-                     {"learning rate", number(recipe.learning_rate)},
-                     {"warm-up", std::to_string(recipe.warm_up)},
-                     {"weight decay", number(recipe.optimiser.decay.amount)},
-                     {"label smoothing", number(recipe.label_smoothing)},
-                     {"crop", std::to_string(eyes.crop)},
-                     {"seed", std::to_string(options.seed)}};
+                            {"classes", std::to_string(classes)},
+                            {"pictures", identity_of(plan.pictures)},
+                            {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
+                            {"recipe", recipe.code_base},
+                            {"epochs", std::to_string(plan.epochs)},
+                            {"batch", std::to_string(recipe.batch)},
+                            {"at once", std::to_string(recipe.at_once)},
+                            {"learning rate", number(recipe.learning_rate)},
+                            {"warm-up", std::to_string(recipe.warm_up)},
+                            {"weight decay", number(recipe.optimiser.decay.amount)},
+                            {"label smoothing", number(recipe.label_smoothing)},
+                            {"crop", std::to_string(eyes.crop)},
+                            {"seed", std::to_string(options.run.seed)}};
     for (const std::string& frozen : options.frozen) plan.course.settings["frozen"] += (plan.course.settings["frozen"].empty() ? "" : " ") + frozen;
     return plan;
 }
@@ -212,7 +202,7 @@ public:
         regulus::Tensor labels(regulus::Shape{n}, regulus::DType::i32), ones(regulus::Shape{n}, regulus::DType::f32);
         std::fill_n(ones.data<float>(), n, 1.0f);
         for (std::int64_t i = 0; i < n; ++i) labels.data<std::int32_t>()[i] = plan_.pictures[std::size_t(items[i])].label;
-        const regulus::Outputs outputs = learner_.forward({load_views(plan_, options_.seed, epoch, items, n)});
+        const regulus::Outputs outputs = learner_.forward({load_views(plan_, options_.run.seed, epoch, items, n)});
         const regulus::Tensor& logits = outputs["logits"];
         const train::Loss loss = train::cross_entropy_loss(logits, labels, ones, double(n), plan_.recipe.label_smoothing);
         const std::int64_t classes = logits.shape()[1];
@@ -239,7 +229,7 @@ public:
 
     void write_result(const std::string& run) override {
         begin_epoch(plan_.epochs - 1);
-        write_trained(options_.out, judged_.empty() ? judged_weights() : judged_, regulus::facts_to_metadata(plan_.facts), plan_.model->name, run);
+        write_trained(options_.run.out, judged_.empty() ? judged_weights() : judged_, regulus::facts_to_metadata(plan_.facts), plan_.model->name, run);
     }
 
     const Course& course() const { return plan_.course; }
@@ -254,7 +244,7 @@ private:
 
     void begin_epoch(std::int64_t epoch) {
         if (epoch_ == epoch) return;
-        order_ = train::epoch_order(std::int64_t(plan_.pictures.size()), options_.seed, epoch);
+        order_ = train::epoch_order(std::int64_t(plan_.pictures.size()), options_.run.seed, epoch);
         epoch_ = epoch;
     }
 
@@ -268,7 +258,7 @@ private:
         train::Learner probe(regulus::CpuLearning{}, plan_.graph, now, of_batches);
         std::map<std::string, std::vector<double>> sums;
         for (std::int64_t i = 0; i < batches; ++i) {
-            probe.forward({load_views(plan_, options_.seed, epoch_, order_.data() + i * n, n)});
+            probe.forward({load_views(plan_, options_.run.seed, epoch_, order_.data() + i * n, n)});
             for (const train::LearnedParameter& parameter : probe.parameters()) {
                 if (parameter.kind != train::LearnedParameter::Kind::statistic) continue;
                 std::vector<double>& sum = sums[parameter.name];
@@ -297,15 +287,14 @@ private:
 void train_imagenet(const Options& options, Outcome& outcome) {
     const StopGuard guard;
     if (options.model.empty() && options.weights.empty()) throw regulus::ArgumentError("which network? Name it with --model (regulus zoo list), or give weights to start from with --weights FILE");
-    const std::string path = run_file(options.out, options.resume);
+    const std::string path = run_file(options.run.out, options.run.resume);
     Plan plan = make_plan(options);
     char rate[32];
     std::snprintf(rate, sizeof rate, "%.6g", plan.recipe.learning_rate);
     talk("train: " + plan.model->name + ", " + count_of(plan.pictures.size(), "picture") + ", recipe of " + plan.recipe.code_base + ": " + count_of(std::size_t(plan.epochs), "epoch") + " of " +
          count_of(std::size_t(plan.course.steps), "step") + ", " + std::to_string(plan.recipe.batch) + " pictures a step, " + std::to_string(plan.recipe.at_once) + " at once, learning rate " + rate + "\n");
     ClassifierLessons lessons(options, std::move(plan));
-    TrainingRun run(lessons, lessons.course(), path);
-    train_to_end(run, options.out, options.resume, outcome);
+    train_to_end(lessons, lessons.course(), options.run, path, outcome);
 }
 
 }  // namespace
@@ -326,7 +315,6 @@ void add_train_imagenet(CLI::App& app, Outcome& outcome) {
     command->add_option("--classes", options->pictures.names, "Names of the classes, one a line (default: the folders; with --labels the model's)");
     CLI::Option* val = command->add_option("--val", options->validation.images, "Folder of validation pictures, judged after each epoch");
     command->add_option("--val-labels", options->validation.list, "Their classes, as --labels")->needs(val);
-    command->add_option("--out", options->out, "The result, a file ending in .safetensors; OUT.run keeps the run until it is done")->required();
     command->add_option("--weights", options->weights, "Start from this checkpoint of any layout; a head of other classes begins anew");
     command->add_option("--frozen", options->frozen, "Parameters whose names begin so do not learn (backbone: the head alone does; backbone.stem backbone.s1)");
     command->add_option("--recipe", options->recipe, "Whose (default: the model's own)")->check(CLI::IsMember({"pycls", "mmpretrain", "torchvision"}));
@@ -339,9 +327,7 @@ void add_train_imagenet(CLI::App& app, Outcome& outcome) {
     command->add_option("--label-smoothing", options->smoothing, "Part of the answer that is spread over all classes")->check(CLI::Range(0.0, 0.999));
     command->add_option("--precise-norms", options->precise, "Pictures over which statistics of norms are averaged before a network is judged; 0: the running ones")->check(CLI::Range(0, 1 << 24));
     command->add_option("--crop", options->crop, "Height and width that the network sees (default: the model's own)")->check(CLI::Range(8, 1024));
-    command->add_option("--seed", options->seed, "Of everything random")->capture_default_str();
-    command->add_flag("--resume", options->resume, "Go on with the run that OUT.run keeps");
-    command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
+    add_run_options(*command, options->run);
     command->callback([options, &outcome] { train_imagenet(*options, outcome); });
 }
 

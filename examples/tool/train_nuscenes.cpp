@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -39,13 +38,11 @@ namespace {
 namespace train = regulus::train;
 
 struct Options {
-    std::string model, weights, out;
+    std::string model, weights;
     TableOptions where;
     std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
     double learning_rate = 0, weight_decay = -1, clip = -1;
-    std::uint64_t seed = 0;
-    int threads = 0;
-    bool resume = false;
+    RunOptions run;
 };
 
 /// What a run is, before it begins.
@@ -118,10 +115,10 @@ public:
     train::Learner& learner() override { return teacher_.learner(); }
 
     train::StepLosses teach(std::int64_t epoch, std::int64_t step, std::int64_t part) override {
-        if (ordered_ != epoch) order_ = train::epoch_order(std::int64_t(plan_.samples.size()), options_.seed, epoch);
+        if (ordered_ != epoch) order_ = train::epoch_order(std::int64_t(plan_.samples.size()), options_.run.seed, epoch);
         ordered_ = epoch;
         const std::int64_t first = (step % plan_.course.steps * plan_.course.parts + part) * plan_.recipe.at_once;
-        const std::uint64_t key = regulus::random_key(regulus::random_key(options_.seed, "views"), std::uint64_t(epoch));
+        const std::uint64_t key = regulus::random_key(regulus::random_key(options_.run.seed, "views"), std::uint64_t(epoch));
         std::vector<Lesson> lessons(std::size_t(plan_.recipe.at_once));
         in_parallel_or_throw(lessons.size(), plan_.course.threads, [&](std::size_t i) { lessons[i] = taught_lesson(plan_, key, order_[(std::size_t(first) + i) % order_.size()]); });
         train::CloudBatch batch;
@@ -139,7 +136,7 @@ public:
     void write_result(const std::string& run) override {
         regulus::Weights result = teacher_.learner().weights();
         regulus::bind_weights(plan_.graph, result);  // every part of the detector has learnt
-        write_trained(options_.out, std::move(result), {}, plan_.model->name, run);
+        write_trained(options_.run.out, std::move(result), {}, plan_.model->name, run);
     }
 
     const Course& course() const { return plan_.course; }
@@ -173,21 +170,17 @@ const regulus::PointDetectorSpec& model_to_teach(const std::string& name) {
 void set_course(const Options& options, Plan& plan) {
     train::Detector3dRecipe& recipe = plan.recipe;
     Course& course = plan.course;
-    if (options.batch > 0) recipe.batch = options.batch;
     if (options.weight_decay >= 0) recipe.weight_decay = options.weight_decay;
     if (options.clip >= 0) recipe.clip = options.clip;
     const std::size_t samples = plan.samples.size();
-    if (std::size_t(recipe.batch) > samples) throw regulus::ArgumentError("train: a batch of " + std::to_string(recipe.batch) + " is more than all " + count_of(samples, "sample") + " with objects; choose another with --batch");
-    recipe.at_once = options.at_once > 0 ? options.at_once : std::min(recipe.batch, recipe.at_once);
-    while (options.at_once == 0 && recipe.batch % recipe.at_once != 0) --recipe.at_once;
-    if (recipe.batch % recipe.at_once != 0) throw regulus::ArgumentError("train: --at-once " + std::to_string(recipe.at_once) + " does not divide the batch of " + std::to_string(recipe.batch));
+    choose_batch(options.batch, options.at_once, samples, count_of(samples, "sample") + " with objects", recipe.batch, recipe.at_once);
     course.parts = recipe.batch / recipe.at_once;
     course.steps = std::int64_t(samples) / recipe.batch;
     course.by_epochs = options.iterations == 0;
     course.all = options.iterations > 0 ? options.iterations : course.steps * (options.epochs > 0 ? options.epochs : recipe.epochs);
     course.leg = options.save_every > 0 ? options.save_every : course.steps;
     course.clip = recipe.clip;
-    course.seed = options.seed;
+    course.seed = options.run.seed;
     if (options.learning_rate > 0) recipe.learning_rate = options.learning_rate;
     course.optimiser = recipe.optimiser();
     course.schedule = recipe.schedule(recipe.learning_rate, course.all, course.steps);
@@ -202,17 +195,17 @@ void set_course(const Options& options, Plan& plan) {
                        {"weight decay", number(recipe.weight_decay)},
                        {"clip", number(recipe.clip)},
                        {"kept every", std::to_string(course.leg)},
-                       {"seed", std::to_string(options.seed)}};
+                       {"seed", std::to_string(options.run.seed)}};
 }
 
 Plan make_plan(const Options& options) {
     Plan plan;
-    plan.course.threads = options.threads > 0 ? options.threads : std::max(1, int(std::thread::hardware_concurrency()));
+    plan.course.threads = threads_of(options.run);
     plan.model = &model_to_teach(options.model);
     plan.graph = regulus::recorded(*plan.model);
     plan.training = train::detector3d_training(plan.graph);
     plan.training.max_pillars = plan.recipe.max_pillars;
-    if (options.weights.empty()) plan.start = train::initial_weights(plan.graph, "mmdetection3d", options.seed, plan.course.threads);
+    if (options.weights.empty()) plan.start = train::initial_weights(plan.graph, "mmdetection3d", options.run.seed, plan.course.threads);
     else plan.start = regulus::to_regulus(load_point_detector(options.model, options.weights).weights, plan.graph);
     plan.data = options.where.data;
     plan.tables = read_tables(options.where, "train");
@@ -227,14 +220,13 @@ Plan make_plan(const Options& options) {
 
 void train_nuscenes(const Options& options, Outcome& outcome) {
     const StopGuard guard;
-    const std::string path = run_file(options.out, options.resume);
+    const std::string path = run_file(options.run.out, options.run.resume);
     Plan plan = make_plan(options);
     talk("train: " + plan.model->name + ", " + count_of(plan.samples.size(), "sample") + " with objects: " + count_of(std::size_t(plan.course.all), "step") + ", " +
          count_of(std::size_t(plan.course.steps), "step") + " an epoch, " + count_of(std::size_t(plan.recipe.batch), "cloud") + " a step, " + std::to_string(plan.recipe.at_once) +
          " at once, learning rate " + number(plan.recipe.learning_rate) + "\n");
     NuScenesLessons lessons(options, std::move(plan));
-    TrainingRun run(lessons, lessons.course(), path);
-    train_to_end(run, options.out, options.resume, outcome);
+    train_to_end(lessons, lessons.course(), options.run, path, outcome);
 }
 
 }  // namespace
@@ -252,7 +244,6 @@ void add_train_nuscenes(CLI::App& app, Outcome& outcome) {
     command->add_option("--tables", options->where.tables, "Folder of the data set's tables (scene.json, sample_annotation.json, ...)")->required();
     command->add_option("--scenes", options->where.scenes, "File with the names of the scenes to learn from, one a line: the split (default: all)");
     command->add_option("--data", options->where.data, "Folder in which samples/ and sweeps/ are")->required();
-    command->add_option("--out", options->out, "The result, a file ending in .safetensors; OUT.run keeps the run until it is done")->required();
     command->add_option("--weights", options->weights, "Start from this checkpoint of the model (default: everything is random)");
     CLI::Option* epochs = command->add_option("--epochs", options->epochs, "How often each sample is seen (default: 24)")->check(CLI::Range(1, 1000000));
     command->add_option("--iterations", options->iterations, "How many steps are taken")->check(CLI::Range(1, 1000000000))->excludes(epochs);
@@ -262,9 +253,7 @@ void add_train_nuscenes(CLI::App& app, Outcome& outcome) {
     command->add_option("--weight-decay", options->weight_decay, "Of the parameters (default: 0.01)")->check(CLI::Range(0.0, 1.0));
     command->add_option("--clip", options->clip, "Greatest norm of all gradients; 0: any (default: 35)")->check(CLI::Range(0.0, 1e9));
     command->add_option("--save-every", options->save_every, "Keep the run and tell its losses after as many steps (default: after each epoch)")->check(CLI::Range(1, 1000000000));
-    command->add_option("--seed", options->seed, "Of everything random")->capture_default_str();
-    command->add_flag("--resume", options->resume, "Go on with the run that OUT.run keeps");
-    command->add_option("--threads", options->threads, "Threads; 0: as many as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
+    add_run_options(*command, options->run);
     command->callback([options, &outcome] { train_nuscenes(*options, outcome); });
 }
 

@@ -14,7 +14,33 @@
 
 namespace tool {
 
+namespace {
+
 namespace train = regulus::train;
+
+class TrainingRun {
+public:
+    /// Both must outlive it; `path` is the run's file.
+    TrainingRun(Lessons& lessons, const Course& course, std::string path);
+
+    /// Throws regulus::Error when the run's file is of another run, or none.
+    void resume();
+    /// False when the user stops it; the run's file is written then.
+    bool finish();
+
+private:
+    double take_step(std::int64_t epoch);
+    void end_leg();
+    void save();
+
+    Lessons& lessons_;
+    const Course& course_;
+    std::string path_;
+    train::Optimiser optimiser_;
+    std::map<std::string, double> sums_;  // of the losses since the run was kept
+    std::int64_t step_ = 0;               // steps that are done
+    double rate_ = 0;
+};
 
 TrainingRun::TrainingRun(Lessons& lessons, const Course& course, std::string path) : lessons_(lessons), course_(course), path_(std::move(path)), optimiser_(course.optimiser, course.threads) {}
 
@@ -120,6 +146,20 @@ void TrainingRun::save() {
     for (const auto& [name, sum] : sums_) note("loss " + name, sum);
     for (const auto& [name, value] : lessons_.memory()) note(name, value);
     train::write_snapshot(path_, snapshot);
+}
+
+}  // namespace
+
+void train_to_end(Lessons& lessons, const Course& course, const RunOptions& options, const std::string& path, Outcome& outcome) {
+    TrainingRun run(lessons, course, path);
+    if (options.resume) run.resume();
+    if (!run.finish()) {
+        talk("train: stopped; the same command with --resume goes on from " + path + "\n");
+        outcome.exit_code = 130;
+        return;
+    }
+    lessons.write_result(path);
+    talk("train: wrote " + options.out + "\n");
 }
 
 }  // namespace tool

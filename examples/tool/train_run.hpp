@@ -45,31 +45,7 @@ public:
     virtual void write_result(const std::string& run) = 0;
 };
 
-/// See train_to_end().
-class TrainingRun {
-public:
-    /// Both must outlive it; `path` is the run's file.
-    TrainingRun(Lessons& lessons, const Course& course, std::string path);
-
-    /// Throws regulus::Error when the run's file is of another run, or none.
-    void resume();
-    /// False when the user stops it; the run's file is written then.
-    bool finish();
-    void write_result() { lessons_.write_result(path_); }
-    const std::string& path() const { return path_; }
-
-private:
-    double take_step(std::int64_t epoch);
-    void end_leg();
-    void save();
-
-    Lessons& lessons_;
-    const Course& course_;
-    std::string path_;
-    regulus::train::Optimiser optimiser_;
-    std::map<std::string, double> sums_;  // of the losses since the run was kept
-    std::int64_t step_ = 0;               // steps that are done
-    double rate_ = 0;
-};
+/// Trains from the first step, or from where the run's file `path` stands, to the last, and writes the result; or says how to go on.
+void train_to_end(Lessons& lessons, const Course& course, const RunOptions& options, const std::string& path, Outcome& outcome);
 
 }  // namespace tool

@@ -7,9 +7,6 @@ tree=$(cd "$1" && pwd)
 tool=$tree/regulus emulated=$tree/tests/emulated
 data=$root/tests/data_files/fasteners
 shared=${REGULUS_SHARED:-$root/../shared}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
 
 if [ ! -e "$emulated/libcuda.so.1" ]; then
     echo "skipped: the emulated driver is not built (no nvcc, or not x86-64)"

@@ -5,10 +5,6 @@
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tool=$(cd "$1" && pwd)/regulus
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-export OMP_WAIT_POLICY=passive
 . "$here/support/checks.sh"
 
 python3 - <<'PY'

@@ -6,10 +6,6 @@ set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 tool=$(cd "$1" && pwd)/regulus
 data=$root/tests/data_files/fasteners
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-export OMP_WAIT_POLICY=passive
 unset REGULUS_MODEL
 . "$root/tests/end_to_end/support/checks.sh"
 

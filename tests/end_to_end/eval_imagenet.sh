@@ -6,10 +6,6 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$(dirname "$0")/../.." && pwd)
 tool=$(cd "$1" && pwd)/regulus
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-export OMP_WAIT_POLICY=passive
 . "$here/support/checks.sh"
 
 # 23 pictures of 4 classes with holes in between, by hand: PNG of three kinds, sizes from one pixel on.

@@ -6,10 +6,6 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/tests/end_to_end
 tool=$(cd "$1" && pwd)/regulus
 export SHIPPED=$root/examples/model/fasteners.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-export OMP_WAIT_POLICY=passive
 . "$here/support/checks.sh"
 
 # What the shipped detector is sure of on the shipped pictures, as annotations: with its own categories, with others.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <numbers>
 #include <string>
 
 #include <regulus/core/error.hpp>
@@ -58,9 +59,8 @@ inline CloudView random_cloud_view(const CloudAugmentation& augmentation, std::u
     return view;
 }
 
-/// Where a point goes; `moves` is false for directions and velocities.
-inline std::array<double, 3> viewed_point(const CloudView& view, const std::array<double, 3>& point, bool moves = true) {
-    const double c = std::cos(view.angle), s = std::sin(view.angle);
+/// Where a point goes; `s` and `c` are sine and cosine of the view's angle, `moves` is false for directions and velocities.
+inline std::array<double, 3> viewed_point(const CloudView& view, double s, double c, const std::array<double, 3>& point, bool moves = true) {
     std::array<double, 3> seen{view.scale * (c * point[0] - s * point[1]), view.scale * (s * point[0] + c * point[1]), view.scale * point[2]};
     for (std::size_t axis = 0; axis < 3 && moves; ++axis) seen[axis] += view.translation[axis];
     if (view.is_flipped_y) seen[1] = -seen[1];
@@ -70,20 +70,21 @@ inline std::array<double, 3> viewed_point(const CloudView& view, const std::arra
 
 /// The cloud as it is seen; what else its points have stays.
 inline void apply_view(const CloudView& view, PointCloud& cloud) {
+    const double s = std::sin(view.angle), c = std::cos(view.angle);
     for (std::size_t i = 0; i < cloud.size(); ++i) {
         float* const point = cloud.values.data() + i * std::size_t(cloud.features);
-        const std::array<double, 3> seen = viewed_point(view, {double(point[0]), double(point[1]), double(point[2])});
+        const std::array<double, 3> seen = viewed_point(view, s, c, {double(point[0]), double(point[1]), double(point[2])});
         for (std::size_t axis = 0; axis < 3; ++axis) point[axis] = float(seen[axis]);
     }
 }
 
 /// The box around the same points; the yaw is not brought back into a turn.
 inline Box3d viewed(const CloudView& view, const Box3d& box) {
-    constexpr double pi = 3.14159265358979323846;
-    const std::array<double, 3> bottom = viewed_point(view, {double(box.x), double(box.y), double(box.z)}), velocity = viewed_point(view, {double(box.vx), double(box.vy), 0}, false);
+    const double s = std::sin(view.angle), c = std::cos(view.angle);
+    const std::array<double, 3> bottom = viewed_point(view, s, c, {double(box.x), double(box.y), double(box.z)}), velocity = viewed_point(view, s, c, {double(box.vx), double(box.vy), 0}, false);
     double yaw = double(box.yaw) + view.angle;
     if (view.is_flipped_y) yaw = -yaw;
-    if (view.is_flipped_x) yaw = pi - yaw;
+    if (view.is_flipped_x) yaw = std::numbers::pi - yaw;
     const auto length = [&](float value) { return float(view.scale * double(value)); };
     return {float(bottom[0]), float(bottom[1]), float(bottom[2]), length(box.length), length(box.width), length(box.height), float(yaw), float(velocity[0]), float(velocity[1])};
 }

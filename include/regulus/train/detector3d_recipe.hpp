@@ -1,9 +1,6 @@
 #pragma once
 // How mmdetection3d's detectors of nuScenes and Lyft were taught.
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include <regulus/data/cloud_augment.hpp>
@@ -30,9 +27,7 @@ struct Detector3dRecipe {
 
     /// The learning rate over `all` iterations of the peak `learning_rate`, `epoch` of them an epoch.
     Schedule schedule(double peak, std::int64_t all, std::int64_t epoch) const {
-        std::vector<double> falls;
-        for (const double part : steps) falls.push_back(double(epoch) * std::round(part * double(all) / double(epoch)));
-        return detectron2_schedule(peak, std::move(falls), std::min(warm_up, all / 10));  // a thousandth grows to the peak, as in mmdetection3d
+        return stretched_schedule(peak, steps, all, epoch, warm_up);  // a thousandth grows to the peak, as in mmdetection3d
     }
 };
 

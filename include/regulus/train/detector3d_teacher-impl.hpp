@@ -23,6 +23,7 @@ inline std::vector<ops::DecodeBoxes3d> levels3d(const Graph& detector) {
 
 /// What of the detector has a loss, with room for `max_pillars` in a cloud.
 inline Graph teachable_graph3d(Graph detector, int max_pillars) {
+    if (max_pillars < 0) throw ArgumentError("detector3d_teacher: a cloud has room for one pillar or more, got " + std::to_string(max_pillars));
     for (Node& node : detector.nodes) {
         if (max_pillars == 0) break;
         if (auto* voxelize = std::get_if<ops::Voxelize>(&node.operation)) voxelize->max_voxels = max_pillars;
@@ -61,7 +62,6 @@ REGULUS_INLINE Detector3dTeacher::Detector3dTeacher(std::shared_ptr<const Learni
         }
         grids_.push_back(level.anchors);
     }
-    if (training.max_pillars < 0) throw ArgumentError("detector3d_teacher: a cloud has room for one pillar or more, got " + std::to_string(training.max_pillars));
 }
 
 REGULUS_INLINE StepLosses Detector3dTeacher::step(const CloudBatch& batch) {

@@ -1,8 +1,4 @@
 #pragma once
-#include <algorithm>
-#include <cmath>
-#include <utility>
-
 #include <regulus/core/error.hpp>
 #include <regulus/train/detector_recipe.hpp>
 
@@ -46,9 +42,7 @@ REGULUS_INLINE DetectorRecipe detector_recipe(const std::string& code_base, cons
 }
 
 REGULUS_INLINE Schedule DetectorRecipe::schedule(double peak, std::int64_t all, std::int64_t epoch, bool by_epochs) const {
-    std::vector<double> falls;
-    for (const double part : steps) falls.push_back(by_epochs ? double(epoch) * std::round(part * double(all) / double(epoch)) : std::round(part * double(all)));
-    return detectron2_schedule(peak, std::move(falls), std::min(warm_up, all / 10));
+    return stretched_schedule(peak, steps, all, by_epochs ? epoch : 1, warm_up);
 }
 
 }  // namespace regulus::train

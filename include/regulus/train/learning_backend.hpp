@@ -38,6 +38,10 @@ inline void need_pillar_variance(const std::string& backend, const std::string& 
     }
 }
 
+/// Int32 values behind the address of a float32 one: LearningArguments carry both so.
+inline const std::int32_t* integers(const float* address) { return reinterpret_cast<const std::int32_t*>(address); }
+inline std::int32_t* integers(float* address) { return reinterpret_cast<std::int32_t*>(address); }
+
 /// Addresses of one call. Maps are in the backend's layout, float32.
 struct LearningArguments {
     std::vector<const float*> inputs;

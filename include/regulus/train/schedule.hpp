@@ -1,5 +1,6 @@
 #pragma once
 // How the learning rate moves while a network learns: the schedules of the published training recipes.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -104,6 +105,14 @@ inline Schedule detectron2_schedule(double peak, std::vector<double> iterations 
     Schedule schedule = mmdetection_schedule(peak, std::move(iterations), warm_up_iterations);
     schedule.unit = Schedule::Unit::iterations;
     return schedule;
+}
+
+/// That schedule stretched over `all` iterations: falls after these parts of them, rounded to multiples of `unit` (an epoch's iterations: between two epochs), and a warm-up of a
+/// tenth of them at most.
+inline Schedule stretched_schedule(double peak, const std::vector<double>& parts, std::int64_t all, std::int64_t unit, std::int64_t warm_up) {
+    std::vector<double> falls;
+    for (const double part : parts) falls.push_back(double(unit) * std::round(part * double(all) / double(unit)));
+    return detectron2_schedule(peak, std::move(falls), std::min(warm_up, all / 10));
 }
 
 }  // namespace regulus::train

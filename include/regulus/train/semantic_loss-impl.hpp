@@ -3,29 +3,16 @@
 #include <cmath>
 #include <map>
 #include <string>
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 #include <regulus/core/bilinear_tap.hpp>
 #include <regulus/core/error.hpp>
+#include <regulus/train/blocks.hpp>
 #include <regulus/train/coco_truths-impl.hpp>
 #include <regulus/train/semantic_loss.hpp>
 
 namespace regulus::train {
 
 namespace detail {
-
-/// Calls body(i) for 0 .. count - 1, each once, by several threads. It must not throw.
-template <class Body>
-void for_each_row(std::int64_t count, int threads, const Body& body) {
-#if defined(_OPENMP)
-    if (threads <= 0) threads = omp_get_max_threads();
-#pragma omp parallel for schedule(dynamic, 4) num_threads(threads) if (threads > 1 && count > 1)
-#endif
-    for (std::int64_t i = 0; i < count; ++i) body(i);
-    (void)threads;
-}
 
 /// One picture's logits [labels, height, width], enlarged `scale` times, against its targets.
 struct SemanticMaps {
@@ -70,7 +57,7 @@ struct SemanticMaps {
 /// Rows of pixels between rows of the map, back to the rows of the map: derivatives [target_height, width, labels] -> [labels, height, width].
 inline void gather_rows(const SemanticMaps& maps, const std::vector<float>& derivatives, int threads, float* gradient) {
     const std::int64_t row_size = maps.width * maps.labels;
-    for_each_row(maps.height, threads, [&](std::int64_t row) {
+    for_each_index(maps.height, threads, [&](std::int64_t row) {
         std::vector<double> sums(std::size_t(row_size), 0);
         const std::int64_t first = std::max<std::int64_t>((row - 1) * maps.scale, 0), last = std::min((row + 2) * maps.scale, maps.target_height);
         for (std::int64_t y = first; y < last; ++y) {
@@ -140,7 +127,7 @@ REGULUS_INLINE Loss semantic_loss(const Tensor& logits, const std::vector<Tensor
         const detail::SemanticMaps maps{logits.data<float>() + std::int64_t(picture) * values, shape[1], shape[2], shape[3], scale, targets[picture].data<std::uint8_t>(), size[0], size[1]};
         derivatives.resize(std::size_t(size[0] * shape[3] * shape[1]));
         std::vector<double> of_rows(std::size_t(size[0]), 0);
-        detail::for_each_row(size[0], threads, [&](std::int64_t y) { of_rows[std::size_t(y)] = maps.row(y, part, derivatives.data() + y * shape[3] * shape[1]); });
+        detail::for_each_index(size[0], threads, [&](std::int64_t y) { of_rows[std::size_t(y)] = maps.row(y, part, derivatives.data() + y * shape[3] * shape[1]); });
         for (const double row : of_rows) loss.value += part * row;
         detail::gather_rows(maps, derivatives, threads, loss.gradient.data<float>() + std::int64_t(picture) * values);
     }

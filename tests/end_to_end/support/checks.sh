@@ -1,4 +1,8 @@
-# Sourced by the checks of this folder: counts what the tool answers. The sourcing script stands in its own work folder; the last answer is in out and err.
+# Sourced by the checks of this folder: goes into a work folder of their own, and counts what the tool answers; the last answer is in out and err.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export OMP_WAIT_POLICY=passive
 passed=0 failed=0 skipped=0
 
 report() {  # report STATUS NAME

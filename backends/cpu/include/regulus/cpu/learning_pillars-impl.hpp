@@ -14,8 +14,7 @@
 
 namespace regulus::cpu {
 
-/// Int32 values behind the address of a float32 one.
-inline const std::int32_t* integers(const float* address) { return reinterpret_cast<const std::int32_t*>(address); }
+using train::integers;
 
 /// Which cell a point lies in has no gradient.
 class VoxelizeThatLearns final : public InferredForward {

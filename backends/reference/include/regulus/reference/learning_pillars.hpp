@@ -9,9 +9,7 @@
 
 namespace regulus::reference {
 
-/// Int32 values behind the address of a float32 one.
-inline const std::int32_t* integers(const float* address) { return reinterpret_cast<const std::int32_t*>(address); }
-inline std::int32_t* integers(float* address) { return reinterpret_cast<std::int32_t*>(address); }
+using train::integers;
 
 inline std::int64_t sum_of(const std::int32_t* counts, std::int64_t clouds) {
     std::int64_t sum = 0;
