@@ -11,7 +11,6 @@
 
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
-#include <regulus/evaluate/text_words.hpp>
 #include <regulus/pipeline/detector3d.hpp>
 
 #include "eval_run.hpp"
@@ -114,22 +113,14 @@ std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions&
     return found;
 }
 
-regulus::NuScenesTables read_tables(const TableOptions& options, const std::string& asks) {
-    regulus::NuScenesOptions read;
-    read.annotations = true;
-    if (!options.scenes.empty()) {
-        const auto bytes = regulus::read_file(options.scenes, 1 << 22);
-        const std::string who = asks + ": " + options.scenes;
-        regulus::evaluate_detail::TextLines lines({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, who);
-        std::string_view line;
-        while (lines.next(line)) {
-            const auto words = regulus::evaluate_detail::words_of(line);
-            if (words.size() > 1) lines.fail("expected the name of one scene");
-            if (!words.empty()) read.scenes.emplace_back(words[0]);
-        }
-        if (read.scenes.empty()) throw regulus::FileError(who + " names no scene");
-    }
-    return regulus::read_nuscenes_tables(options.tables, read);
+Eval3dFrames frames_of(const CloudSet& set, std::shared_ptr<const regulus::NuScenesTables> tables, const std::string& root) {
+    Eval3dFrames frames;
+    for (const regulus::NuScenesSample& sample : tables->samples) frames.names.push_back(sample.token);
+    frames.identity = "data " + regulus::json_quote(root);
+    frames.prepare = [&set](const regulus::PointDetectorFacts& facts) { require_detector_of(set, facts, "eval"); };
+    frames.cloud = [&set, tables, root](std::size_t i, const regulus::PointDetectorFacts& facts) { return cloud_of(set, *tables, root, i, facts); };
+    frames.row = [&set, tables](std::size_t i, const regulus::DetectionList3d& found) { return set.row(*tables, i, found); };
+    return frames;
 }
 
 bool judges_a_file(const Eval3dOptions& options) {

@@ -1,14 +1,15 @@
 #pragma once
 // regulus eval nuscenes|lyft|kitti: what a detector of point clouds finds, or a file of results, judged as the data sets' own programs do it.
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <regulus/data/nuscenes_tables.hpp>
 #include <regulus/pipeline/detection3d.hpp>
 #include <regulus/zoo/point_detector_spec.hpp>
 
+#include "cloud_sets.hpp"
 #include "command.hpp"
 
 namespace tool {
@@ -46,15 +47,8 @@ struct Eval3dFound {
 /// lies, "" for none.
 std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions& options, const std::string& journal_at, const std::function<Eval3dFrames()>& frames, Outcome& outcome);
 
-/// Where ground truth of nuScenes and Lyft comes from.
-struct TableOptions {
-    std::string tables;  // folder of scene.json, sample.json, ...
-    std::string data;    // the data set's folder, for clouds
-    std::string scenes;  // file of scene names, one a line
-};
-
-/// The tables with annotations, of the chosen scenes. `who` asks, for messages.
-regulus::NuScenesTables read_tables(const TableOptions& options, const std::string& who = "eval");
+/// The samples of a data set's tables; `root` is its folder.
+Eval3dFrames frames_of(const CloudSet& set, std::shared_ptr<const regulus::NuScenesTables> tables, const std::string& root);
 
 /// What --results, --model and so on mean together; throws regulus::ArgumentError for what does not fit. True: judge a file.
 bool judges_a_file(const Eval3dOptions& options);

@@ -5,9 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
-#include <regulus/data/sweeps.hpp>
 #include <regulus/evaluate/lyft_results.hpp>
 #include <regulus/evaluate/lyft_table.hpp>
 
@@ -58,34 +56,6 @@ void judge(const Options& options, const std::vector<regulus::LyftSample>& truth
     report(options.common, regulus::lyft_table(evaluation), regulus::lyft_summary_json(evaluation), skipped);
 }
 
-Eval3dFrames frames_of(const Options& options, std::shared_ptr<const regulus::NuScenesTables> tables) {
-    Eval3dFrames frames;
-    for (const regulus::NuScenesSample& sample : tables->samples) frames.names.push_back(sample.token);
-    frames.identity = "data " + regulus::json_quote(options.where.data);
-    frames.prepare = [](const regulus::PointDetectorFacts& facts) {
-        for (const std::string& name : facts.class_names) {
-            if (std::find(regulus::lyft_class_names.begin(), regulus::lyft_class_names.end(), name) == regulus::lyft_class_names.end())
-                throw regulus::ArgumentError("eval: the model's class \"" + name + "\" is none of Lyft's nine; choose a model of that data set");
-        }
-        if (facts.sweeps == 0) throw regulus::ArgumentError("eval: the model takes points without seconds; choose a model of Lyft");
-    };
-    frames.cloud = [tables, root = options.where.data](std::size_t i, const regulus::PointDetectorFacts& facts) {
-        regulus::SweepOptions sweeps;
-        sweeps.max_sweeps = std::size_t(facts.sweeps);
-        sweeps.complete_last_point = true;  // some of the data set's files lack their last numbers
-        return regulus::load_sweeps(tables->frame(i, root, sweeps.max_sweeps), sweeps).cloud;
-    };
-    frames.row = [tables](std::size_t i, const regulus::DetectionList3d& found) {
-        const regulus::NuScenesLidarRecord& record = tables->lidar.at(tables->samples.at(i).key);
-        regulus::LyftSample sample{tables->samples[i].token, {}};
-        for (const regulus::Detection3d& detection : found) {
-            sample.boxes.push_back(regulus::lyft_detection(detection.box, double(detection.score), detection.class_name, tables->sensor_to_ego.at(record.calibration), record.ego_to_global));
-        }
-        return regulus::lyft_sample_json(sample);
-    };
-    return frames;
-}
-
 void eval_lyft(const Options& options, Outcome& outcome) {
     if (options.truth.empty() == options.where.tables.empty()) throw regulus::ArgumentError("eval: give ground truth with --tables DIR or with --truth FILE");
     if (!options.csv.empty()) require_writable(options.csv);
@@ -98,7 +68,7 @@ void eval_lyft(const Options& options, Outcome& outcome) {
     auto tables = std::make_shared<regulus::NuScenesTables>();
     const auto frames = [&] {
         *tables = read_tables(options.where);
-        return frames_of(options, tables);
+        return frames_of(lyft_set(), tables, options.where.data);
     };
     const std::optional<Eval3dFound> found = run_detector3d("lyft", options.common, options.common.write, frames, outcome);
     if (!found) return;

@@ -6,9 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
-#include <regulus/data/sweeps.hpp>
 #include <regulus/evaluate/nuscenes_convert.hpp>
 #include <regulus/evaluate/nuscenes_results.hpp>
 #include <regulus/evaluate/nuscenes_table.hpp>
@@ -47,36 +45,6 @@ void judge(const Options& options, const std::vector<regulus::NuScenesTruth>& tr
     report(options.common, regulus::nuscenes_table(evaluation), regulus::nuscenes_summary_json(evaluation), skipped);
 }
 
-Eval3dFrames frames_of(const Options& options, std::shared_ptr<const regulus::NuScenesTables> tables) {
-    Eval3dFrames frames;
-    for (const regulus::NuScenesSample& sample : tables->samples) frames.names.push_back(sample.token);
-    frames.identity = "data " + regulus::json_quote(options.where.data);
-    auto labels = std::make_shared<std::vector<int>>();
-    frames.prepare = [labels](const regulus::PointDetectorFacts& facts) {
-        for (const std::string& name : facts.class_names) {
-            labels->push_back(regulus::nuscenes_label_of(name));
-            if (labels->back() < 0) throw regulus::ArgumentError("eval: the model's class \"" + name + "\" is none of nuScenes' ten; choose a model of that data set");
-        }
-        if (facts.sweeps == 0) throw regulus::ArgumentError("eval: the model takes points without seconds; choose a model of nuScenes");
-    };
-    frames.cloud = [tables, root = options.where.data](std::size_t i, const regulus::PointDetectorFacts& facts) {
-        regulus::SweepOptions sweeps;
-        sweeps.max_sweeps = std::size_t(facts.sweeps);
-        return regulus::load_sweeps(tables->frame(i, root, sweeps.max_sweeps), sweeps).cloud;
-    };
-    frames.row = [tables, labels](std::size_t i, const regulus::DetectionList3d& found) {
-        const regulus::NuScenesLidarRecord& record = tables->lidar.at(tables->samples.at(i).key);
-        regulus::NuScenesResult sample{tables->samples[i].token, {}};
-        for (const regulus::Detection3d& detection : found) {
-            const auto box = regulus::nuscenes_detection(detection.box, double(detection.score), labels->at(std::size_t(detection.label)),
-                                                         tables->sensor_to_ego.at(record.calibration), record.ego_to_global);
-            if (box) sample.boxes.push_back(*box);
-        }
-        return regulus::nuscenes_sample_json(sample);
-    };
-    return frames;
-}
-
 void eval_nuscenes(const Options& options, Outcome& outcome) {
     if (options.truth.empty() == options.where.tables.empty()) throw regulus::ArgumentError("eval: give ground truth with --tables DIR or with --truth FILE");
     if (judges_a_file(options.common)) {
@@ -90,7 +58,7 @@ void eval_nuscenes(const Options& options, Outcome& outcome) {
     const auto frames = [&] {
         *tables = read_tables(options.where);
         truth = regulus::nuscenes_truth(*tables);
-        return frames_of(options, tables);
+        return frames_of(nuscenes_set(), tables, options.where.data);
     };
     const std::optional<Eval3dFound> found = run_detector3d("nuscenes", options.common, options.common.write, frames, outcome);
     if (!found) return;

@@ -80,7 +80,7 @@ void add_train(CLI::App& app, Outcome& outcome) {
     train->require_subcommand(1);
     add_train_imagenet(*train, outcome);
     add_train_coco(*train, outcome);
-    add_train_nuscenes(*train, outcome);
+    add_train_clouds(*train, outcome);
 }
 
 }  // namespace tool

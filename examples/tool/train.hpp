@@ -16,8 +16,8 @@ namespace tool {
 void add_train_imagenet(CLI::App& train, Outcome& outcome);
 /// `regulus train coco`.
 void add_train_coco(CLI::App& train, Outcome& outcome);
-/// `regulus train nuscenes`.
-void add_train_nuscenes(CLI::App& train, Outcome& outcome);
+/// `regulus train nuscenes` and `regulus train lyft`.
+void add_train_clouds(CLI::App& train, Outcome& outcome);
 
 /// What a run is of, name by name. Throws regulus::ArgumentError, naming all differences, when a run that is to go on is of something else.
 using Settings = std::map<std::string, std::string>;

@@ -1,4 +1,4 @@
-// Marked objects of nuScenes' tables as truths: back where a detection of the same box would come from.
+// Marked objects of nuScenes' and Lyft's tables as truths: back where a detection of the same box would come from.
 #include <cmath>
 
 #include <doctest/doctest.h>
@@ -82,6 +82,23 @@ TEST_CASE("nuScenes' objects: of other categories and without a laser point they
     CHECK(objects[0][1].box.vx == 0);
     CHECK(objects[0][1].box.vy == 0);
     CHECK(nuscenes_objects(tables, std::vector<std::string>{"pedestrian"})[0].empty());
+}
+
+TEST_CASE("Lyft's objects: a category is a class's name, none is left out for its laser points") {
+    NuScenesTables tables = tables_without_objects();
+    tables.categories = {"other_vehicle", "vehicle.car", "animal"};
+    const Box3d box{10, -4, -1.6f, 4.5f, 1.9f, 1.7f, 2.5f, 3, -1};
+    NuScenesAnnotation unseen = marked(tables, 1, box, 2);
+    unseen.num_lidar_pts = 0;
+    tables.annotations = {marked(tables, 0, box, 1), unseen, marked(tables, 1, box, 0)};
+    const auto objects = lyft_objects(tables, std::vector<std::string>{"animal", "car", "other_vehicle"});
+    REQUIRE(objects.size() == 2);
+    CHECK(objects[0].empty());
+    REQUIRE(objects[1].size() == 2);
+    check_equal(objects[1][0].box, box);
+    CHECK(objects[1][0].label == 0);
+    CHECK(objects[1][1].label == 2);
+    CHECK(lyft_objects(tables, std::vector<std::string>{"car"})[1].empty());
 }
 
 TEST_CASE("cloud truths: objects inside the range seen from above, yaws within a turn, velocities where boxes have them") {

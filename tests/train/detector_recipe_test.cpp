@@ -93,7 +93,7 @@ TEST_CASE("recipe: a detector's rate warms up and falls twice to a tenth, betwee
 }
 
 TEST_CASE("recipe: mmdetection3d's 24 epochs of AdamW, a tenth after 20 and 23, from a thousandth") {
-    const Detector3dRecipe recipe;
+    const Detector3dRecipe recipe = nuscenes_recipe();
     const Schedule schedule = recipe.schedule(recipe.learning_rate, 24 * 900, 900);
     CHECK(learning_rate(schedule, 0, 0) == doctest::Approx(1e-6));
     CHECK(learning_rate(schedule, 1, 1000) == doctest::Approx(1e-3));
@@ -104,4 +104,16 @@ TEST_CASE("recipe: mmdetection3d's 24 epochs of AdamW, a tenth after 20 and 23, 
     const AdamW adam = std::get<AdamW>(recipe.optimiser());
     CHECK(adam.beta2 == 0.999);
     for (const auto kind : {LearnedParameter::Kind::weight, LearnedParameter::Kind::bias, LearnedParameter::Kind::norm_bias}) CHECK(adam.decay.of(kind) == 0.01);
+}
+
+TEST_CASE("recipe: mmdetection3d's models of Lyft see half as many clouds a step, with room for twice the pillars, at nuScenes' rate") {
+    const Detector3dRecipe nuscenes = nuscenes_recipe(), lyft = lyft_recipe();
+    CHECK(nuscenes.batch == 32);
+    CHECK(nuscenes.at_once == 4);
+    CHECK(nuscenes.max_pillars == 30000);
+    CHECK(lyft.batch == 16);
+    CHECK(lyft.at_once == 2);
+    CHECK(lyft.max_pillars == 60000);
+    CHECK(lyft.learning_rate == nuscenes.learning_rate);
+    CHECK(lyft.epochs == nuscenes.epochs);
 }

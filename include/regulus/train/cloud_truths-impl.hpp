@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <string_view>
 
 #include <regulus/core/error.hpp>
 #include <regulus/evaluate/nuscenes_boxes.hpp>
@@ -42,20 +43,31 @@ inline Box3d box_of(const NuScenesAnnotation& annotation, const Pose& from_globa
             float(velocity[0]), float(velocity[1])};
 }
 
-}  // namespace detail
-
-REGULUS_INLINE std::vector<std::vector<CloudObject>> nuscenes_objects(const NuScenesTables& tables, std::span<const std::string> class_names) {
+/// The objects of every sample. `class_of` names an annotation's class; what is none of `class_names` is left out.
+template <class ClassOf>
+std::vector<std::vector<CloudObject>> objects_of(const NuScenesTables& tables, std::span<const std::string> class_names, const ClassOf& class_of) {
     std::vector<std::vector<CloudObject>> objects(tables.samples.size());
     for (const NuScenesAnnotation& annotation : tables.annotations) {
-        const int found = nuscenes_label_of_category(tables.categories.at(annotation.category));
-        if (found < 0 || annotation.num_lidar_pts == 0) continue;
-        const auto name = std::find(class_names.begin(), class_names.end(), nuscenes_class_names[std::size_t(found)]);
+        const auto name = std::find(class_names.begin(), class_names.end(), class_of(annotation));
         if (name == class_names.end()) continue;
         const NuScenesLidarRecord& key = tables.lidar.at(tables.samples.at(annotation.sample).key);
         const Pose from_global = inverse(key.ego_to_global * tables.sensor_to_ego.at(key.calibration));
-        objects[annotation.sample].push_back({detail::box_of(annotation, from_global), int(name - class_names.begin())});
+        objects[annotation.sample].push_back({box_of(annotation, from_global), int(name - class_names.begin())});
     }
     return objects;
+}
+
+}  // namespace detail
+
+REGULUS_INLINE std::vector<std::vector<CloudObject>> nuscenes_objects(const NuScenesTables& tables, std::span<const std::string> class_names) {
+    return detail::objects_of(tables, class_names, [&](const NuScenesAnnotation& annotation) -> std::string_view {
+        const int label = nuscenes_label_of_category(tables.categories.at(annotation.category));
+        return label < 0 || annotation.num_lidar_pts == 0 ? "" : nuscenes_class_names[std::size_t(label)];
+    });
+}
+
+REGULUS_INLINE std::vector<std::vector<CloudObject>> lyft_objects(const NuScenesTables& tables, std::span<const std::string> class_names) {
+    return detail::objects_of(tables, class_names, [&](const NuScenesAnnotation& annotation) -> std::string_view { return tables.categories.at(annotation.category); });
 }
 
 }  // namespace regulus::train

@@ -29,6 +29,10 @@ Truth3d truth_in_range(std::span<const CloudObject> objects, const PointCloudRan
 /// Source: mmdetection3d's nuscenes_converter and NuScenesDataset.
 std::vector<std::vector<CloudObject>> nuscenes_objects(const NuScenesTables& tables, std::span<const std::string> class_names);
 
+/// The same of Lyft's tables, whose categories are the classes' names: an object of none of them is left out, none for its laser points.
+/// Source: mmdetection3d's lyft_converter and LyftDataset.
+std::vector<std::vector<CloudObject>> lyft_objects(const NuScenesTables& tables, std::span<const std::string> class_names);
+
 }  // namespace regulus::train
 
 #if !defined(REGULUS_COMPILED)

@@ -1,8 +1,9 @@
-// regulus train nuscenes: a detector of point clouds learns from nuScenes' tables and sweeps.
+// regulus train nuscenes|lyft: a detector of point clouds learns from the data set's tables and sweeps.
 #include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,8 +13,6 @@
 #include <regulus/converters/convert.hpp>
 #include <regulus/cpu/learning.hpp>
 #include <regulus/data/point_cloud_filter.hpp>
-#include <regulus/data/sweeps.hpp>
-#include <regulus/evaluate/nuscenes_boxes.hpp>
 #include <regulus/graph/bind.hpp>
 #include <regulus/pipeline/detector3d.hpp>
 #include <regulus/train/cloud_truths.hpp>
@@ -22,7 +21,7 @@
 #include <regulus/train/epoch_order.hpp>
 #include <regulus/train/initialise.hpp>
 
-#include "eval3d.hpp"
+#include "cloud_sets.hpp"
 #include "eval_run.hpp"
 #include "in_parallel.hpp"
 #include "models.hpp"
@@ -37,7 +36,18 @@ namespace {
 
 namespace train = regulus::train;
 
+/// A data set to learn from.
+struct TaughtSet {
+    const char* command = "";  // regulus train ...
+    const CloudSet* clouds = nullptr;
+    train::Detector3dRecipe recipe;
+    std::vector<std::vector<train::CloudObject>> (*objects)(const regulus::NuScenesTables& tables, std::span<const std::string> class_names) = nullptr;
+    const char* marked = "";   // the objects to learn from, in words
+    const char* example = "";  // arguments of its own in the help
+};
+
 struct Options {
+    TaughtSet from;
     std::string model, weights;
     TableOptions where;
     std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
@@ -52,6 +62,7 @@ struct Plan {
     regulus::Weights start;
     train::Detector3dRecipe recipe;  // with the user's changes
     train::Detector3dTraining training;
+    const CloudSet* clouds = nullptr;
     regulus::NuScenesTables tables;
     std::vector<std::vector<train::CloudObject>> objects;  // of each sample
     std::vector<std::size_t> samples;                      // that have some
@@ -83,9 +94,7 @@ Lesson lesson_of(const Plan& plan, std::size_t sample, std::uint64_t key) {
     for (train::CloudObject& object : objects) object.box = regulus::viewed(view, object.box);
     lesson.truth = train::truth_in_range(objects, plan.model->facts.range, plan.training.targets.code);
     if (lesson.truth.labels.numel() == 0) return lesson;
-    regulus::SweepOptions sweeps;
-    sweeps.max_sweeps = std::size_t(plan.model->facts.sweeps);
-    lesson.cloud = regulus::load_sweeps(plan.tables.frame(sample, plan.data, sweeps.max_sweeps), sweeps).cloud;
+    lesson.cloud = cloud_of(*plan.clouds, plan.tables, plan.data, sample, plan.model->facts);
     regulus::apply_view(view, lesson.cloud);
     regulus::keep_in_range(lesson.cloud, plan.model->facts.range);
     shuffle(lesson.cloud, regulus::random_key(key, "points"));
@@ -105,9 +114,9 @@ Lesson taught_lesson(const Plan& plan, std::uint64_t key, std::int64_t item) {
     throw regulus::ArgumentError("train: the objects of the samples lie outside the range of " + plan.model->name);
 }
 
-class NuScenesLessons final : public Lessons {
+class CloudLessons final : public Lessons {
 public:
-    NuScenesLessons(const Options& options, Plan plan)
+    CloudLessons(const Options& options, Plan plan)
         : options_(options), plan_(std::move(plan)), teacher_(regulus::CpuLearning{}, plan_.graph, plan_.start, plan_.training, learner_options()) {
         plan_.start = {};  // the learner has its own
     }
@@ -156,13 +165,10 @@ private:
     std::int64_t ordered_ = -1;
 };
 
-const regulus::PointDetectorSpec& model_to_teach(const std::string& name) {
+const regulus::PointDetectorSpec& model_to_teach(const std::string& name, const CloudSet& clouds) {
     const regulus::PointDetectorSpec& model = regulus::find_point_detector(point_models(), name);
     if (model.facts.boxes != regulus::BoxConvention::length_first) throw regulus::ArgumentError("train: boxes of " + model.name + " are those of before mmdetection3d 1.0; choose the model of version 1");
-    if (model.facts.sweeps == 0) throw regulus::ArgumentError("train: " + model.name + " takes points without seconds; choose a model of nuScenes");
-    for (const std::string& name_of_class : model.facts.class_names) {
-        if (regulus::nuscenes_label_of(name_of_class) < 0) throw regulus::ArgumentError("train: the class \"" + name_of_class + "\" of " + model.name + " is none of nuScenes' ten; choose a model of that data set");
-    }
+    require_detector_of(clouds, model.facts, "train");
     return model;
 }
 
@@ -201,7 +207,9 @@ void set_course(const Options& options, Plan& plan) {
 Plan make_plan(const Options& options) {
     Plan plan;
     plan.course.threads = threads_of(options.run);
-    plan.model = &model_to_teach(options.model);
+    plan.clouds = options.from.clouds;
+    plan.recipe = options.from.recipe;
+    plan.model = &model_to_teach(options.model, *plan.clouds);
     plan.graph = regulus::recorded(*plan.model);
     plan.training = train::detector3d_training(plan.graph);
     plan.training.max_pillars = plan.recipe.max_pillars;
@@ -209,52 +217,63 @@ Plan make_plan(const Options& options) {
     else plan.start = regulus::to_regulus(load_point_detector(options.model, options.weights).weights, plan.graph);
     plan.data = options.where.data;
     plan.tables = read_tables(options.where, "train");
-    plan.objects = train::nuscenes_objects(plan.tables, plan.model->facts.class_names);
+    plan.objects = options.from.objects(plan.tables, plan.model->facts.class_names);
     for (std::size_t sample = 0; sample < plan.objects.size(); ++sample) {
         if (!plan.objects[sample].empty()) plan.samples.push_back(sample);
     }
-    if (plan.samples.empty()) throw regulus::ArgumentError("train: " + options.where.tables + " marks no object of the ten classes that the laser sees");
+    if (plan.samples.empty()) throw regulus::ArgumentError("train: " + options.where.tables + " marks no " + options.from.marked);
     set_course(options, plan);
     return plan;
 }
 
-void train_nuscenes(const Options& options, Outcome& outcome) {
+void train_clouds(const Options& options, Outcome& outcome) {
     const StopGuard guard;
     const std::string path = run_file(options.run.out, options.run.resume);
     Plan plan = make_plan(options);
     talk("train: " + plan.model->name + ", " + count_of(plan.samples.size(), "sample") + " with objects: " + count_of(std::size_t(plan.course.all), "step") + ", " +
          count_of(std::size_t(plan.course.steps), "step") + " an epoch, " + count_of(std::size_t(plan.recipe.batch), "cloud") + " a step, " + std::to_string(plan.recipe.at_once) +
          " at once, learning rate " + number(plan.recipe.learning_rate) + "\n");
-    NuScenesLessons lessons(options, std::move(plan));
+    CloudLessons lessons(options, std::move(plan));
     train_to_end(lessons, lessons.course(), options.run, path, outcome);
+}
+
+void add_set(CLI::App& app, const TaughtSet& from, Outcome& outcome) {
+    auto options = std::make_shared<Options>();
+    options->from = from;
+    const train::Detector3dRecipe& recipe = from.recipe;
+    const std::string name = from.clouds->name, command_name = from.command;
+    const auto default_of = [](const std::string& value) { return " (default: " + value + ")"; };
+    CLI::App* command = app.add_subcommand(command_name, "A detector of point clouds learns from " + name + (name.back() == 's' ? "'" : "'s") + " tables and sweeps, by mmdetection3d's recipe (" +
+                                                             std::to_string(recipe.epochs) + " epochs, AdamW).\n"
+                                                             "Clouds are turned, stretched and mirrored. After each epoch (or --save-every) and on Ctrl-C the run is kept in OUT.run:\n"
+                                                             "the same command with --resume goes on to the bits that an undisturbed run gives with as many threads.\n"
+                                                             "The result is read by detect3d, eval " + command_name + " and convert with the same --model.\n"
+                                                             "Example:\n"
+                                                             "  regulus train " + command_name + " " + from.example + " --out pillars.safetensors");
+    command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (regulus zoo list)")->required();
+    command->add_option("--tables", options->where.tables, "Folder of the data set's tables (scene.json, sample_annotation.json, ...)")->required();
+    command->add_option("--scenes", options->where.scenes, "File with the names of the scenes to learn from, one a line: the split (default: all)");
+    command->add_option("--data", options->where.data, "Folder of the clouds that the tables name")->required();
+    command->add_option("--weights", options->weights, "Start from this checkpoint of the model (default: everything is random)");
+    CLI::Option* epochs = command->add_option("--epochs", options->epochs, "How often each sample is seen" + default_of(std::to_string(recipe.epochs)))->check(CLI::Range(1, 1000000));
+    command->add_option("--iterations", options->iterations, "How many steps are taken")->check(CLI::Range(1, 1000000000))->excludes(epochs);
+    command->add_option("--batch", options->batch, "Clouds of a step" + default_of(std::to_string(recipe.batch)))->check(CLI::Range(1, 1 << 16));
+    command->add_option("--at-once", options->at_once, "As many of them are in memory together and have one loss; the step's is the mean" + default_of(std::to_string(recipe.at_once)))->check(CLI::Range(1, 1 << 12));
+    command->add_option("--lr", options->learning_rate, "Peak of the learning rate" + default_of(number(recipe.learning_rate)))->check(CLI::PositiveNumber);
+    command->add_option("--weight-decay", options->weight_decay, "Of the parameters" + default_of(number(recipe.weight_decay)))->check(CLI::Range(0.0, 1.0));
+    command->add_option("--clip", options->clip, "Greatest norm of all gradients; 0: any" + default_of(number(recipe.clip)))->check(CLI::Range(0.0, 1e9));
+    command->add_option("--save-every", options->save_every, "Keep the run and tell its losses after as many steps (default: after each epoch)")->check(CLI::Range(1, 1000000000));
+    add_run_options(*command, options->run);
+    command->callback([options, &outcome] { train_clouds(*options, outcome); });
 }
 
 }  // namespace
 
-void add_train_nuscenes(CLI::App& app, Outcome& outcome) {
-    auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("nuscenes", "A detector of point clouds learns from nuScenes' tables and sweeps, by mmdetection3d's recipe (24 epochs, AdamW).\n"
-                                                       "Clouds are turned, stretched and mirrored. After each epoch (or --save-every) and on Ctrl-C the run is kept in OUT.run:\n"
-                                                       "the same command with --resume goes on to the bits that an undisturbed run gives with as many threads.\n"
-                                                       "The result is read by detect3d, eval nuscenes and convert with the same --model.\n"
-                                                       "Example:\n"
-                                                       "  regulus train nuscenes --model hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d --tables nuscenes/v1.0-trainval --scenes train.txt \\\n"
-                                                       "    --data nuscenes --out pillars.safetensors");
-    command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (regulus zoo list)")->required();
-    command->add_option("--tables", options->where.tables, "Folder of the data set's tables (scene.json, sample_annotation.json, ...)")->required();
-    command->add_option("--scenes", options->where.scenes, "File with the names of the scenes to learn from, one a line: the split (default: all)");
-    command->add_option("--data", options->where.data, "Folder in which samples/ and sweeps/ are")->required();
-    command->add_option("--weights", options->weights, "Start from this checkpoint of the model (default: everything is random)");
-    CLI::Option* epochs = command->add_option("--epochs", options->epochs, "How often each sample is seen (default: 24)")->check(CLI::Range(1, 1000000));
-    command->add_option("--iterations", options->iterations, "How many steps are taken")->check(CLI::Range(1, 1000000000))->excludes(epochs);
-    command->add_option("--batch", options->batch, "Clouds of a step (default: 32)")->check(CLI::Range(1, 1 << 16));
-    command->add_option("--at-once", options->at_once, "As many of them are in memory together and have one loss; the step's is the mean (default: 4)")->check(CLI::Range(1, 1 << 12));
-    command->add_option("--lr", options->learning_rate, "Peak of the learning rate (default: 0.001)")->check(CLI::PositiveNumber);
-    command->add_option("--weight-decay", options->weight_decay, "Of the parameters (default: 0.01)")->check(CLI::Range(0.0, 1.0));
-    command->add_option("--clip", options->clip, "Greatest norm of all gradients; 0: any (default: 35)")->check(CLI::Range(0.0, 1e9));
-    command->add_option("--save-every", options->save_every, "Keep the run and tell its losses after as many steps (default: after each epoch)")->check(CLI::Range(1, 1000000000));
-    add_run_options(*command, options->run);
-    command->callback([options, &outcome] { train_nuscenes(*options, outcome); });
+void add_train_clouds(CLI::App& app, Outcome& outcome) {
+    add_set(app, {"nuscenes", &nuscenes_set(), train::nuscenes_recipe(), train::nuscenes_objects, "object of the ten classes that the laser sees",
+                  "--model hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d --tables nuscenes/v1.0-trainval --scenes train.txt \\\n    --data nuscenes"}, outcome);
+    add_set(app, {"lyft", &lyft_set(), train::lyft_recipe(), train::lyft_objects, "object of the nine classes",
+                  "--model hv_pointpillars_regnet-400mf_fpn_sbn-all_2x8_2x_lyft-3d --tables lyft/v1.01-train/v1.01-train --scenes train.txt \\\n    --data lyft"}, outcome);
 }
 
 }  // namespace tool
