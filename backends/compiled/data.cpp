@@ -8,6 +8,7 @@
 #include <regulus/data/keypoints-impl.hpp>
 #include <regulus/data/label_map-impl.hpp>
 #include <regulus/data/mask-impl.hpp>
+#include <regulus/data/picture_change-impl.hpp>
 #include <regulus/data/png-impl.hpp>
 #include <regulus/data/preprocess-impl.hpp>
 #include <regulus/data/resize-impl.hpp>

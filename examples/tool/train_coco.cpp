@@ -12,6 +12,7 @@
 #include <regulus/cpu/learning.hpp>
 #include <regulus/data/flip.hpp>
 #include <regulus/data/image_file.hpp>
+#include <regulus/data/picture_change.hpp>
 #include <regulus/evaluate/coco_evaluation.hpp>
 #include <regulus/graph/bind.hpp>
 #include <regulus/pipeline/any_detector.hpp>
@@ -59,14 +60,20 @@ Prepared prepare(const Plan& plan, std::uint64_t key, std::int64_t item) {
     }
     const regulus::DetectView view = regulus::random_view(plan.recipe.augmentation, regulus::random_key(key, std::uint64_t(item)));
     const bool flips_first = plan.recipe.truths == train::TruthRule::torchvision;
+    regulus::Preprocessing preprocessing = regulus::with_size(plan.facts.preprocessing, view.size);
+    const regulus::PictureChange change = regulus::change_of(view, image.size(), preprocessing);
     if (view.is_flipped && flips_first) image = regulus::flipped(image);
+    if (change.is_cut()) {
+        image = regulus::cut_picture(image, change, preprocessing.interpolation);
+        preprocessing.resize_rule = regulus::ResizeRule::none;
+    }
     Prepared prepared;
-    prepared.picture = regulus::preprocess(image, regulus::with_size(plan.facts.preprocessing, view.size));
+    prepared.picture = regulus::preprocess(image, preprocessing);
     if (view.is_flipped && !flips_first) mirror(prepared.picture);
-    prepared.truth = plan.truths->truth(place, prepared.picture.resized_sizes[0], view.is_flipped, plan.has_masks, plan.mirrored);
+    prepared.truth = plan.truths->truth(place, change, plan.has_masks, plan.mirrored);
     if (plan.segments) {
         const regulus::PanopticAnnotation& segments = plan.panoptic.at(annotated.id);
-        prepared.truth.semantic = train::semantic_truth(plan.segments(segments, annotated), segments, plan.stuff_ids, prepared.picture.resized_sizes[0], view.is_flipped);
+        prepared.truth.semantic = train::semantic_truth(plan.segments(segments, annotated), segments, plan.stuff_ids, change);
     }
     return prepared;
 }

@@ -235,7 +235,7 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     if (options.weights.empty()) plan.recipe.norms = "batch";
     if (!options.norms.empty()) plan.recipe.norms = options.norms;
     plan.frozen = options.frozen;
-    if (plan.frozen.empty() && !options.weights.empty()) plan.frozen = {"backbone.stem.", "backbone.s1."};
+    if (plan.frozen.empty() && !options.weights.empty()) plan.frozen = plan.recipe.frozen;
     if (plan.frozen == std::vector<std::string>{"none"}) plan.frozen.clear();
     set_optimiser(options, plan);
 

@@ -35,8 +35,8 @@ void check_rule(const std::string& name, TruthRule rule) {
             const std::string key = name + "/" + std::to_string(image + 1) + "/" + (flipped ? "1" : "0");
             CAPTURE(key);
             const bool undrawable = rule == TruthRule::torchvision && image == 0;  // two points are no ring
-            if (undrawable) CHECK_THROWS_AS(truths.truth(image, resized[image], flipped, true), ArgumentError);
-            const PictureTruth found = truths.truth(image, resized[image], flipped, !undrawable);
+            if (undrawable) CHECK_THROWS_AS(truths.truth(image, {resized[image], flipped}, true), ArgumentError);
+            const PictureTruth found = truths.truth(image, {resized[image], flipped}, !undrawable);
             CHECK(equal(found.truth.boxes, file.at(key + "/boxes")));
             CHECK(equal(found.truth.ignored, file.at(key + "/ignored")));
             CHECK(values_of(found.truth.labels) == values_of(file.at(key + "/labels")));
@@ -82,13 +82,13 @@ TEST_CASE("coco truths: which pictures are learnt from") {
 
 TEST_CASE("coco truths: masks that were drawn serve as targets, a truth that was flipped twice is itself") {
     const CocoTruths truths(small_dataset(), categories, TruthRule::mmdetection);
-    const PictureTruth found = truths.truth(0, {65, 97}, false, true);
+    const PictureTruth found = truths.truth(0, {{65, 97}, false}, true);
     BoxHeadTraining training = mmdetection_box_training(2);
     const RegionSample sample = sample_regions({}, found.truth, training);
     const Tensor targets = mask_targets(sample, found.masks, 14, MaskTargetRule::mmdetection);
     CHECK(targets.shape() == Shape{std::int64_t(found.masks.size()), 14, 14});
     CHECK(greatest(targets) == 1);
-    const PictureTruth mirrored = truths.truth(0, {65, 97}, true, true);
+    const PictureTruth mirrored = truths.truth(0, {{65, 97}, true}, true);
     for (std::size_t i = 0; i < found.masks.size(); ++i) CHECK(rle_area(found.masks[i].bitmap) == rle_area(mirrored.masks[i].bitmap));
     for (std::int64_t i = 0; i < found.truth.boxes.shape()[0]; ++i) CHECK(97 - mirrored.truth.boxes.data<float>()[4 * i] == doctest::Approx(double(found.truth.boxes.data<float>()[4 * i + 2])));
 }
@@ -99,10 +99,10 @@ TEST_CASE("coco truths: what does not fit is refused") {
     broken.annotations[1].image_id = 99;
     CHECK_THROWS_WITH_AS(CocoTruths(broken, {7}, TruthRule::mmdetection), "coco truths: annotations[1]: \"image_id\" is 99, which \"images\" does not list", ArgumentError);
     const CocoTruths truths(small_dataset(), categories, TruthRule::mmdetection);
-    CHECK_THROWS_WITH_AS(truths.truth(5, {10, 10}), "coco truths: there is no picture 5, the data set has 5", ArgumentError);
-    CHECK_THROWS_WITH_AS(truths.truth(0, {0, 10}), "coco truths: picture 1 of 40 x 60 pixels resized to 0 x 10; both need pixels", ArgumentError);
+    CHECK_THROWS_WITH_AS(truths.truth(5, {{10, 10}}), "coco truths: there is no picture 5, the data set has 5", ArgumentError);
+    CHECK_THROWS_WITH_AS(truths.truth(0, {{0, 10}}), "coco truths: picture 1 of 40 x 60 pixels resized to 0 x 10; both need pixels", ArgumentError);
     CocoDataset bare = small_dataset();
     bare.annotations[0].polygons.clear();
-    CHECK_THROWS_WITH_AS(CocoTruths(bare, categories, TruthRule::mmdetection).truth(0, {40, 60}, false, true), "coco_mask: annotation 1 has no \"segmentation\"", ArgumentError);
-    CHECK(CocoTruths(bare, categories, TruthRule::mmdetection).truth(0, {40, 60}).truth.labels.numel() == 4);  // rings are not looked at without masks
+    CHECK_THROWS_WITH_AS(CocoTruths(bare, categories, TruthRule::mmdetection).truth(0, {{40, 60}}, true), "coco_mask: annotation 1 has no \"segmentation\"", ArgumentError);
+    CHECK(CocoTruths(bare, categories, TruthRule::mmdetection).truth(0, {{40, 60}}).truth.labels.numel() == 4);  // rings are not looked at without masks
 }

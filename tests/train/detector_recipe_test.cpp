@@ -75,6 +75,56 @@ TEST_CASE("recipe: what a detector's backbone and pictures do") {
     CHECK_THROWS_AS(detector_recipe("timm", "a", "b", false, Preprocessing{}), ArgumentError);
 }
 
+TEST_CASE("recipe: detectron2's other models, by their configs") {
+    struct Row {
+        const char* name;
+        std::int64_t batch, iterations;  // of the config
+        double rate;                     // of the config
+        double first_fall;               // of the config's iterations
+        const char* norms;
+        std::size_t frozen;
+    };
+    const Row rows[] = {{"Misc/panoptic_fpn_R_101_dconv_cascade_gn_3x", 32, 135000, 0.04, 105000, "fixed", 2},
+                        {"Misc/cascade_mask_rcnn_X_152_32x8d_FPN_IN5k_gn_dconv", 128, 50000, 0.16, 35000, "fixed", 2},
+                        {"Misc/mask_rcnn_R_50_FPN_3x_gn", 16, 270000, 0.02, 210000, "fixed", 2},
+                        {"Misc/mask_rcnn_R_50_FPN_3x_syncbn", 16, 270000, 0.02, 210000, "batch", 2},
+                        {"Misc/scratch_mask_rcnn_R_50_FPN_3x_gn", 16, 270000, 0.02, 210000, "fixed", 0},
+                        {"Misc/scratch_mask_rcnn_R_50_FPN_9x_syncbn", 64, 202500, 0.08, 187500, "batch", 0},
+                        {"PascalVOC-Detection/faster_rcnn_R_50_C4", 16, 18000, 0.02, 12000, "fixed", 2},
+                        {"Cityscapes/mask_rcnn_R_50_FPN", 8, 24000, 0.01, 18000, "fixed", 2},
+                        {"LVISv0.5-InstanceSegmentation/mask_rcnn_R_50_FPN_1x", 16, 90000, 0.02, 60000, "fixed", 2},
+                        {"new_baselines/mask_rcnn_R_50_FPN_100ep_LSJ", 64, 184375, 0.1, 163889, "batch", 0},
+                        {"new_baselines/mask_rcnn_regnety_4gf_dds_FPN_400ep_LSJ", 64, 4 * 184375, 0.1, 4 * 163889, "batch", 0}};
+    for (const Row& row : rows) {
+        CAPTURE(row.name);
+        const DetectorRecipe recipe = recipe_of(row.name);
+        CHECK(recipe.batch == row.batch);
+        CHECK(recipe.iterations * 16 == row.iterations * row.batch);
+        CHECK(recipe.learning_rate * double(row.batch) / 16 == doctest::Approx(row.rate));
+        CHECK(recipe.steps[0] * double(row.iterations) == doctest::Approx(row.first_fall));
+        CHECK(recipe.norms == row.norms);
+        CHECK(recipe.frozen.size() == row.frozen);
+    }
+    CHECK(recipe_of("Cityscapes/mask_rcnn_R_50_FPN").steps.size() == 1);
+    CHECK(recipe_of("Cityscapes/mask_rcnn_R_50_FPN").augmentation.sizes.size() == 8);
+    CHECK(recipe_of("Cityscapes/mask_rcnn_R_50_FPN").augmentation.sizes[7] == DetectAugmentation::Size{2048, 1024});
+    CHECK(recipe_of("PascalVOC-Detection/faster_rcnn_R_50_C4").augmentation.sizes.size() == 11);
+    CHECK(recipe_of("PascalVOC-Detection/faster_rcnn_R_50_C4").warm_up == 100);
+    CHECK(recipe_of("LVISv0.5-InstanceSegmentation/mask_rcnn_R_50_FPN_1x").repeat_threshold == 0.001);
+    CHECK(recipe_of("COCO-InstanceSegmentation/mask_rcnn_regnetx_4gf_dds_fpn_1x").weight_decay == 5e-5);
+    CHECK(recipe_of("Misc/cascade_mask_rcnn_X_152_32x8d_FPN_IN5k_gn_dconv").augmentation.least_part == 0.9);
+    const DetectorRecipe jittered = recipe_of("new_baselines/mask_rcnn_regnetx_4gf_dds_FPN_200ep_LSJ");
+    CHECK(jittered.weight_decay == 4e-5);
+    REQUIRE(jittered.augmentation.jitter);
+    CHECK(jittered.augmentation.jitter->side == 1024);
+    const Schedule schedule = jittered.schedule(0.1, 368750, 1844, false);
+    CHECK(learning_rate(schedule, 0, 0) == doctest::Approx(0.0067));
+    CHECK(learning_rate(schedule, 0, 1000) == doctest::Approx(0.1));
+    CHECK(learning_rate(schedule, 0, 327777) == doctest::Approx(0.1));
+    CHECK(learning_rate(schedule, 0, 327778) == doctest::Approx(0.01));
+    CHECK(recipe_of("torchvision/maskrcnn_resnet50_fpn_v2").norms == "batch");
+}
+
 TEST_CASE("recipe: a detector's rate warms up and falls twice to a tenth, between epochs where it is told so") {
     const DetectorRecipe recipe = recipe_of("faster_rcnn_r50_fpn_1x_coco");
     const auto rate = [&](const Schedule& schedule, std::int64_t step) { return learning_rate(schedule, 0, step); };

@@ -105,17 +105,17 @@ TEST_CASE("coco truths: keypoints follow the picture by detectron2's and torchvi
     add(2, {1, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0});
     const std::vector<int> mirrored{0, 2, 1, 3};
     const PictureSize twice{80, 120};
-    const auto points = [&](TruthRule rule, bool flipped) { return CocoTruths(dataset, {5}, rule).truth(0, twice, flipped, false, mirrored).keypoints; };
+    const auto points = [&](TruthRule rule, bool flipped) { return CocoTruths(dataset, {5}, rule).truth(0, {twice, flipped}, false, mirrored).keypoints; };
     // Pixel 10 has its centre at 10.5; 60.5 is beyond the right edge.
     CHECK(equal(points(TruthRule::detectron2, false), tensor_of(Shape{2, 4, 3}, {21, 41, 2, 120, 61, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})));
     CHECK(equal(points(TruthRule::detectron2, true), tensor_of(Shape{2, 4, 3}, {99, 41, 2, 0, 0, 0, 0, 61, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})));
     CHECK(equal(points(TruthRule::torchvision, false), tensor_of(Shape{2, 4, 3}, {20, 40, 2, 119, 60, 1, 120, 10, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})));
     CHECK(equal(points(TruthRule::torchvision, true), tensor_of(Shape{2, 4, 3}, {100, 40, 2, 0, 10, 2, 1, 60, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})));
-    CHECK(CocoTruths(dataset, {5}, TruthRule::detectron2).truth(0, twice).keypoints.empty());
+    CHECK(CocoTruths(dataset, {5}, TruthRule::detectron2).truth(0, {twice}).keypoints.empty());
 
     CHECK(CocoTruths(dataset, {5}, TruthRule::detectron2, 1).pictures().size() == 2);
     CHECK(CocoTruths(dataset, {5}, TruthRule::torchvision, 3).pictures() == std::vector<std::size_t>{0});
     const CocoTruths truths(dataset, {5}, TruthRule::detectron2);
-    CHECK_THROWS_WITH_AS(truths.truth(0, twice, false, false, {0, 1}), "coco truths: annotation 1 has 4 keypoints, expected 2", ArgumentError);
-    CHECK_THROWS_AS(truths.truth(0, twice, false, false, {0, 1, 2, 4}), ArgumentError);
+    CHECK_THROWS_WITH_AS(truths.truth(0, {twice}, false, {0, 1}), "coco truths: annotation 1 has 4 keypoints, expected 2", ArgumentError);
+    CHECK_THROWS_AS(truths.truth(0, {twice}, false, {0, 1, 2, 4}), ArgumentError);
 }

@@ -89,11 +89,11 @@ TEST_CASE("semantic head: things are label 0, stuff has its own, the rest none; 
     PanopticAnnotation annotation;
     annotation.segments = {{7, 101}, {8, 1}, {9, 102}};
     const std::vector<std::int64_t> stuff{0, 102, 101};  // by label
-    CHECK(equal(semantic_truth(segments, annotation, stuff, {2, 4}), labels_of(Shape{2, 4}, {2, 2, 1, 255, 2, 0, 1, 255})));
-    CHECK(equal(semantic_truth(segments, annotation, stuff, {2, 4}, true), labels_of(Shape{2, 4}, {255, 1, 2, 2, 255, 1, 0, 2})));
-    CHECK(equal(semantic_truth(segments, annotation, stuff, {1, 2}), labels_of(Shape{1, 2}, {0, 255})));  // centres at 1, and at 1 and 3
-    CHECK(equal(semantic_truth(segments, annotation, {}, {2, 4}), labels_of(Shape{2, 4}, {0, 0, 0, 255, 0, 0, 0, 255})));
-    CHECK_THROWS_AS(semantic_truth(SegmentMap{2, 4, {1}}, annotation, stuff, {2, 4}), ShapeError);
-    CHECK_THROWS_AS(semantic_truth(segments, annotation, stuff, {0, 4}), ArgumentError);
-    CHECK_THROWS_AS(semantic_truth(segments, annotation, std::vector<std::int64_t>(255), {2, 4}), ArgumentError);
+    CHECK(equal(semantic_truth(segments, annotation, stuff, {{2, 4}}), labels_of(Shape{2, 4}, {2, 2, 1, 255, 2, 0, 1, 255})));
+    CHECK(equal(semantic_truth(segments, annotation, stuff, {{2, 4}, true}), labels_of(Shape{2, 4}, {255, 1, 2, 2, 255, 1, 0, 2})));
+    CHECK(equal(semantic_truth(segments, annotation, stuff, {{1, 2}}), labels_of(Shape{1, 2}, {0, 255})));  // centres at 1, and at 1 and 3
+    CHECK(equal(semantic_truth(segments, annotation, {}, {{2, 4}}), labels_of(Shape{2, 4}, {0, 0, 0, 255, 0, 0, 0, 255})));
+    CHECK_THROWS_AS(semantic_truth(SegmentMap{2, 4, {1}}, annotation, stuff, {{2, 4}}), ShapeError);
+    CHECK_THROWS_AS(semantic_truth(segments, annotation, stuff, {{0, 4}}), ArgumentError);
+    CHECK_THROWS_AS(semantic_truth(segments, annotation, std::vector<std::int64_t>(255), {{2, 4}}), ArgumentError);
 }

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <regulus/core/error.hpp>
 #include <regulus/evaluate/coco_index.hpp>
@@ -54,8 +56,26 @@ inline bool is_usable(const CocoAnnotation& annotation, const CocoImage& image, 
 /// A box, x1 y1 x2 y2, in the changed picture.
 using Corners = std::array<float, 4>;
 
+/// A place of a picture in the changed one, by detectron2's steps: cut, scaled, cut, flipped.
+struct PointChange {
+    double part_x = 0, part_y = 0, by_x = 1, by_y = 1, shown_x = 0, shown_y = 0, width = 0, height = 0;
+    bool is_flipped = false;
+
+    PointChange(const CocoImage& image, const PictureChange& change) : width(double(change.size().width)), height(double(change.size().height)), is_flipped(change.is_flipped) {
+        const PictureWindow part = change.part.value_or(PictureWindow{0, 0, image.height, image.width}), shown = change.shown.value_or(PictureWindow{});
+        part_x = double(part.left), part_y = double(part.top);
+        by_x = double(change.resized.width) / double(part.width), by_y = double(change.resized.height) / double(part.height);
+        shown_x = double(shown.left), shown_y = double(shown.top);
+    }
+
+    double plain_x(double x) const { return (x - part_x) * by_x - shown_x; }
+    double x(double at) const { return is_flipped ? width - plain_x(at) : plain_x(at); }
+    double y(double at) const { return (at - part_y) * by_y - shown_y; }
+};
+
 /// Each in the precision of its source.
-inline Corners changed_box(const std::array<double, 4>& box, const CocoImage& image, PictureSize to, bool flipped, TruthRule rule) {
+inline Corners changed_box(const std::array<double, 4>& box, const CocoImage& image, const PictureChange& change, TruthRule rule) {
+    const PictureSize to = change.size();
     const float width = float(to.width), height = float(to.height);
     Corners corners{float(box[0]), float(box[1]), float(box[0]) + float(box[2]), float(box[1]) + float(box[3])};
     const auto clip = [&](float w, float h) {
@@ -68,18 +88,19 @@ inline Corners changed_box(const std::array<double, 4>& box, const CocoImage& im
             corners[2] = float(box[0] + box[2]), corners[3] = float(box[1] + box[3]);
             for (std::size_t i = 0; i < 4; ++i) corners[i] *= float(i % 2 == 0 ? by_x : by_y);
             clip(width, height);
-            if (flipped) mirror(width);
+            if (change.is_flipped) mirror(width);
             break;
         case TruthRule::detectron2: {
+            const PointChange moved(image, change);
             std::array<double, 4> exact{};
-            for (std::size_t i = 0; i < 4; ++i) exact[i] = double(corners[i]) * (i % 2 == 0 ? by_x : by_y);
-            if (flipped) exact = {double(to.width) - exact[2], exact[1], double(to.width) - exact[0], exact[3]};
+            for (std::size_t i = 0; i < 4; ++i) exact[i] = i % 2 == 0 ? moved.x(double(corners[i])) : moved.y(double(corners[i]));
+            if (change.is_flipped) std::swap(exact[0], exact[2]);
             for (std::size_t i = 0; i < 4; ++i) corners[i] = float(std::clamp(exact[i], 0.0, double(i % 2 == 0 ? to.width : to.height)));
             break;
         }
         case TruthRule::torchvision:
             clip(float(image.width), float(image.height));
-            if (flipped) mirror(float(image.width));
+            if (change.is_flipped) mirror(float(image.width));
             for (std::size_t i = 0; i < 4; ++i) corners[i] *= i % 2 == 0 ? width / float(image.width) : height / float(image.height);
             break;
     }
@@ -98,56 +119,80 @@ inline std::vector<std::int64_t> nearest_pixels(std::int64_t from, std::int64_t 
     return pixels;
 }
 
-inline Rle changed_bitmap(const Rle& mask, PictureSize to, bool flipped, TruthRule rule) {
+/// Of an axis of which `part` pixels from `part_begin` on are resized to `to`, the pixel that each of `shown` pixels from `begin` on shows; -1 for padding.
+inline std::vector<std::int64_t> shown_pixels(std::int64_t part_begin, std::int64_t part, std::int64_t to, std::int64_t begin, std::int64_t shown, TruthRule rule) {
+    const std::vector<std::int64_t> all = nearest_pixels(part, to, rule);
+    std::vector<std::int64_t> pixels;
+    for (std::int64_t i = begin; i < begin + shown; ++i) pixels.push_back(i < to ? part_begin + all[std::size_t(i)] : -1);
+    return pixels;
+}
+
+inline Rle changed_bitmap(const Rle& mask, const PictureChange& change, TruthRule rule) {
     BitMask bits = rle_decode(mask);
     const auto flip = [&] {
-        for (std::int64_t y = 0; flipped && y < bits.height; ++y) std::reverse(bits.bits.begin() + y * bits.width, bits.bits.begin() + (y + 1) * bits.width);
+        for (std::int64_t y = 0; change.is_flipped && y < bits.height; ++y) std::reverse(bits.bits.begin() + y * bits.width, bits.bits.begin() + (y + 1) * bits.width);
     };
     if (rule == TruthRule::torchvision) flip();
-    const std::vector<std::int64_t> rows = nearest_pixels(bits.height, to.height, rule), columns = nearest_pixels(bits.width, to.width, rule);
-    BitMask changed{to.height, to.width, {}};
+    const PictureWindow part = change.part.value_or(PictureWindow{0, 0, bits.height, bits.width}), shown = change.shown.value_or(PictureWindow{0, 0, change.resized.height, change.resized.width});
+    const std::vector<std::int64_t> rows = shown_pixels(part.top, part.height, change.resized.height, shown.top, shown.height, rule);
+    const std::vector<std::int64_t> columns = shown_pixels(part.left, part.width, change.resized.width, shown.left, shown.width, rule);
+    BitMask changed{shown.height, shown.width, {}};
     changed.bits.reserve(rows.size() * columns.size());
     for (const std::int64_t row : rows) {
-        for (const std::int64_t column : columns) changed.bits.push_back(bits.bits[std::size_t(row * bits.width + column)]);
+        for (const std::int64_t column : columns) changed.bits.push_back(row < 0 || column < 0 ? 0 : bits.bits[std::size_t(row * bits.width + column)]);
     }
     bits = std::move(changed);
     if (rule != TruthRule::torchvision) flip();
     return rle_encode(bits);
 }
 
-inline TruthMask changed_mask(CocoAnnotation annotation, const CocoImage& image, PictureSize to, bool flipped, TruthRule rule) {
+inline TruthMask changed_mask(CocoAnnotation annotation, const CocoImage& image, const PictureChange& change, TruthRule rule) {
     if (!annotation.polygons.empty()) annotation.polygons = closed_rings(annotation);
-    if (rule != TruthRule::detectron2 || annotation.polygons.empty()) return {{}, changed_bitmap(coco_mask(annotation, image), to, flipped, rule)};
-    const double by_x = double(to.width) / double(image.width), by_y = double(to.height) / double(image.height);
+    if (rule != TruthRule::detectron2 || annotation.polygons.empty()) return {{}, changed_bitmap(coco_mask(annotation, image), change, rule)};
+    const PointChange moved(image, change);
     for (std::vector<double>& ring : annotation.polygons) {
-        for (std::size_t i = 0; i < ring.size(); ++i) {
-            ring[i] *= i % 2 == 0 ? by_x : by_y;
-            if (flipped && i % 2 == 0) ring[i] = double(to.width) - ring[i];
-        }
+        for (std::size_t i = 0; i < ring.size(); ++i) ring[i] = i % 2 == 0 ? moved.x(ring[i]) : moved.y(ring[i]);
     }
     return {annotation.polygons, {}};
 }
 
+/// Cuts the rings of a mask at the picture's edges. What is left has this box; nothing when nothing is left.
+inline std::optional<Corners> cut_mask(TruthMask& mask, PictureSize size) {
+    const double width = double(size.width), height = double(size.height);
+    std::array<double, 4> box{};
+    if (mask.polygons.empty()) {
+        if (rle_area(mask.bitmap) == 0) return std::nullopt;
+        box = rle_box(mask.bitmap);
+        box = {box[0], box[1], box[0] + box[2], box[1] + box[3]};
+    } else {
+        box = clipped_box(mask.polygons, width, height);
+        for (std::vector<double>& ring : mask.polygons) ring = clipped(ring, width, height);
+        std::erase_if(mask.polygons, [](const std::vector<double>& ring) { return ring.empty(); });
+        if (mask.polygons.empty()) return std::nullopt;
+    }
+    return Corners{float(box[0]), float(box[1]), float(box[2]), float(box[3])};
+}
+
 /// Rows x y v of an annotation's points in the changed picture, float32 where its source computes so. mmdetection has no keypoints; it follows detectron2 here.
-inline std::vector<float> changed_keypoints(const CocoAnnotation& annotation, const CocoImage& image, PictureSize to, bool flipped, TruthRule rule, const std::vector<int>& mirrored) {
+inline std::vector<float> changed_keypoints(const CocoAnnotation& annotation, const CocoImage& image, const PictureChange& change, TruthRule rule, const std::vector<int>& mirrored) {
     std::vector<float> changed(3 * mirrored.size(), 0.f);
     if (annotation.keypoints.empty()) return changed;
     if (annotation.keypoints.size() != changed.size()) {
         throw ArgumentError("coco truths: annotation " + std::to_string(annotation.id) + " has " + std::to_string(annotation.keypoints.size() / 3) + " keypoints, expected " + std::to_string(mirrored.size()));
     }
+    const PointChange moved(image, change);
     for (std::size_t i = 0; i < mirrored.size(); ++i) {
-        const double* const point = annotation.keypoints.data() + 3 * std::size_t(flipped ? mirrored[i] : int(i));
+        const double* const point = annotation.keypoints.data() + 3 * std::size_t(change.is_flipped ? mirrored[i] : int(i));
         if (!(point[2] > 0)) continue;
         if (rule == TruthRule::torchvision) {
+            const PictureSize to = change.resized;
             const float x = float(point[0]), by_x = float(to.width) / float(image.width), by_y = float(to.height) / float(image.height);
-            const float row[] = {(flipped ? float(image.width) - x : x) * by_x, float(point[1]) * by_y, float(point[2])};
+            const float row[] = {(change.is_flipped ? float(image.width) - x : x) * by_x, float(point[1]) * by_y, float(point[2])};
             std::copy_n(row, 3, changed.data() + 3 * i);
             continue;
         }
-        double x = (point[0] + 0.5) * (double(to.width) / double(image.width));
-        const double y = (point[1] + 0.5) * (double(to.height) / double(image.height));
-        if (flipped) x = double(to.width) - x;
-        if (!(x >= 0 && x <= double(to.width) && y >= 0 && y <= double(to.height))) continue;
+        const double x = moved.x(point[0] + 0.5), y = moved.y(point[1] + 0.5);
+        if (!(x >= 0 && x <= moved.width && y >= 0 && y <= moved.height)) continue;
         const float row[] = {float(x), float(y), float(point[2])};
         std::copy_n(row, 3, changed.data() + 3 * i);
     }
@@ -191,13 +236,16 @@ REGULUS_INLINE CocoTruths::CocoTruths(CocoDataset dataset, const std::vector<std
     }
 }
 
-REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, PictureSize resized, bool flipped, bool with_masks, const std::vector<int>& mirrored) const {
+REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, const PictureChange& change, bool with_masks, const std::vector<int>& mirrored) const {
     if (place >= dataset_.images.size()) throw ArgumentError("coco truths: there is no picture " + std::to_string(place) + ", the data set has " + std::to_string(dataset_.images.size()));
     const CocoImage& image = dataset_.images[place];
+    const PictureSize resized = change.resized;
     if (resized.width < 1 || resized.height < 1 || image.width < 1 || image.height < 1) {
         throw ArgumentError("coco truths: picture " + std::to_string(image.id) + " of " + std::to_string(image.height) + " x " + std::to_string(image.width) + " pixels resized to " + std::to_string(resized.height) +
                             " x " + std::to_string(resized.width) + "; both need pixels");
     }
+    if (change.is_cut() && rule_ != TruthRule::detectron2) throw ArgumentError("coco truths: pictures are cut as detectron2 does it; its rule is another");
+    check_change(change, {image.height, image.width}, "coco truths");
     const int points = int(mirrored.size());
     if (std::any_of(mirrored.begin(), mirrored.end(), [&](int point) { return point < 0 || point >= points; })) {
         throw ArgumentError("coco truths: of " + std::to_string(points) + " keypoints each must have one of them in its place in a mirror");
@@ -210,7 +258,14 @@ REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, PictureSize res
         const CocoAnnotation& annotation = dataset_.annotations[i];
         const std::int32_t label = detail::label_of(labels_, annotation.category_id);
         if (label < 0 || !detail::is_usable(annotation, image, rule_)) continue;
-        const detail::Corners box = detail::changed_box(annotation.bbox, image, resized, flipped, rule_);
+        detail::Corners box = detail::changed_box(annotation.bbox, image, change, rule_);
+        TruthMask mask;
+        if (with_masks && change.is_cut()) {
+            mask = detail::changed_mask(annotation, image, change, rule_);
+            const std::optional<detail::Corners> left = detail::cut_mask(mask, change.size());
+            if (!left) continue;
+            box = *left;
+        }
         const float least = rule_ == TruthRule::detectron2 ? 1e-5f : 0.f;
         if (!(box[2] - box[0] > least && box[3] - box[1] > least)) continue;
         const bool no_ring = with_masks && rule_ == TruthRule::mmdetection && !annotation.polygons.empty() && detail::closed_rings(annotation).empty();
@@ -219,12 +274,12 @@ REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, PictureSize res
             continue;
         }
         if (with_masks) {
-            TruthMask mask = detail::changed_mask(annotation, image, resized, flipped, rule_);
+            if (!change.is_cut()) mask = detail::changed_mask(annotation, image, change, rule_);
             if (rule_ == TruthRule::detectron2 && mask.polygons.empty() && rle_area(mask.bitmap) == 0) continue;
             found.masks.push_back(std::move(mask));
         }
         if (points > 0) {
-            const std::vector<float> own = detail::changed_keypoints(annotation, image, resized, flipped, rule_, mirrored);
+            const std::vector<float> own = detail::changed_keypoints(annotation, image, change, rule_, mirrored);
             keypoints.insert(keypoints.end(), own.begin(), own.end());
         }
         boxes.push_back(box);

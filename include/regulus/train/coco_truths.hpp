@@ -1,11 +1,11 @@
 #pragma once
-// What is to be found in the pictures of a COCO data set: labels, boxes, masks and keypoints, resized and flipped with the pictures.
+// What is to be found in the pictures of a COCO data set: labels, boxes, masks and keypoints, changed with the pictures.
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
-#include <regulus/data/image.hpp>
+#include <regulus/data/picture_change.hpp>
 #include <regulus/evaluate/coco_dataset.hpp>
 #include <regulus/train/mask_loss.hpp>
 
@@ -45,11 +45,12 @@ public:
     /// Places in dataset().images of the pictures to learn from, in their order.
     const std::vector<std::size_t>& pictures() const noexcept { return pictures_; }
 
-    /// The truth of the picture at that place in dataset().images, in the pixels of the resized picture, mirrored left to right when it was `flipped`. Keypoints are asked for by
-    /// `mirrored`, which says for each point which one takes its place in a mirror (mirrored_keypoints); annotations without any have no labelled ones.
-    /// Throws ArgumentError for a place that there is not, a size without pixels, with masks for an annotation that has none or one that cannot be drawn, and with keypoints for
-    /// an annotation that has another number of them, and for a number in `mirrored` that is no point's.
-    PictureTruth truth(std::size_t image, PictureSize resized, bool flipped = false, bool with_masks = false, const std::vector<int>& mirrored = {}) const;
+    /// The truth of the picture at that place in dataset().images, in the pixels of the changed picture. In a picture that was cut, boxes are those round what is left of the masks
+    /// where there are any, as detectron2 has it; the other rules have no cuts. Keypoints are asked for by `mirrored`, which says for each point which one takes its place in a mirror
+    /// (mirrored_keypoints); annotations without any have no labelled ones.
+    /// Throws ArgumentError for a place that there is not, a size without pixels, a cut by another rule, with masks for an annotation that has none or one that cannot be drawn, and
+    /// with keypoints for an annotation that has another number of them, and for a number in `mirrored` that is no point's.
+    PictureTruth truth(std::size_t image, const PictureChange& change, bool with_masks = false, const std::vector<int>& mirrored = {}) const;
 
 private:
     CocoDataset dataset_;

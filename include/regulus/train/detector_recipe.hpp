@@ -12,7 +12,7 @@
 
 namespace regulus::train {
 
-/// All of a training but the network and the pictures, of 16 pictures a step on 8 GPUs of two.
+/// All of a training but the network and the pictures. Rates and iterations are told for 16 pictures a step, whatever the batch: others are in proportion.
 struct DetectorRecipe {
     std::string code_base;
     TruthRule truths = TruthRule::mmdetection;
@@ -22,12 +22,15 @@ struct DetectorRecipe {
     std::int64_t epochs = 12;     ///< or 0: iterations of 16 pictures
     std::int64_t iterations = 0;
     std::vector<double> steps = {8. / 12, 11. / 12};  ///< parts of the training after which the rate falls to a tenth
-    std::int64_t warm_up = 500;                       ///< iterations
+    std::int64_t warm_up = 500;                       ///< steps
+    double warm_up_from = 0.001;                      ///< part of the rate that it begins with
     double momentum = 0.9, weight_decay = 1e-4;
     bool norms_decay = true;
-    double clip = 0;               ///< greatest norm of all gradients; 0: any
-    std::string norms = "stored";  ///< of a backbone that has learnt before: "stored" statistics, or "fixed" as a whole
+    double clip = 0;                   ///< greatest norm of all gradients; 0: any
+    std::string norms = "stored";      ///< of a backbone that has learnt before: "stored" statistics, those of the "batch", or "fixed" as a whole
+    std::vector<std::string> frozen = {"backbone.stem.", "backbone.s1."};  ///< parts of a backbone that has learnt before that learn no more
     std::int64_t least_keypoints = 0;  ///< labelled in a picture that is learnt from
+    double repeat_threshold = 0;       ///< pictures of categories that are on a smaller part of all pictures are seen more often (repeat_factors); 0: all as often
     DetectAugmentation augmentation;
 
     /// The learning rate over `iterations` of the peak `learning_rate`, `epoch` of them an epoch; where `by_epochs` it falls between two epochs.
@@ -36,7 +39,7 @@ struct DetectorRecipe {
 
 /// The recipe by which a code base (mmdetection, detectron2, torchvision) taught a detector: `name` and `architecture` as the zoo has them, `is_dense` for RetinaNet. Throws
 /// ArgumentError for another code base.
-/// Sources: the configs of mmdetection 2 and 3, detectron2's model zoo, torchvision's references/detection.
+/// Sources: the configs of mmdetection 2 and 3, detectron2's model zoo and new baselines, torchvision's references/detection.
 DetectorRecipe detector_recipe(const std::string& code_base, const std::string& name, const std::string& architecture, bool is_dense, const Preprocessing& preprocessing);
 
 }  // namespace regulus::train

@@ -87,7 +87,7 @@ REGULUS_INLINE DetectorTraining detector_training(const Graph& detector, const s
         training.dense = dense ? detectron2_retina_training() : detectron2_rpn_training();
         training.boxes = {detectron2_box_training(classes)};
         training.masks = MaskTargetRule::detectron2;
-        if (detail::has_label(detector, "roi_res5")) training.proposals.candidates = 12000, training.proposals.limit = 2000;  // one map
+        if (!dense && !detail::has_label(detector, "rpn_logits.1")) training.proposals.candidates = 12000, training.proposals.limit = 2000;  // one map: C4, DC5
     } else if (code_base == "torchvision") {
         training.dense = dense ? torchvision_retina_training() : torchvision_rpn_training();
         training.boxes = {torchvision_box_training(classes)};

@@ -108,11 +108,13 @@ inline Schedule detectron2_schedule(double peak, std::vector<double> iterations 
 }
 
 /// That schedule stretched over `all` iterations: falls after these parts of them, rounded to multiples of `unit` (an epoch's iterations: between two epochs), and a warm-up of a
-/// tenth of them at most.
-inline Schedule stretched_schedule(double peak, const std::vector<double>& parts, std::int64_t all, std::int64_t unit, std::int64_t warm_up) {
+/// tenth of them at most, from that part of the peak.
+inline Schedule stretched_schedule(double peak, const std::vector<double>& parts, std::int64_t all, std::int64_t unit, std::int64_t warm_up, double warm_up_from = 0.001) {
     std::vector<double> falls;
     for (const double part : parts) falls.push_back(double(unit) * std::round(part * double(all) / double(unit)));
-    return detectron2_schedule(peak, std::move(falls), std::min(warm_up, all / 10));
+    Schedule schedule = detectron2_schedule(peak, std::move(falls), std::min(warm_up, all / 10));
+    schedule.warm_up_from = warm_up_from;
+    return schedule;
 }
 
 }  // namespace regulus::train

@@ -73,10 +73,12 @@ inline void gather_rows(const SemanticMaps& maps, const std::vector<float>& deri
 
 }  // namespace detail
 
-REGULUS_INLINE Tensor semantic_truth(const SegmentMap& segments, const PanopticAnnotation& annotation, const std::vector<std::int64_t>& stuff_ids, PictureSize resized, bool flipped) {
+REGULUS_INLINE Tensor semantic_truth(const SegmentMap& segments, const PanopticAnnotation& annotation, const std::vector<std::int64_t>& stuff_ids, const PictureChange& change) {
     constexpr const char* who = "semantic_truth";
     check_segment_map(segments, who);
     if (stuff_ids.size() >= unlabelled_pixel) throw ArgumentError(std::string(who) + ": " + std::to_string(stuff_ids.size()) + " labels are more than the 254 that a byte a pixel can hold");
+    if (change.is_cut()) throw ArgumentError(std::string(who) + ": pictures with segments are not cut");
+    const PictureSize resized = change.resized;
     if (resized.width < 1 || resized.height < 1 || segments.width < 1 || segments.height < 1) {
         throw ArgumentError(std::string(who) + ": " + std::to_string(segments.height) + " x " + std::to_string(segments.width) + " pixels resized to " + std::to_string(resized.height) + " x " +
                             std::to_string(resized.width) + "; both need pixels");
@@ -91,7 +93,7 @@ REGULUS_INLINE Tensor semantic_truth(const SegmentMap& segments, const PanopticA
     std::uint8_t* to = truth.data<std::uint8_t>();
     for (const std::int64_t row : rows) {
         for (std::size_t x = 0; x < columns.size(); ++x) {
-            const auto found = labels.find(segments.at(row, columns[flipped ? columns.size() - 1 - x : x]));
+            const auto found = labels.find(segments.at(row, columns[change.is_flipped ? columns.size() - 1 - x : x]));
             *to++ = found == labels.end() ? unlabelled_pixel : found->second;
         }
     }

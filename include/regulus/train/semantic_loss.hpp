@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <regulus/data/picture_change.hpp>
 #include <regulus/data/segment_map.hpp>
 #include <regulus/evaluate/coco_panoptic.hpp>
 #include <regulus/train/losses.hpp>
@@ -12,12 +13,12 @@ namespace regulus::train {
 /// The label of pixels that are not learnt from.
 inline constexpr std::uint8_t unlabelled_pixel = 255;
 
-/// The label of each pixel [height, width] (u8) of a picture resized to the nearest pixel as Pillow does, then mirrored left to right when it is `flipped`.
+/// The label of each pixel [height, width] (u8) of a picture resized to the nearest pixel as Pillow does, then mirrored left to right when it is flipped.
 /// `stuff_ids[label]` is the category of a label from 1 on (ModelFacts::stuff_category_ids); segments of other categories are things, label 0. Pixels of no segment of the
 /// annotation are not labelled.
-/// Throws ShapeError for a map that contradicts itself, ArgumentError for a size without pixels and for 255 labels or more.
+/// Throws ShapeError for a map that contradicts itself, ArgumentError for a size without pixels, a cut and 255 labels or more.
 /// Source: detectron2's prepare_panoptic_fpn and ResizeTransform.apply_segmentation.
-Tensor semantic_truth(const SegmentMap& segments, const PanopticAnnotation& annotation, const std::vector<std::int64_t>& stuff_ids, PictureSize resized, bool flipped = false);
+Tensor semantic_truth(const SegmentMap& segments, const PanopticAnnotation& annotation, const std::vector<std::int64_t>& stuff_ids, const PictureChange& change);
 
 /// Softmax cross-entropy of the logits enlarged bilinearly to `scale` times their size: the mean over all labelled pixels of the batch, times `weight`.
 ///
