@@ -19,6 +19,7 @@
 #include "command.hpp"
 #include "eval_detector.hpp"
 #include "models.hpp"
+#include "picture_data.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -32,42 +33,9 @@ struct Options : DetectorOptions {
     bool per_category = false;
 };
 
-/// One annotated picture.
-struct Street {
-    std::string name;   // frankfurt_000000_000294
-    std::string city;   // the folder it lies in
-    std::string truth;  // path of its ids
-};
-
-constexpr const char* truth_suffix = "_gtFine_instanceIds.png";
-
-/// The files below a folder whose names end so, sorted; throws regulus::FileError when it cannot be read.
-std::vector<fs::path> files_below(const std::string& folder, const std::string& suffix) {
-    std::vector<fs::path> files;
-    std::error_code error;
-    for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-        const std::string name = at->path().filename().string();
-        if (name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0) files.push_back(at->path());
-    }
-    if (error) throw regulus::FileError("eval: cannot read the folder " + folder + ": " + error.message());
-    std::sort(files.begin(), files.end());
-    return files;
-}
-
-std::vector<Street> find_streets(const Options& options) {
-    const std::string folder = options.dataset + "/gtFine/" + options.split;
-    std::vector<Street> streets;
-    for (const fs::path& path : files_below(folder, truth_suffix)) {
-        const std::string name = path.filename().string();
-        streets.push_back({name.substr(0, name.size() - std::string(truth_suffix).size()), path.parent_path().filename().string(), path.string()});
-    }
-    if (streets.empty()) throw regulus::FileError("eval: " + folder + " has no files *" + truth_suffix);
-    return streets;
-}
-
 /// The text of results of each street: the only one below the folder whose name begins as the picture's.
 std::vector<std::string> find_results(const std::string& folder, const std::vector<Street>& streets) {
-    const std::vector<fs::path> texts = files_below(folder, ".txt");
+    const std::vector<fs::path> texts = files_below(folder, ".txt", "eval");
     std::vector<std::string> names, found;
     for (const fs::path& path : texts) names.push_back(path.filename().string());
     for (const Street& street : streets) {
@@ -128,7 +96,7 @@ void report(const Options& options, const std::vector<regulus::CityscapesPicture
 }
 
 void judge_results(const Options& options) {
-    const std::vector<Street> streets = find_streets(options);
+    const std::vector<Street> streets = find_streets(options.dataset, options.split, "eval");
     const std::vector<std::string> results = find_results(options.results, streets);
     std::vector<regulus::CityscapesPicture> pictures(streets.size());
     namespace detail = regulus::evaluate_detail;
@@ -177,11 +145,11 @@ void eval_cityscapes(Options& options, Outcome& outcome) {
     std::vector<std::int64_t> labels;
     DetectorRun run;
     const auto prepare = [&](const Ranks& ranks) {
-        streets = find_streets(options);
+        streets = find_streets(options.dataset, options.split, "eval");
         std::vector<EvalPicture> pictures;
         std::string truth;
         for (const Street& street : streets) {
-            const std::string name = street.city + "/" + street.name + "_leftImg8bit.png";
+            const std::string name = street_file(street);
             pictures.push_back({std::int64_t(pictures.size()), name, options.images + "/" + name});
             truth += street.truth + ' ';
         }

@@ -1,5 +1,4 @@
 // regulus eval lvis: COCO's average precision where pictures are annotated for some of a thousand categories only.
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "command.hpp"
 #include "eval_coco_report.hpp"
 #include "models.hpp"
+#include "picture_data.hpp"
 
 namespace tool {
 
@@ -20,30 +20,9 @@ struct Options : CocoReportOptions {
     int max_dets = 300;
 };
 
-/// A class of the models of LVIS is the category of that id less 1, since their data set's names changed; other models' classes are found by name.
 std::vector<std::int64_t> categories_of(const regulus::ModelSpec& model, const regulus::LvisDataset& dataset) {
-    if (model.data.rfind("LVIS", 0) != 0) return match_categories(model.facts, dataset.coco.categories, model.name);
-    const std::int64_t classes = std::int64_t(model.facts.class_names.size());
-    for (const regulus::CocoCategory& category : dataset.coco.categories) {
-        if (category.id >= 1 && category.id <= classes) continue;
-        throw regulus::ArgumentError("eval: " + model.name + " knows the categories 1 .. " + std::to_string(classes) + " of " + model.data + ", the annotations have " + std::to_string(category.id));
-    }
-    if (std::int64_t(dataset.coco.categories.size()) != classes) {
-        throw regulus::ArgumentError("eval: " + model.name + " is of " + model.data + " with its " + std::to_string(classes) + " categories, the annotations have " +
-                                     std::to_string(dataset.coco.categories.size()) + ": they are of another version");
-    }
-    std::vector<std::int64_t> ids;
-    for (std::int64_t label = 0; label < classes; ++label) ids.push_back(label + 1);
-    return ids;
-}
-
-/// Pictures of version 1 lie in train2017 and val2017: below --images, or in it without the folder.
-void find_files(regulus::CocoDataset& dataset, const std::string& folder) {
-    for (regulus::CocoImage& image : dataset.images) {
-        const std::size_t slash = image.file_name.rfind('/');
-        if (slash == std::string::npos || std::filesystem::exists(folder + "/" + image.file_name)) continue;
-        if (const std::string name = image.file_name.substr(slash + 1); std::filesystem::exists(folder + "/" + name)) image.file_name = name;
-    }
+    const std::vector<std::int64_t> ids = lvis_categories(model, dataset.coco, "eval");
+    return ids.empty() ? match_categories(model.facts, dataset.coco.categories, model.name) : ids;
 }
 
 void report(const Options& options, const regulus::LvisDataset& dataset, const CocoFound& found) {
@@ -59,7 +38,7 @@ void eval_lvis(const Options& options, Outcome& outcome) {
     regulus::LvisDataset dataset;
     const auto read = [&]() -> const regulus::CocoDataset& {
         dataset = regulus::read_lvis_annotations(options.annotations);
-        if (!options.images.empty()) find_files(dataset.coco, options.images);
+        if (!options.images.empty()) find_lvis_files(dataset.coco, options.images);
         return dataset.coco;
     };
     if (judges_file(options)) {

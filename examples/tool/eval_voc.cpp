@@ -18,6 +18,7 @@
 #include "command.hpp"
 #include "eval_detector.hpp"
 #include "models.hpp"
+#include "picture_data.hpp"
 #include "pictures.hpp"
 #include "terminal.hpp"
 
@@ -30,7 +31,6 @@ struct Options : DetectorOptions {
     bool per_category = false;
 };
 
-std::string list_of(const Options& options) { return options.dataset + "/ImageSets/Main/" + options.split + ".txt"; }
 std::string prefix_of(const Options& options) { return options.prefix.empty() ? "comp4_det_" + options.split + "_" : options.prefix; }
 
 regulus::VocRule rule_of(const Options& options) {
@@ -39,7 +39,7 @@ regulus::VocRule rule_of(const Options& options) {
     return folder.filename() == "VOC2007" ? regulus::VocRule::eleven_points : regulus::VocRule::area;
 }
 
-std::vector<regulus::VocPicture> read_truth(const Options& options) { return regulus::read_voc_pictures(options.dataset + "/Annotations", regulus::read_voc_ids(list_of(options))); }
+std::vector<regulus::VocPicture> read_truth(const Options& options) { return regulus::read_voc_pictures(options.dataset + "/Annotations", regulus::read_voc_ids(voc_list(options.dataset, options.split))); }
 
 /// The classes that the annotations name.
 std::vector<std::string> classes_of(const std::vector<regulus::VocPicture>& pictures) {

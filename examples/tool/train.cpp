@@ -80,6 +80,9 @@ void add_train(CLI::App& app, Outcome& outcome) {
     train->require_subcommand(1);
     add_train_imagenet(*train, outcome);
     add_train_coco(*train, outcome);
+    add_train_lvis(*train, outcome);
+    add_train_voc(*train, outcome);
+    add_train_cityscapes(*train, outcome);
     add_train_clouds(*train, outcome);
 }
 

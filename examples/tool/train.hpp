@@ -16,6 +16,10 @@ namespace tool {
 void add_train_imagenet(CLI::App& train, Outcome& outcome);
 /// `regulus train coco`.
 void add_train_coco(CLI::App& train, Outcome& outcome);
+/// `regulus train lvis`, `train voc` and `train cityscapes`.
+void add_train_lvis(CLI::App& train, Outcome& outcome);
+void add_train_voc(CLI::App& train, Outcome& outcome);
+void add_train_cityscapes(CLI::App& train, Outcome& outcome);
 /// `regulus train nuscenes` and `regulus train lyft`.
 void add_train_clouds(CLI::App& train, Outcome& outcome);
 

@@ -23,7 +23,7 @@
 #include "models.hpp"
 #include "stop_guard.hpp"
 #include "terminal.hpp"
-#include "train_coco_plan.hpp"
+#include "train_coco.hpp"
 
 namespace tool {
 
@@ -52,7 +52,7 @@ void mirror(regulus::PreparedBatch& batch) {
 Prepared prepare(const Plan& plan, std::uint64_t key, std::int64_t item) {
     const std::size_t place = plan.truths->pictures()[std::size_t(item)];
     const regulus::CocoImage& annotated = plan.truths->dataset().images[place];
-    const std::string path = plan.pictures.folder + "/" + annotated.file_name;
+    const std::string& path = annotated.file_name;
     regulus::Image image = regulus::read_image(path);
     if (image.height != annotated.height || image.width != annotated.width) {
         throw regulus::FileError("train: " + path + " has " + std::to_string(image.height) + " x " + std::to_string(image.width) + " pixels, the annotations say " + std::to_string(annotated.height) + " x " +
@@ -111,9 +111,9 @@ std::string judged(const Plan& plan, const regulus::Weights& weights) {
     const regulus::AnyDetector detector(*make_backend("cpu"), plan.graph, weights, plan.facts, compile);
     std::vector<regulus::CocoResult> results;
     for (const regulus::CocoImage& image : plan.validation_set.images) {
-        regulus::DetectionList kept = detector(regulus::read_image(plan.validation.folder + "/" + image.file_name));
-        std::erase_if(kept.items, [&](const regulus::Detection& detection) { return plan.validation.category_ids[std::size_t(detection.label)] < 0; });
-        for (regulus::Detection& detection : kept.items) detection.category_id = plan.validation.category_ids[std::size_t(detection.label)];
+        regulus::DetectionList kept = detector(regulus::read_image(image.file_name));
+        std::erase_if(kept.items, [&](const regulus::Detection& detection) { return plan.validation_ids[std::size_t(detection.label)] < 0; });
+        for (regulus::Detection& detection : kept.items) detection.category_id = plan.validation_ids[std::size_t(detection.label)];
         for (regulus::CocoResult& result : regulus::coco_results(kept, image.id)) results.push_back(std::move(result));
     }
     const std::vector<regulus::CocoDetection> detections = regulus::coco_detections(results);
@@ -141,7 +141,7 @@ public:
 
     train::StepLosses teach(std::int64_t epoch, std::int64_t step, std::int64_t part) override {
         if (ordered_ != epoch) {
-            const std::vector<std::int64_t> order = train::epoch_order(std::int64_t(plan_.sizes.size()), options_.run.seed, epoch);
+            const std::vector<std::int64_t> order = plan_.repeats.empty() ? train::epoch_order(std::int64_t(plan_.sizes.size()), options_.run.seed, epoch) : train::repeated_order(plan_.repeats, options_.run.seed, epoch);
             groups_ = train::batches_of_alike<regulus::PictureSize>(order, plan_.sizes, plan_.recipe.at_once);
             ordered_ = epoch;
         }
@@ -150,7 +150,7 @@ public:
         return teacher_.step(load_batch(plan_, options_.run.seed, epoch, groups_[std::size_t(group)]), regulus::random_key(key, std::uint64_t(part)));
     }
 
-    std::string judged() override { return plan_.validation.folder.empty() ? "" : tool::judged(plan_, teacher_.learner().weights()); }
+    std::string judged() override { return plan_.validation_set.images.empty() ? "" : tool::judged(plan_, teacher_.learner().weights()); }
 
     std::map<std::string, double> memory() const override { return {{"moving average", teacher_.moving_average()}}; }
     void remember(const std::map<std::string, double>& memory) override { teacher_.set_moving_average(memory.at("moving average")); }
@@ -194,8 +194,34 @@ void train_coco(const Options& options, Outcome& outcome) {
 
 }  // namespace
 
+void add_picture_training(CLI::App& command, const std::shared_ptr<CocoOptions>& options, Outcome& outcome) {
+    command.add_option("--model", options->model, "A zoo name or an unambiguous tail of one (default: what the weights say or fit)");
+    command.add_option("--weights", options->weights, "Start from this checkpoint of any layout, a detector's or a classifier's; what it lacks begins anew (default: everything is random)");
+    command.add_option("--rule", options->rule, "Whose losses, samples and recipe (default: the model's own)")->check(CLI::IsMember({"mmdetection", "detectron2", "torchvision"}));
+    CLI::Option* epochs = command.add_option("--epochs", options->epochs, "How often each picture is seen")->check(CLI::Range(1, 1000000));
+    command.add_option("--iterations", options->iterations, "How many steps are taken")->check(CLI::Range(1, 1000000000))->excludes(epochs);
+    command.add_option("--batch", options->batch, "Pictures of a step (default: as published, mostly 16)")->check(CLI::Range(1, 1 << 16));
+    command.add_option("--at-once", options->at_once, "As many of them are in memory together and have one loss; the step's is the mean (default: 2)")->check(CLI::Range(1, 1 << 12));
+    command.add_option("--lr", options->learning_rate, "Peak of the learning rate (default: the published one, in proportion to the batch; adamw: 0.0001)")->check(CLI::PositiveNumber);
+    command.add_option("--optimiser", options->optimiser, "sgd with momentum 0.9, or adamw")->check(CLI::IsMember({"sgd", "adamw"}))->capture_default_str();
+    command.add_option("--weight-decay", options->weight_decay, "Of the parameters (default: as published; adamw: 0.05, not of norms and biases)")->check(CLI::Range(0.0, 1.0));
+    command.add_option("--clip", options->clip, "Greatest norm of all gradients; 0: any (default: as published)")->check(CLI::Range(0.0, 1e9));
+    command.add_option("--repeat-threshold", options->repeat_threshold, "Pictures of categories that are on a smaller part of all pictures are shown more often; 0: all as often (default: as published: LVIS 0.001, others 0)")->check(CLI::Range(0.0, 1.0));
+    command.add_option("--frozen", options->frozen, "Parameters whose names begin so do not learn; none: all do (default, with --weights: as published, mostly backbone.stem.,backbone.s1.)")->delimiter(',')->allow_extra_args(false);
+    command.add_option("--norms", options->norms, "Batch norms of the backbone: stored statistics, fixed as a whole, or statistics of the batch (default: as published with --weights, else batch)")
+        ->check(CLI::IsMember({"stored", "fixed", "batch"}));
+    command.add_option("--save-every", options->save_every, "Keep the run and tell its losses after as many steps (default: after each epoch)")->check(CLI::Range(1, 1000000000));
+    add_run_options(command, options->run);
+    command.callback([options, &outcome] { train_coco(*options, outcome); });
+}
+
 void add_train_coco(CLI::App& app, Outcome& outcome) {
     auto options = std::make_shared<Options>();
+    struct Files {
+        std::string images, annotations;
+    };
+    auto files = std::make_shared<Files>();
+    options->read = [files](const regulus::ModelSpec&) { return read_coco_pictures(files->images, files->annotations); };
     CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Faster, Mask, Cascade and Keypoint R-CNN, Panoptic FPN.\n"
                                                    "What is not said is as the model's code base publishes it; the learning rate grows with the batch. After each epoch\n"
                                                    "(or --save-every) and on Ctrl-C the run is kept in OUT.run: the same command with --resume goes on to the bits that an\n"
@@ -204,30 +230,14 @@ void add_train_coco(CLI::App& app, Outcome& outcome) {
                                                    "Examples:\n"
                                                    "  regulus train coco --weights fasteners.safetensors --images tray --annotations tray.json --batch 4 --epochs 6 --out tray.safetensors\n"
                                                    "  regulus train coco --model retinanet_r50_fpn_1x_coco --weights resnet50.pth --images train2017 --annotations instances_train2017.json --out retina.safetensors");
-    command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (default: what the weights say or fit)");
-    command->add_option("--images", options->images, "Folder of the pictures that the annotations name")->required();
-    command->add_option("--annotations", options->annotations, "COCO annotations (JSON)")->required();
+    command->add_option("--images", files->images, "Folder of the pictures that the annotations name")->required();
+    command->add_option("--annotations", files->annotations, "COCO annotations (JSON)")->required();
     CLI::Option* panoptic = command->add_option("--panoptic", options->panoptic, "COCO panoptic annotations of the same pictures (JSON), for a semantic head");
     command->add_option("--segments", options->segments, "Folder of their PNG files (default: called as the annotations, without .json)")->needs(panoptic);
     CLI::Option* val = command->add_option("--val-images", options->val_images, "Folder of validation pictures, judged each time that the run is kept");
     CLI::Option* val_truth = command->add_option("--val-annotations", options->val_annotations, "Their annotations")->needs(val);
     val->needs(val_truth);
-    command->add_option("--weights", options->weights, "Start from this checkpoint of any layout, a detector's or a classifier's; what it lacks begins anew (default: everything is random)");
-    command->add_option("--rule", options->rule, "Whose losses, samples and recipe (default: the model's own)")->check(CLI::IsMember({"mmdetection", "detectron2", "torchvision"}));
-    CLI::Option* epochs = command->add_option("--epochs", options->epochs, "How often each picture is seen")->check(CLI::Range(1, 1000000));
-    command->add_option("--iterations", options->iterations, "How many steps are taken")->check(CLI::Range(1, 1000000000))->excludes(epochs);
-    command->add_option("--batch", options->batch, "Pictures of a step (default: 16)")->check(CLI::Range(1, 1 << 16));
-    command->add_option("--at-once", options->at_once, "As many of them are in memory together and have one loss; the step's is the mean (default: 2)")->check(CLI::Range(1, 1 << 12));
-    command->add_option("--lr", options->learning_rate, "Peak of the learning rate (default: the published one times batch / 16; adamw: 0.0001)")->check(CLI::PositiveNumber);
-    command->add_option("--optimiser", options->optimiser, "sgd with momentum 0.9, or adamw")->check(CLI::IsMember({"sgd", "adamw"}))->capture_default_str();
-    command->add_option("--weight-decay", options->weight_decay, "Of the parameters (default: as published; adamw: 0.05, not of norms and biases)")->check(CLI::Range(0.0, 1.0));
-    command->add_option("--clip", options->clip, "Greatest norm of all gradients; 0: any (default: as published)")->check(CLI::Range(0.0, 1e9));
-    command->add_option("--frozen", options->frozen, "Parameters whose names begin so do not learn; none: all do (default, with --weights: backbone.stem.,backbone.s1.)")->delimiter(',')->allow_extra_args(false);
-    command->add_option("--norms", options->norms, "Batch norms of the backbone: stored statistics, fixed as a whole, or statistics of the batch (default: as published with --weights, else batch)")
-        ->check(CLI::IsMember({"stored", "fixed", "batch"}));
-    command->add_option("--save-every", options->save_every, "Keep the run and tell its losses after as many steps (default: after each epoch)")->check(CLI::Range(1, 1000000000));
-    add_run_options(*command, options->run);
-    command->callback([options, &outcome] { train_coco(*options, outcome); });
+    add_picture_training(*command, options, outcome);
 }
 
 }  // namespace tool

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <regulus/converters/convert.hpp>
+#include <regulus/train/detect_order.hpp>
 #include <regulus/train/initialise.hpp>
 
 #include "categories.hpp"
@@ -42,15 +43,17 @@ std::vector<std::int64_t> ids_by_name(const regulus::ModelFacts& facts, const st
 }
 
 /// Which category each class is; whether the classes are others than those of the weights.
-bool choose_classes(const regulus::CocoDataset& dataset, Plan& plan) {
-    std::vector<regulus::CocoCategory> categories = dataset.categories;
+bool choose_classes(const AnnotatedPictures& pictures, Plan& plan) {
+    plan.category_ids = pictures.category_ids;
+    if (!plan.category_ids.empty()) return false;
+    std::vector<regulus::CocoCategory> categories = pictures.dataset.categories;
     std::sort(categories.begin(), categories.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
     if (!plan.has_boxes) {  // regions have no class
-        for (const regulus::CocoCategory& category : categories) plan.pictures.category_ids.push_back(category.id);
+        for (const regulus::CocoCategory& category : categories) plan.category_ids.push_back(category.id);
         return false;
     }
-    plan.pictures.category_ids = ids_by_name(plan.facts, categories);
-    if (!plan.pictures.category_ids.empty()) return false;
+    plan.category_ids = ids_by_name(plan.facts, categories);
+    if (!plan.category_ids.empty()) return false;
     if (categories.size() != plan.facts.class_names.size()) {
         throw regulus::ArgumentError("train: the annotations have " + std::to_string(categories.size()) + " categories that are not all among the " + std::to_string(plan.facts.class_names.size()) + " classes of " +
                                      plan.model->name + "; its head has as many classes as its type says: categories must have the model's names, or be as many with names of their own");
@@ -61,7 +64,7 @@ bool choose_classes(const regulus::CocoDataset& dataset, Plan& plan) {
         plan.facts.class_names.push_back(category.name);
         plan.facts.category_ids.push_back(category.id);
     }
-    plan.pictures.category_ids = plan.facts.category_ids;
+    plan.category_ids = plan.facts.category_ids;
     return true;
 }
 
@@ -113,9 +116,9 @@ std::vector<std::string> last_layers(const regulus::Graph& graph) {
 }
 
 /// Random parameters, or the user's; what they lack, and a head of other classes, begins anew.
-void set_start(const Options& options, const regulus::CocoDataset& dataset, Plan& plan) {
+void set_start(const Options& options, const AnnotatedPictures& pictures, Plan& plan) {
     if (options.weights.empty()) {
-        choose_classes(dataset, plan);
+        choose_classes(pictures, plan);
         plan.start = train::initial_weights(plan.graph, plan.model->code_base, options.run.seed, plan.course.threads);
         return;
     }
@@ -129,7 +132,7 @@ void set_start(const Options& options, const regulus::CocoDataset& dataset, Plan
     } else {
         plan.facts = regulus::facts_from_metadata(given.metadata, plan.facts, options.weights);
     }
-    if (choose_classes(dataset, plan)) {
+    if (choose_classes(pictures, plan)) {
         talk("train: the last layers of the heads begin anew, for the annotations' classes\n");
         for (const std::string& layer : last_layers(plan.graph)) anew.push_back(layer);
     }
@@ -151,10 +154,11 @@ void set_course(const Options& options, Plan& plan) {
     train::DetectorRecipe& recipe = plan.recipe;
     const std::size_t pictures = plan.sizes.size();
     choose_batch(options.batch, options.at_once, pictures, count_of(pictures, "picture"), recipe.batch, recipe.at_once);
-    const std::int64_t wide = std::count_if(plan.sizes.begin(), plan.sizes.end(), [](const regulus::PictureSize& size) { return size.width > size.height; });
+    std::int64_t shown[2] = {0, 0};  // in an epoch at least: pictures that are not wide, and wide ones
+    for (std::size_t i = 0; i < pictures; ++i) shown[plan.sizes[i].width > plan.sizes[i].height ? 1 : 0] += plan.repeats.empty() ? 1 : std::int64_t(plan.repeats[i]);
     const auto groups_of = [&](std::int64_t count) { return (count + recipe.at_once - 1) / recipe.at_once; };
     plan.course.parts = recipe.batch / recipe.at_once;
-    plan.course.steps = (groups_of(wide) + groups_of(std::int64_t(pictures) - wide)) / plan.course.parts;
+    plan.course.steps = (groups_of(shown[0]) + groups_of(shown[1])) / plan.course.parts;
     plan.course.by_epochs = options.epochs > 0 || (options.iterations == 0 && recipe.epochs > 0);
     if (plan.course.by_epochs) plan.course.all = plan.course.steps * (options.epochs > 0 ? options.epochs : recipe.epochs);
     else plan.course.all = options.iterations > 0 ? options.iterations : std::max<std::int64_t>(1, recipe.iterations * 16 / recipe.batch);
@@ -165,14 +169,24 @@ void set_course(const Options& options, Plan& plan) {
     plan.course.schedule = recipe.schedule(plan.peak, plan.course.all, plan.course.steps, plan.course.by_epochs);
 }
 
-void require_pictures(const std::string& folder, const regulus::CocoDataset& dataset, const std::vector<std::size_t>& places, const std::string& annotations) {
-    if (places.empty()) throw regulus::ArgumentError("train: " + annotations + " has no picture with annotations to learn from");
+void require_pictures(const regulus::CocoDataset& dataset, const std::vector<std::size_t>& places, const std::string& from) {
+    if (places.empty()) throw regulus::ArgumentError("train: " + from + " has no picture with annotations to learn from");
     for (const std::size_t place : places) {
-        const regulus::CocoImage& image = dataset.images[place];
-        if (image.file_name.empty()) throw regulus::ArgumentError("train: " + annotations + ": picture " + std::to_string(image.id) + " has no file_name");
-        const std::string path = folder + "/" + image.file_name;
-        if (::access(path.c_str(), R_OK) != 0) throw regulus::FileError("train: " + path + " cannot be read; " + annotations + " names it");
+        const std::string& path = dataset.images[place].file_name;
+        if (::access(path.c_str(), R_OK) != 0) throw regulus::FileError("train: " + path + " cannot be read; " + from + " names it");
     }
+}
+
+/// How often an epoch shows each picture, where rare categories are shown more often.
+void set_repeats(const Options& options, Plan& plan) {
+    if (options.repeat_threshold >= 0) plan.recipe.repeat_threshold = options.repeat_threshold;
+    if (plan.recipe.repeat_threshold == 0) return;
+    const regulus::CocoDataset& dataset = plan.truths->dataset();
+    std::map<std::int64_t, std::vector<std::int64_t>> categories;  // on each picture
+    for (const regulus::CocoAnnotation& annotation : dataset.annotations) categories[annotation.image_id].push_back(annotation.category_id);
+    std::vector<std::vector<std::int64_t>> learnt;
+    for (const std::size_t place : plan.truths->pictures()) learnt.push_back(categories[dataset.images[place].id]);
+    plan.repeats = train::repeat_factors(learnt, plan.recipe.repeat_threshold);
 }
 
 /// The segments that a semantic head learns from.
@@ -194,10 +208,10 @@ void set_panoptic(const Options& options, Plan& plan) {
 }
 
 /// A run's settings, so that it goes on as it began.
-void set_settings(const Options& options, Plan& plan) {
+void set_settings(const Options& options, const std::string& annotations, Plan& plan) {
     const train::DetectorRecipe& recipe = plan.recipe;
     plan.course.settings = {{"model", plan.model->name},
-                            {"annotations", file_identity(options.annotations)},
+                            {"annotations", annotations},
                             {"weights", options.weights.empty() ? "random" : file_identity(options.weights)},
                             {"rule", recipe.code_base},
                             {"optimiser", options.optimiser},
@@ -207,6 +221,7 @@ void set_settings(const Options& options, Plan& plan) {
                             {"learning rate", number(plan.peak)},
                             {"weight decay", number(recipe.weight_decay)},
                             {"clip", number(recipe.clip)},
+                            {"repeat threshold", number(recipe.repeat_threshold)},
                             {"norms", recipe.norms},
                             {"kept every", std::to_string(plan.course.leg)},
                             {"seed", std::to_string(options.run.seed)}};
@@ -215,6 +230,15 @@ void set_settings(const Options& options, Plan& plan) {
 }
 
 }  // namespace
+
+AnnotatedPictures read_coco_pictures(const std::string& images, const std::string& annotations) {
+    AnnotatedPictures pictures{regulus::read_coco_annotations(annotations), {}, annotations, file_identity(annotations)};
+    for (regulus::CocoImage& image : pictures.dataset.images) {
+        if (image.file_name.empty()) throw regulus::ArgumentError("train: " + annotations + ": picture " + std::to_string(image.id) + " has no file_name");
+        image.file_name = images + "/" + image.file_name;
+    }
+    return pictures;
+}
 
 CocoPlan make_coco_plan(const CocoOptions& options) {
     CocoPlan plan;
@@ -229,8 +253,8 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     const std::string rule = options.rule.empty() ? plan.model->code_base : options.rule;
     plan.training = train::detector_training(plan.graph, rule);
     plan.training.dense.threads = plan.course.threads;
-    regulus::CocoDataset dataset = regulus::read_coco_annotations(options.annotations);
-    set_start(options, dataset, plan);
+    AnnotatedPictures pictures = options.read(*plan.model);
+    set_start(options, pictures, plan);
     plan.recipe = train::detector_recipe(rule, plan.model->name, plan.model->architecture, is_dense, plan.facts.preprocessing);
     if (options.weights.empty()) plan.recipe.norms = "batch";
     if (!options.norms.empty()) plan.recipe.norms = options.norms;
@@ -239,23 +263,23 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     if (plan.frozen == std::vector<std::string>{"none"}) plan.frozen.clear();
     set_optimiser(options, plan);
 
-    plan.pictures.folder = options.images;
-    plan.truths = std::make_unique<train::CocoTruths>(std::move(dataset), plan.pictures.category_ids, plan.recipe.truths, plan.recipe.least_keypoints,
+    plan.truths = std::make_unique<train::CocoTruths>(std::move(pictures.dataset), plan.category_ids, plan.recipe.truths, plan.recipe.least_keypoints,
                                                       has_label(plan.graph, "semantic_logits"));
     set_panoptic(options, plan);
-    require_pictures(options.images, plan.truths->dataset(), plan.truths->pictures(), options.annotations);
+    require_pictures(plan.truths->dataset(), plan.truths->pictures(), pictures.from);
     for (const std::size_t place : plan.truths->pictures()) plan.sizes.push_back({plan.truths->dataset().images[place].height, plan.truths->dataset().images[place].width});
+    set_repeats(options, plan);
     set_course(options, plan);
     if (!options.val_images.empty()) {
         if (!plan.has_boxes) throw regulus::ArgumentError("train: " + plan.model->name + " proposes regions without classes; judge the result with `regulus eval proposals`, without --val-images");
-        plan.validation_set = regulus::read_coco_annotations(options.val_annotations);
-        plan.validation = {options.val_images, ids_by_name(plan.facts, plan.validation_set.categories)};
-        if (plan.validation.category_ids.empty()) throw regulus::ArgumentError("train: the categories of " + options.val_annotations + " are not all among the classes that are learnt");
+        plan.validation_set = read_coco_pictures(options.val_images, options.val_annotations).dataset;
+        plan.validation_ids = ids_by_name(plan.facts, plan.validation_set.categories);
+        if (plan.validation_ids.empty()) throw regulus::ArgumentError("train: the categories of " + options.val_annotations + " are not all among the classes that are learnt");
         std::vector<std::size_t> places(plan.validation_set.images.size());
         for (std::size_t i = 0; i < places.size(); ++i) places[i] = i;
-        require_pictures(options.val_images, plan.validation_set, places, options.val_annotations);
+        require_pictures(plan.validation_set, places, options.val_annotations);
     }
-    set_settings(options, plan);
+    set_settings(options, pictures.identity, plan);
     return plan;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// What a run of `regulus train coco` is, before it begins.
+// What a training on annotated pictures is, before it begins.
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,21 +16,27 @@
 
 namespace tool {
 
+/// Annotated pictures of a data set.
+struct AnnotatedPictures {
+    regulus::CocoDataset dataset;            // file names are paths
+    std::vector<std::int64_t> category_ids;  // of each of the model's classes; empty: they are found by name
+    std::string from;                        // for messages
+    std::string identity;                    // of what stands in them
+};
+
 /// What the user chooses.
 struct CocoOptions {
     std::string model, weights, rule, norms, optimiser = "sgd";
-    std::string images, annotations, val_images, val_annotations, panoptic, segments;
+    std::function<AnnotatedPictures(const regulus::ModelSpec&)> read;
+    std::string val_images, val_annotations, panoptic, segments;
     std::vector<std::string> frozen;
     std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
-    double learning_rate = 0, weight_decay = -1, clip = -1;
+    double learning_rate = 0, weight_decay = -1, clip = -1, repeat_threshold = -1;
     RunOptions run;
 };
 
-/// Annotated pictures in a folder.
-struct CocoPictures {
-    std::string folder;
-    std::vector<std::int64_t> category_ids;  // of each of the model's classes; below zero: the annotations have none
-};
+/// COCO's annotations of the pictures in a folder.
+AnnotatedPictures read_coco_pictures(const std::string& images, const std::string& annotations);
 
 /// What a run is, before it begins.
 struct CocoPlan {
@@ -41,9 +48,10 @@ struct CocoPlan {
     regulus::train::DetectorTraining training;
     std::vector<std::string> frozen;
     std::unique_ptr<regulus::train::CocoTruths> truths;
-    CocoPictures pictures, validation;
+    std::vector<std::int64_t> category_ids, validation_ids;  // of each of the model's classes; below zero: the annotations have none
     regulus::CocoDataset validation_set;
     std::vector<regulus::PictureSize> sizes;  // of truths->pictures()
+    std::vector<double> repeats;              // of the same: how often an epoch shows them; empty: once
     std::vector<int> mirrored;                // of a keypoint head: for each point the one in its place in a mirror
     std::map<std::int64_t, regulus::PanopticAnnotation> panoptic;  // of a semantic head: by picture
     std::vector<std::int64_t> stuff_ids;                           // the same: the category of each label

@@ -121,6 +121,24 @@ TEST_CASE("judge_cityscapes_picture and sum_cityscapes: say what they refuse, an
     CHECK_THROWS_WITH_AS(sum_cityscapes({&picture, 1}), "sum_cityscapes: pictures[0] contradicts itself", ArgumentError);
 }
 
+TEST_CASE("cityscapes_annotations: pixels of each object, groups as crowds") {
+    SegmentMap truth{4, 5, std::vector<std::uint32_t>(20, 7)};
+    const auto put = [&](std::int64_t y, std::int64_t x, std::uint32_t id) { truth.ids[std::size_t(y * 5 + x)] = id; };
+    put(1, 1, 26001), put(1, 2, 26001), put(3, 2, 26001), put(0, 4, 24), put(1, 4, 24), put(3, 4, 30001);
+    const std::vector<CocoAnnotation> annotations = cityscapes_annotations(truth);
+    REQUIRE(annotations.size() == 2);
+    CHECK(annotations[0].category_id == 24);
+    CHECK(annotations[0].iscrowd);
+    CHECK(annotations[0].area == 2);
+    CHECK(annotations[0].rle->counts == std::vector<std::uint32_t>{16, 2, 2});
+    CHECK(annotations[1].category_id == 26);
+    CHECK_FALSE(annotations[1].iscrowd);
+    CHECK(annotations[1].bbox == std::array<double, 4>{1, 1, 2, 3});
+    CHECK(annotations[1].rle->counts == std::vector<std::uint32_t>{5, 1, 3, 1, 1, 1, 8});
+    CHECK(cityscapes_annotations(SegmentMap{}).empty());
+    CHECK_THROWS_AS(cityscapes_annotations(SegmentMap{4, 5, {1}}), ShapeError);
+}
+
 TEST_CASE("cityscapes_table: numbers for people") {
     const SegmentMap truth = street(26001, 10, 10);
     const CityscapesInstance found{26, 0.5, block(10, 10)};

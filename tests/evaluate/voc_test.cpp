@@ -117,13 +117,15 @@ TEST_CASE("voc_table: numbers for people") {
 }
 
 TEST_CASE("parse_voc_annotation: objects with their corners; parts are not looked at") {
-    const auto objects = parse_voc_annotation(object_xml("<pose>Left</pose><difficult>1</difficult><part><name>head</name>" + bndbox + "</part>" + bndbox), "t");
+    const auto objects = parse_voc_annotation(object_xml("<pose>Left</pose><difficult>1</difficult><part><name>head</name>" + bndbox + "</part>" + bndbox), "t").objects;
     REQUIRE(objects.size() == 1);
     CHECK(objects[0].class_name == "dog");
     CHECK(objects[0].box == VocBox{8, 12, 352.5, 498});
     CHECK(objects[0].difficult);
-    CHECK(!parse_voc_annotation(object_xml(bndbox), "t")[0].difficult);
-    CHECK(parse_voc_annotation("<annotation/>", "t").empty());
+    CHECK(!parse_voc_annotation(object_xml(bndbox), "t").objects[0].difficult);
+    CHECK(parse_voc_annotation("<annotation/>", "t").objects.empty());
+    CHECK(parse_voc_annotation("<annotation/>", "t").size == PictureSize{});
+    CHECK(parse_voc_annotation("<annotation><size><width>500</width><height>375</height><depth>3</depth></size></annotation>", "t").size == PictureSize{375, 500});
 }
 
 TEST_CASE("parse_voc_annotation: says what it refuses") {
@@ -137,6 +139,24 @@ TEST_CASE("parse_voc_annotation: says what it refuses") {
     refused(object_xml("<bndbox><xmin>nan</xmin></bndbox>"), "object 0: <xmin> must be a number, not beyond 1e12");
     refused(object_xml("<bndbox><xmin>9</xmin><ymin>1</ymin><xmax>8</xmax><ymax>2</ymax></bndbox>"), "object 0: <bndbox> must have xmin <= xmax and ymin <= ymax");
     refused(object_xml("<difficult>2</difficult>" + bndbox), "object 0: <difficult> must be 0 or 1");
+    refused("<annotation><size><width>500</width></size></annotation>", "<size> must have a <height> in whole pixels");
+    refused("<annotation><size><width>1e9</width><height>3</height></size></annotation>", "<size> must have a <width> in whole pixels");
+}
+
+TEST_CASE("voc_as_coco: classes by name, corners in continuous pixels, difficult objects too") {
+    const std::vector<VocPicture> pictures{{"b", {{"dog", {1, 1, 10, 20}, true}, {"cat", {3, 4, 3, 4}, false}}, {30, 40}}, {"a", {}, {5, 6}}};
+    const CocoDataset dataset = voc_as_coco(pictures);
+    REQUIRE(dataset.categories.size() == 2);
+    CHECK(dataset.categories[0].name == "cat");
+    REQUIRE(dataset.images.size() == 2);
+    CHECK(dataset.images[0].file_name == "b.jpg");
+    CHECK(dataset.images[0].width == 40);
+    REQUIRE(dataset.annotations.size() == 2);
+    CHECK(dataset.annotations[0].category_id == 1);
+    CHECK(dataset.annotations[0].bbox == std::array<double, 4>{0, 0, 10, 20});
+    CHECK(dataset.annotations[1].bbox == std::array<double, 4>{2, 3, 1, 1});
+    CHECK(coco_dataset_problem(dataset).empty());
+    CHECK_THROWS_WITH_AS(voc_as_coco(std::vector<VocPicture>{{"a", {}, {}}}), "voc_as_coco: the size of picture a is not known; its annotation lacks <size>", ArgumentError);
 }
 
 TEST_CASE("parse_voc_ids and parse_voc_results: lines, and what they refuse") {

@@ -9,12 +9,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     using namespace regulus;
     const std::string text(reinterpret_cast<const char*>(bytes), size);
     const std::size_t first = std::min(text.find('\0'), text.size()), second = std::min(text.find('\0', first + 1), text.size());
-    VocPicture picture{"7", {}};
+    VocPicture picture;
     std::vector<VocDetection> detections;
     try {
-        picture.objects = parse_voc_annotation(text.substr(0, first), "fuzz");
+        picture = parse_voc_annotation(text.substr(0, first), "fuzz");
     } catch (const FileError&) {
     }
+    picture.id = "7";
+    if (picture.size.height > 0 && picture.size.width > 0 && voc_as_coco({&picture, 1}).annotations.size() != picture.objects.size()) std::abort();
     try {
         if (first < text.size()) detections = parse_voc_results(text.substr(first + 1, second - first - 1), "dog", "fuzz");
     } catch (const FileError&) {

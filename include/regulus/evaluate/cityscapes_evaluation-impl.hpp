@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <regulus/core/error.hpp>
+#include <regulus/data/run_writer.hpp>
 #include <regulus/evaluate/coco_accumulation-impl.hpp>
 #include <regulus/evaluate/coco_table-impl.hpp>
 
@@ -150,6 +151,39 @@ inline void check_cityscapes_picture(const CityscapesPicture& picture, std::size
 }  // namespace evaluate_detail
 
 REGULUS_INLINE std::span<const CityscapesClass> cityscapes_classes() { return evaluate_detail::cityscapes_judged; }
+
+REGULUS_INLINE std::vector<CocoAnnotation> cityscapes_annotations(const SegmentMap& truth) {
+    check_segment_map(truth, "cityscapes_annotations");
+    data_detail::check_mask_size("cityscapes_annotations", truth.height, truth.width);
+    const evaluate_detail::CityscapesCodes codes(truth);
+    struct Mask {
+        data_detail::RunWriter runs;
+        std::int64_t end = 0;  // of what is written
+    };
+    std::vector<Mask> masks(codes.truths.size());
+    const std::int64_t pixels = std::int64_t(codes.codes.size());
+    for (std::int64_t begin = 0, end = 0; begin < pixels; begin = end) {
+        const std::uint32_t code = codes.codes[std::size_t(begin)];
+        for (end = begin + 1; end < pixels && codes.codes[std::size_t(end)] == code;) ++end;
+        if (code < 2) continue;
+        Mask& mask = masks[code - 2];
+        mask.runs.add(false, begin - mask.end);
+        mask.runs.add(true, end - begin);
+        mask.end = end;
+    }
+    std::vector<CocoAnnotation> annotations;
+    for (std::size_t i = 0; i < masks.size(); ++i) {
+        masks[i].runs.add(false, pixels - masks[i].end);
+        CocoAnnotation annotation;
+        annotation.category_id = codes.truths[i].label;
+        annotation.rle = Rle{truth.height, truth.width, masks[i].runs.finish()};
+        annotation.bbox = rle_box(*annotation.rle);
+        annotation.area = double(codes.truths[i].pixels);
+        annotation.iscrowd = codes.truths[i].group;
+        annotations.push_back(std::move(annotation));
+    }
+    return annotations;
+}
 
 REGULUS_INLINE CityscapesPicture judge_cityscapes_picture(const SegmentMap& truth, std::span<const CityscapesInstance> found, const std::string& name) {
     using namespace evaluate_detail;

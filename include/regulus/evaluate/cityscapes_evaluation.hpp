@@ -9,6 +9,7 @@
 #include <regulus/core/config.hpp>
 #include <regulus/data/rle.hpp>
 #include <regulus/data/segment_map.hpp>
+#include <regulus/evaluate/coco_dataset.hpp>
 #include <regulus/evaluate/coco_evaluation.hpp>
 
 namespace regulus {
@@ -74,6 +75,10 @@ CityscapesPicture judge_cityscapes_picture(const SegmentMap& truth, std::span<co
 /// nothing is wrong, unless more of it than the threshold lies on void, groups and objects below 100 pixels.
 /// Throws ArgumentError for a picture that contradicts itself.
 CityscapesEvaluation sum_cityscapes(std::span<const CityscapesPicture> pictures);
+
+/// The objects of an instanceIds file as annotations of COCO's kind, to learn from: those of cityscapes_classes(), whose label ids are the categories, with their pixels as run lengths
+/// and the box round them; groups are crowds. Ids of annotations and picture are left 0.
+std::vector<CocoAnnotation> cityscapes_annotations(const SegmentMap& truth);
 
 /// A heading and the numbers; a line for each class: name, objects, AP, AP50. Percent with two digits.
 std::string cityscapes_table(const CityscapesEvaluation& evaluation);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -38,16 +39,27 @@ inline VocObject voc_object(const XmlElement& object, const std::string& who) {
     return result;
 }
 
+inline std::int64_t voc_side(const XmlElement& size, const char* name, const std::string& who) {
+    constexpr double greatest = 1 << 24;
+    const XmlElement* const side = size.find(name);
+    double number = 0;
+    if (side == nullptr || !parse_number(side->text, number) || !(number >= 0 && number <= greatest) || number != std::floor(number)) throw FileError(who + ": <size> must have a <" + name + "> in whole pixels");
+    return std::int64_t(number);
+}
+
 }  // namespace evaluate_detail
 
-REGULUS_INLINE std::vector<VocObject> parse_voc_annotation(std::string_view text, const std::string& who) {
+REGULUS_INLINE VocPicture parse_voc_annotation(std::string_view text, const std::string& who) {
     const XmlElement root = parse_xml(text, who);
     if (root.name != "annotation") throw FileError(who + ": must hold an <annotation>, holds <" + evaluate_detail::printable(root.name.substr(0, 200)) + ">");
-    std::vector<VocObject> objects;
+    VocPicture picture;
     for (const XmlElement& element : root.children) {
-        if (element.name == "object") objects.push_back(evaluate_detail::voc_object(element, who + ": object " + std::to_string(objects.size())));
+        if (element.name == "object") picture.objects.push_back(evaluate_detail::voc_object(element, who + ": object " + std::to_string(picture.objects.size())));
     }
-    return objects;
+    if (const XmlElement* size = root.find("size")) {
+        picture.size = {evaluate_detail::voc_side(*size, "height", who), evaluate_detail::voc_side(*size, "width", who)};
+    }
+    return picture;
 }
 
 REGULUS_INLINE std::vector<VocPicture> read_voc_pictures(const std::string& folder, std::span<const std::string> ids) {
@@ -55,7 +67,8 @@ REGULUS_INLINE std::vector<VocPicture> read_voc_pictures(const std::string& fold
     for (const std::string& id : ids) {
         const std::string path = folder + "/" + id + ".xml";
         const auto file = MappedFile::open(path);
-        pictures.push_back({id, parse_voc_annotation(evaluate_detail::whole_text(*file), "read_voc_pictures: " + path)});
+        pictures.push_back(parse_voc_annotation(evaluate_detail::whole_text(*file), "read_voc_pictures: " + path));
+        pictures.back().id = id;
     }
     return pictures;
 }
@@ -114,6 +127,33 @@ REGULUS_INLINE std::string voc_result_line(const std::string& picture, double sc
     char text[256];  // floats have at most 39 digits before the point
     std::snprintf(text, sizeof text, " %.3f %.1f %.1f %.1f %.1f", score, double(box[0] + 1), double(box[1] + 1), double(box[2]), double(box[3]));
     return picture + text;
+}
+
+REGULUS_INLINE CocoDataset voc_as_coco(std::span<const VocPicture> pictures) {
+    std::map<std::string, std::int64_t> ids;
+    for (const VocPicture& picture : pictures) {
+        for (const VocObject& object : picture.objects) ids.emplace(object.class_name, 0);
+    }
+    CocoDataset dataset;
+    for (auto& [name, id] : ids) {
+        id = std::int64_t(dataset.categories.size());
+        dataset.categories.push_back({id, name, ""});
+    }
+    for (const VocPicture& picture : pictures) {
+        if (picture.size.height < 1 || picture.size.width < 1) throw ArgumentError("voc_as_coco: the size of picture " + picture.id + " is not known; its annotation lacks <size>");
+        const std::int64_t image = std::int64_t(dataset.images.size());
+        dataset.images.push_back({image, picture.size.width, picture.size.height, picture.id + ".jpg"});
+        for (const VocObject& object : picture.objects) {
+            CocoAnnotation annotation;
+            annotation.id = std::int64_t(dataset.annotations.size());
+            annotation.image_id = image;
+            annotation.category_id = ids.at(object.class_name);
+            annotation.bbox = {object.box[0] - 1, object.box[1] - 1, object.box[2] - object.box[0] + 1, object.box[3] - object.box[1] + 1};
+            annotation.area = annotation.bbox[2] * annotation.bbox[3];
+            dataset.annotations.push_back(std::move(annotation));
+        }
+    }
+    return dataset;
 }
 
 }  // namespace regulus
