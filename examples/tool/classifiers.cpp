@@ -56,7 +56,8 @@ bool is_converted(const regulus::NameTable* table, const regulus::Graph& graph) 
     return table != nullptr && table->kind == "ResNet" && std::none_of(graph.nodes.begin(), graph.nodes.end(), is_pool);
 }
 
-const regulus::ClassifierSpec& recognise(const regulus::Weights& weights, bool headless_too) {
+/// `as_backbone`: how pictures are seen does not matter.
+const regulus::ClassifierSpec& recognise(const regulus::Weights& weights, bool headless_too, bool as_backbone = false) {
     const std::vector<regulus::ClassifierSpec>& models = regulus::classifier_models();
     if (const auto stated = weights.metadata.find("regulus.model"); stated != weights.metadata.end()) {
         for (const regulus::ClassifierSpec& model : models) {
@@ -92,7 +93,7 @@ const regulus::ClassifierSpec& recognise(const regulus::Weights& weights, bool h
         names += "\n  " + model->name;
         equal = equal && model->facts.preprocessing == found.front()->facts.preprocessing;
     }
-    if (!equal) throw regulus::ArgumentError("load: " + weights.source + " fits several classifiers that see pictures differently; choose with --model:" + names);
+    if (!equal && !as_backbone) throw regulus::ArgumentError("load: " + weights.source + " fits several classifiers that see pictures differently; choose with --model:" + names);
     return *found.front();
 }
 
@@ -145,6 +146,23 @@ LoadedClassifier load_classifier(const std::string& model, const std::string& we
     }
     if (!seeded) return with_head(spec, regulus::read_weights(weights, reading), headless_too);
     return with_head(spec, load_weights(regulus::recorded(spec), spec.code_base, weights), headless_too);
+}
+
+regulus::Weights without_classifier(const regulus::Weights& ours) {
+    regulus::Weights kept;
+    for (const regulus::Weights::Entry& entry : ours.entries()) {
+        if (entry.name.rfind("classifier.", 0) != 0) kept.add(entry.name, entry.tensor);
+    }
+    kept.metadata = ours.metadata;
+    kept.source = ours.source;
+    return kept;
+}
+
+regulus::Weights load_backbone(const std::string& weights) {
+    regulus::Weights read = regulus::read_weights(weights);
+    const regulus::ClassifierSpec& spec = recognise(read, true, true);
+    const LoadedClassifier loaded = with_head(spec, std::move(read), true);
+    return without_classifier(regulus::to_regulus(loaded.weights, loaded.graph));
 }
 
 std::vector<std::string> read_lines(const std::string& path) {

@@ -27,6 +27,12 @@ struct LoadedClassifier {
 /// `headless_too`: then the graph has none either, and no classes. `reading`: which group of a file, trained weights or their average.
 LoadedClassifier load_classifier(const std::string& model, const std::string& weights, bool headless_too = false, const regulus::ReadOptions& reading = {});
 
+/// Weights under our names without a classifier's head, for a detector's backbone.
+regulus::Weights without_classifier(const regulus::Weights& ours);
+
+/// The same of a classifier's file of any layout, with or without its head, however it saw pictures. Throws as load_classifier.
+regulus::Weights load_backbone(const std::string& weights);
+
 /// The lines of a text file; empty ones at the end do not count. Throws regulus::FileError, also for a file without lines.
 std::vector<std::string> read_lines(const std::string& path);
 

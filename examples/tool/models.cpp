@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <set>
 #include <string_view>
 
@@ -153,6 +155,18 @@ Loaded load(const std::string& model, const std::string& weights, const regulus:
     if (spec.name == shipped_name) return {&spec, regulus::read_weights(shipped_weights())};
     throw regulus::ArgumentError("--model " + spec.name + " needs --weights FILE" + (spec.checkpoint.empty() ? "" : " (published as " + spec.checkpoint + ")") +
                                  "; --weights seeded runs it without a checkpoint");
+}
+
+std::vector<std::string> missing_parts(const regulus::Graph& graph, const regulus::Weights& weights) {
+    std::set<std::string> parts, known;
+    const auto part_of = [](const std::string& name) { return name.substr(0, name.find('.') + 1); };
+    for (const regulus::Weights::Entry& entry : weights.entries()) known.insert(part_of(entry.name));
+    for (const regulus::Node& node : graph.nodes) {
+        for (const regulus::Parameter& parameter : node.parameters) parts.insert(part_of(parameter.name));
+    }
+    std::vector<std::string> missing;
+    std::set_difference(parts.begin(), parts.end(), known.begin(), known.end(), std::back_inserter(missing));
+    return missing;
 }
 
 regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection) {

@@ -39,6 +39,9 @@ regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string
 /// The same for a graph whose checkpoints have the names of `code_base`.
 regulus::Weights load_weights(const regulus::Graph& graph, const std::string& code_base, const std::string& weights, const regulus::ReadOptions& reading = {});
 
+/// The parts of a network of which weights under our names have nothing, as the beginnings of their parameters' names: "neck.", "head.".
+std::vector<std::string> missing_parts(const regulus::Graph& graph, const regulus::Weights& weights);
+
 /// The model's graph. mmdetection = 2: with the steps after the network as that version took them, with which the numbers of 2020 and 2021 were made.
 /// Throws regulus::ArgumentError when the model is none of mmdetection's.
 regulus::Graph graph_of(const regulus::ModelSpec& model, int mmdetection);

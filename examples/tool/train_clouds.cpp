@@ -21,6 +21,7 @@
 #include <regulus/train/epoch_order.hpp>
 #include <regulus/train/initialise.hpp>
 
+#include "classifiers.hpp"
 #include "cloud_sets.hpp"
 #include "eval_run.hpp"
 #include "in_parallel.hpp"
@@ -48,7 +49,7 @@ struct TaughtSet {
 
 struct Options {
     TaughtSet from;
-    std::string model, weights;
+    std::string model, weights, backbone;
     TableOptions where;
     std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
     double learning_rate = 0, weight_decay = -1, clip = -1;
@@ -172,6 +173,37 @@ const regulus::PointDetectorSpec& model_to_teach(const std::string& name, const 
     return model;
 }
 
+/// A classifier's backbone, all else random: the stem is left out, and so are the layers behind it where the canvas has other channels than the stem.
+/// Source: mmdetection3d's NoStemRegNet with pretrained weights, of which it takes what fits.
+regulus::Weights start_with_backbone(const Options& options, const Plan& plan) {
+    const std::string first = "backbone.s1.b1.";
+    std::map<std::string, regulus::Shape> shapes;
+    for (const regulus::Node& node : plan.graph.nodes) {
+        for (const regulus::Parameter& parameter : node.parameters) shapes.emplace(parameter.name, parameter.shape);
+    }
+    if (shapes.count(first + "a.weight") == 0) throw regulus::ArgumentError("train: the backbone of " + plan.model->name + " is no RegNet, classifiers have none like it; leave out --backbone");
+    const regulus::Weights read = load_backbone(options.backbone);
+    regulus::Weights given;
+    given.source = read.source;
+    std::vector<std::string> anew = missing_parts(plan.graph, read);
+    std::string other_channels;
+    for (const regulus::Weights::Entry& entry : read.entries()) {
+        if (entry.name.rfind("backbone.stem.", 0) == 0) continue;
+        given.add(entry.name, entry.tensor);
+        const auto own = shapes.find(entry.name);
+        if (own != shapes.end() && own->second == entry.tensor.shape()) continue;
+        if (entry.name != first + "a.weight" && entry.name != first + "proj.weight") {
+            throw regulus::ArgumentError("train: " + options.backbone + " has another backbone than " + plan.model->name + " (" + plan.model->architecture + "): " + entry.name + " is " +
+                                         to_string(entry.tensor.shape()) + " there, " + (own == shapes.end() ? "not" : to_string(own->second)) + " here");
+        }
+        anew.push_back(entry.name);
+        other_channels += (other_channels.empty() ? "" : ", ") + entry.name;
+    }
+    regulus::Weights start = train::initial_weights(plan.graph, "mmdetection3d", options.run.seed, given, anew, plan.course.threads);
+    talk("train: the backbone begins as " + options.backbone + " has it, all else at random" + (other_channels.empty() ? "" : ", and so do " + other_channels + ": the canvas has other channels than the stem") + "\n");
+    return start;
+}
+
 /// How many clouds a step has, how many steps there are, and how fast they go.
 void set_course(const Options& options, Plan& plan) {
     train::Detector3dRecipe& recipe = plan.recipe;
@@ -202,6 +234,7 @@ void set_course(const Options& options, Plan& plan) {
                        {"clip", number(recipe.clip)},
                        {"kept every", std::to_string(course.leg)},
                        {"seed", std::to_string(options.run.seed)}};
+    if (!options.backbone.empty()) course.settings["backbone"] = file_identity(options.backbone);
 }
 
 Plan make_plan(const Options& options) {
@@ -213,7 +246,8 @@ Plan make_plan(const Options& options) {
     plan.graph = regulus::recorded(*plan.model);
     plan.training = train::detector3d_training(plan.graph);
     plan.training.max_pillars = plan.recipe.max_pillars;
-    if (options.weights.empty()) plan.start = train::initial_weights(plan.graph, "mmdetection3d", options.run.seed, plan.course.threads);
+    if (!options.backbone.empty()) plan.start = start_with_backbone(options, plan);
+    else if (options.weights.empty()) plan.start = train::initial_weights(plan.graph, "mmdetection3d", options.run.seed, plan.course.threads);
     else plan.start = regulus::to_regulus(load_point_detector(options.model, options.weights).weights, plan.graph);
     plan.data = options.where.data;
     plan.tables = read_tables(options.where, "train");
@@ -254,7 +288,8 @@ void add_set(CLI::App& app, const TaughtSet& from, Outcome& outcome) {
     command->add_option("--tables", options->where.tables, "Folder of the data set's tables (scene.json, sample_annotation.json, ...)")->required();
     command->add_option("--scenes", options->where.scenes, "File with the names of the scenes to learn from, one a line: the split (default: all)");
     command->add_option("--data", options->where.data, "Folder of the clouds that the tables name")->required();
-    command->add_option("--weights", options->weights, "Start from this checkpoint of the model (default: everything is random)");
+    CLI::Option* weights = command->add_option("--weights", options->weights, "Start from this checkpoint of the model (default: everything is random)");
+    command->add_option("--backbone", options->backbone, "Only the backbone, a RegNet, starts as in this classifier's checkpoint of any layout; its stem is left out")->excludes(weights);
     CLI::Option* epochs = command->add_option("--epochs", options->epochs, "How often each sample is seen" + default_of(std::to_string(recipe.epochs)))->check(CLI::Range(1, 1000000));
     command->add_option("--iterations", options->iterations, "How many steps are taken")->check(CLI::Range(1, 1000000000))->excludes(epochs);
     command->add_option("--batch", options->batch, "Clouds of a step" + default_of(std::to_string(recipe.batch)))->check(CLI::Range(1, 1 << 16));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <set>
@@ -70,35 +69,9 @@ bool choose_classes(const AnnotatedPictures& pictures, Plan& plan) {
 
 /// The weights under our names: a detector's, or a classifier's for the backbone alone.
 regulus::Weights read_start(const Options& options, const Plan& plan) {
-    const auto has_backbone = [](const regulus::Weights& weights) {
-        return std::any_of(weights.entries().begin(), weights.entries().end(), [](const regulus::Weights::Entry& entry) { return entry.name.rfind("backbone.", 0) == 0; });
-    };
-    regulus::Weights read = load_weights(*plan.model, options.weights);
-    regulus::Weights ours = regulus::to_regulus(read, plan.graph);
-    if (!has_backbone(ours)) {
-        const LoadedClassifier classifier = load_classifier("", options.weights, true);
-        ours = regulus::to_regulus(classifier.weights, classifier.graph);
-    }
-    regulus::Weights result;
-    for (const regulus::Weights::Entry& entry : ours.entries()) {
-        if (entry.name.rfind("classifier.", 0) != 0) result.add(entry.name, entry.tensor);
-    }
-    result.metadata = read.metadata;
-    result.source = read.source;
-    return result;
-}
-
-/// Parts of the network of which the weights have nothing begin anew: a classifier has none but the backbone.
-std::vector<std::string> missing_parts(const regulus::Graph& graph, const regulus::Weights& weights) {
-    std::set<std::string> parts, known;
-    const auto part_of = [](const std::string& name) { return name.substr(0, name.find('.') + 1); };
-    for (const regulus::Weights::Entry& entry : weights.entries()) known.insert(part_of(entry.name));
-    for (const regulus::Node& node : graph.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) parts.insert(part_of(parameter.name));
-    }
-    std::vector<std::string> missing;
-    std::set_difference(parts.begin(), parts.end(), known.begin(), known.end(), std::back_inserter(missing));
-    return missing;
+    const regulus::Weights ours = regulus::to_regulus(load_weights(*plan.model, options.weights), plan.graph);
+    const bool has_backbone = std::any_of(ours.entries().begin(), ours.entries().end(), [](const regulus::Weights::Entry& entry) { return entry.name.rfind("backbone.", 0) == 0; });
+    return has_backbone ? without_classifier(ours) : load_backbone(options.weights);
 }
 
 /// The layers that know the classes, by the beginnings of their parameters' names; those of a cascade too.

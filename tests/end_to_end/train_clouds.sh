@@ -40,7 +40,8 @@ for folder, place, category, points in (("nuscenes", "samples/LIDAR_TOP", "vehic
                                    "is_key_frame": True, "height": 0, "width": 0, "filename": f"{place}/{i}.bin", **link("d", i)} for i in range(frames)])
     table(folder, "sample_annotation", [annotation(i, points) for i in range(frames)])
 PY
-model=mmdetection3d/hv_pointpillars_fpn_sbn-all_4x8_2x_nus-3d lyft_model=mmdetection3d/hv_pointpillars_regnet-400mf_fpn_sbn-all_2x8_2x_lyft-3d
+model=mmdetection3d/hv_pointpillars_fpn_sbn-all_4x8_2x_nus-3d regnet_model=mmdetection3d/hv_pointpillars_regnet-400mf_secfpn_sbn-all_4x8_2x_nus-3d
+lyft_model=mmdetection3d/hv_pointpillars_regnet-400mf_fpn_sbn-all_2x8_2x_lyft-3d
 learn() { "$tool" train nuscenes --threads 1 --tables nuscenes --data set "$@"; }
 short() { learn --model $model --batch 2 --at-once 1 --epochs 3 --lr 0.002 "$@"; }
 learn_lyft() { "$tool" train lyft --threads 1 --tables lyft --data set "$@"; }
@@ -81,6 +82,32 @@ report $? "every line that it told is one of that run"
 expect "from these weights, one step of two clouds at once" learn --model $model --weights whole.safetensors --batch 2 --iterations 1 --out more.safetensors
 falls "which know something" "$(loss 1 whole.out)" 1 "$(loss 1 out)"
 
+"$tool" convert seeded:3 classifier.safetensors --model pycls/RegNetX-400MF 2>/dev/null
+for layout in pycls timm; do "$tool" convert classifier.safetensors $layout.pth --to $layout 2>/dev/null; done
+"$tool" convert seeded:3 small.pth --model pycls/RegNetX-200MF --to pycls 2>/dev/null
+for layout in pycls timm; do
+    expect "a backbone of $layout" learn --model $regnet_model --backbone $layout.pth --batch 1 --iterations 1 --lr 1e-12 --out $layout.safetensors
+done
+cmp -s pycls.safetensors timm.safetensors
+report $? "one classifier of two code bases starts one training"
+python3 - <<'PY'
+import array, json, struct, sys
+def tensors(path):
+    data = open(path, "rb").read()
+    size, = struct.unpack("<Q", data[:8])
+    at = lambda entry: array.array("f", data[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]])
+    return {name: at(entry) for name, entry in json.loads(data[8:8 + size]).items() if name != "__metadata__"}
+classifier, result = tensors("classifier.safetensors"), tensors("pycls.safetensors")
+weights = [name for name in result if name.startswith("backbone.") and name.endswith(".weight")]
+alike = lambda a, b: len(a) == len(b) and max(abs(x - y) for x, y in zip(a, b)) < 1e-12  # a step of 1e-14
+others = {name for name in weights if not alike(result[name], classifier[name])}
+sys.exit(not (len(weights) > 100 and others == {"backbone.s1.b1.a.weight", "backbone.s1.b1.proj.weight"}))
+PY
+report $? "the backbone is the classifier's but for the two layers that read the canvas"
+
+refuse "a backbone of other widths" 'small.pth has another backbone than .*RegNetX-400MF.* is \[24\] there, \[32\] here' learn --model $regnet_model --backbone small.pth --out x.safetensors
+refuse "a backbone for a detector without a RegNet" 'is no RegNet' learn --model $model --backbone pycls.pth --out x.safetensors
+refuse "a backbone beside weights" 'excludes' learn --model $regnet_model --backbone pycls.pth --weights seeded --out x.safetensors
 refuse "a batch of more than all samples" 'more than all 4 samples with objects; choose another with --batch' learn --model $model --out x.safetensors
 refuse "parts that do not divide the batch" 'at-once 3 does not divide' learn --model $model --batch 4 --at-once 3 --out x.safetensors
 refuse "a network of before version 1" 'choose the model of version 1' learn --model mmdetection3d-0.x/hv_pointpillars_fpn_sbn-all_4x8_2x_nus-3d --out x.safetensors
