@@ -1,13 +1,14 @@
 #include "cloud_sets.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <string_view>
 
 #include <regulus/data/file.hpp>
 #include <regulus/data/sweeps.hpp>
-#include <regulus/evaluate/lyft_boxes.hpp>
 #include <regulus/evaluate/lyft_results.hpp>
 #include <regulus/evaluate/nuscenes_convert.hpp>
+#include <regulus/evaluate/nuscenes_evaluation.hpp>
 #include <regulus/evaluate/nuscenes_results.hpp>
 #include <regulus/evaluate/text_words.hpp>
 
@@ -35,15 +36,31 @@ std::string lyft_row(const regulus::NuScenesTables& tables, std::size_t i, const
     return regulus::lyft_sample_json(sample);
 }
 
+std::string percent(const char* what, double part) {
+    char text[48];
+    std::snprintf(text, sizeof text, "%s %.2f", what, 100 * part);
+    return text;
+}
+
+std::string nuscenes_judged(const regulus::NuScenesTables& tables, const std::string& results) {
+    const regulus::NuScenesEvaluation evaluation = regulus::evaluate_nuscenes(regulus::nuscenes_truth(tables), regulus::parse_nuscenes_results(results, "results").samples);
+    return percent("mAP", evaluation.mean_ap) + ", " + percent("NDS", evaluation.nd_score);
+}
+
+std::string lyft_judged(const regulus::NuScenesTables& tables, const std::string& results) {
+    return percent("mAP", regulus::evaluate_lyft(regulus::lyft_truth(tables), regulus::parse_lyft_json(results, "results", true)).mean_ap);
+}
+
 }  // namespace
 
 const CloudSet& nuscenes_set() {
-    static const CloudSet set{"nuScenes", "nuScenes' ten", regulus::nuscenes_class_names, false, nuscenes_row};
+    constexpr const char* head = "{\"meta\":{\"use_camera\":false,\"use_lidar\":true,\"use_radar\":false,\"use_map\":false,\"use_external\":false},\n\"results\":{";
+    static const CloudSet set{"nuScenes", "nuScenes' ten", regulus::nuscenes_class_names, false, head, nuscenes_row, nuscenes_judged};
     return set;
 }
 
 const CloudSet& lyft_set() {
-    static const CloudSet set{"Lyft", "Lyft's nine", regulus::lyft_class_names, true, lyft_row};
+    static const CloudSet set{"Lyft", "Lyft's nine", regulus::lyft_class_names, true, "{\"results\":{", lyft_row, lyft_judged};
     return set;
 }
 
@@ -61,6 +78,12 @@ regulus::PointCloud cloud_of(const CloudSet& set, const regulus::NuScenesTables&
     sweeps.max_sweeps = std::size_t(facts.sweeps);
     sweeps.complete_last_point = set.completes_last_point;
     return regulus::load_sweeps(tables.frame(sample, root, sweeps.max_sweeps), sweeps).cloud;
+}
+
+std::string results_of(const CloudSet& set, const std::vector<std::string>& rows) {
+    std::string text = set.results_head;
+    for (std::size_t i = 0; i < rows.size(); ++i) text += (i == 0 ? "\n" : ",\n") + rows[i];
+    return text + "\n}}\n";
 }
 
 regulus::NuScenesTables read_tables(const TableOptions& options, const std::string& asks) {

@@ -11,12 +11,12 @@
 
 #include <regulus/core/json.hpp>
 #include <regulus/data/file.hpp>
-#include <regulus/pipeline/detector3d.hpp>
 
 #include "eval_run.hpp"
 #include "models.hpp"
 #include "pictures.hpp"
 #include "point_models.hpp"
+#include "stop_guard.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -32,6 +32,23 @@ bool is_sensible(const regulus::Box3d& box) {
         if (!(v > 0 && v <= 1000)) return false;
     }
     return true;
+}
+
+/// What is kept of a frame, and how much is not.
+struct FrameRow {
+    std::string row;
+    std::size_t senseless = 0;
+};
+
+FrameRow row_of(const Eval3dFrames& frames, std::size_t i, const regulus::AnyDetector3d& detector, double least_score) {
+    regulus::DetectionList3d found;
+    std::size_t senseless = 0;
+    for (regulus::Detection3d& detection : detector(frames.cloud(i, detector.facts())).items) {
+        if (!(detection.score >= float(least_score))) continue;
+        if (is_sensible(detection.box)) found.items.push_back(std::move(detection));
+        else ++senseless;
+    }
+    return {frames.row(i, found), senseless};
 }
 
 /// What is ready before the first frame is looked at.
@@ -76,14 +93,8 @@ std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions&
         items.noun = "frame";
         items.name = [&](std::size_t i) { return prepared.frames.names[i]; };
         items.work = [&](std::size_t i) -> PictureOutcome {
-            regulus::DetectionList3d found;
-            std::size_t senseless = 0;
-            for (regulus::Detection3d& detection : (*prepared.detector)(prepared.frames.cloud(i, prepared.detector->facts())).items) {
-                if (!(detection.score >= float(options.score))) continue;
-                if (is_sensible(detection.box)) found.items.push_back(std::move(detection));
-                else ++senseless;
-            }
-            return {i, false, std::to_string(senseless) + " " + prepared.frames.row(i, found)};
+            const FrameRow found = row_of(prepared.frames, i, *prepared.detector, options.score);
+            return {i, false, std::to_string(found.senseless) + " " + found.row};
         };
         items.skip_broken = options.skip_broken;
         items.skip_hint = "eval: --skip-broken leaves such frames out, their objects then count as missed";
@@ -121,6 +132,16 @@ Eval3dFrames frames_of(const CloudSet& set, std::shared_ptr<const regulus::NuSce
     frames.cloud = [&set, tables, root](std::size_t i, const regulus::PointDetectorFacts& facts) { return cloud_of(set, *tables, root, i, facts); };
     frames.row = [&set, tables](std::size_t i, const regulus::DetectionList3d& found) { return set.row(*tables, i, found); };
     return frames;
+}
+
+std::string judged_by_eval(const CloudSet& set, std::shared_ptr<const regulus::NuScenesTables> tables, const std::string& root, const regulus::AnyDetector3d& detector) {
+    const Eval3dFrames frames = frames_of(set, tables, root);
+    std::vector<std::string> rows;
+    for (std::size_t i = 0; i < frames.names.size(); ++i) {
+        if (StopGuard::asked()) return "stopped";
+        rows.push_back(row_of(frames, i, detector, Eval3dOptions{}.score).row);
+    }
+    return set.judged(*tables, results_of(set, rows));
 }
 
 bool judges_a_file(const Eval3dOptions& options) {

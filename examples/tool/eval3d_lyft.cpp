@@ -72,9 +72,7 @@ void eval_lyft(const Options& options, Outcome& outcome) {
     };
     const std::optional<Eval3dFound> found = run_detector3d("lyft", options.common, options.common.write, frames, outcome);
     if (!found) return;
-    std::string text = "{\"results\":{";
-    for (std::size_t i = 0; i < found->rows.size(); ++i) text += (i == 0 ? "\n" : ",\n") + found->rows[i];
-    text += "\n}}\n";
+    const std::string text = results_of(lyft_set(), found->rows);
     if (!options.common.write.empty()) regulus::write_file(options.common.write, text);
     judge(options, regulus::lyft_truth(*tables), regulus::parse_lyft_json(text, "eval: results", true), found->skipped);
     found->finished();

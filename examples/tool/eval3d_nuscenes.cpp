@@ -62,9 +62,7 @@ void eval_nuscenes(const Options& options, Outcome& outcome) {
     };
     const std::optional<Eval3dFound> found = run_detector3d("nuscenes", options.common, options.common.write, frames, outcome);
     if (!found) return;
-    std::string text = "{\"meta\":{\"use_camera\":false,\"use_lidar\":true,\"use_radar\":false,\"use_map\":false,\"use_external\":false},\n\"results\":{";
-    for (std::size_t i = 0; i < found->rows.size(); ++i) text += (i == 0 ? "\n" : ",\n") + found->rows[i];
-    text += "\n}}\n";
+    const std::string text = results_of(nuscenes_set(), found->rows);
     if (!options.common.write.empty()) regulus::write_file(options.common.write, text);
     judge(options, truth, regulus::parse_nuscenes_results(text, "eval: results").samples, found->skipped);
     found->finished();

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 
 #include <regulus/converters/convert.hpp>
@@ -23,6 +25,7 @@
 
 #include "classifiers.hpp"
 #include "cloud_sets.hpp"
+#include "eval3d.hpp"
 #include "eval_run.hpp"
 #include "in_parallel.hpp"
 #include "models.hpp"
@@ -51,6 +54,7 @@ struct Options {
     TaughtSet from;
     std::string model, weights, backbone;
     TableOptions where;
+    std::string val_scenes;
     std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
     double learning_rate = 0, weight_decay = -1, clip = -1;
     RunOptions run;
@@ -68,6 +72,7 @@ struct Plan {
     std::vector<std::vector<train::CloudObject>> objects;  // of each sample
     std::vector<std::size_t> samples;                      // that have some
     std::string data;
+    std::shared_ptr<const regulus::NuScenesTables> validation;  // none: nothing is judged
     Course course;
 };
 
@@ -141,6 +146,14 @@ public:
         batch.points = std::move(inputs[0]);
         batch.point_count = std::move(inputs[1]);
         return teacher_.step(batch);
+    }
+
+    std::string judged() override {
+        if (!plan_.validation) return "";
+        regulus::CompileOptions compile;
+        compile.threads = plan_.course.threads;
+        const regulus::AnyDetector3d detector(*make_backend("cpu"), plan_.graph, teacher_.learner().weights(), plan_.model->facts, compile);
+        return ", validation " + judged_by_eval(*plan_.clouds, plan_.validation, plan_.data, detector);
     }
 
     void write_result(const std::string& run) override {
@@ -237,6 +250,27 @@ void set_course(const Options& options, Plan& plan) {
     if (!options.backbone.empty()) course.settings["backbone"] = file_identity(options.backbone);
 }
 
+/// Throws regulus::FileError when the file of a sample cannot be read: better now than after an epoch.
+void require_clouds(const regulus::NuScenesTables& tables, const TableOptions& where) {
+    for (const regulus::NuScenesSample& sample : tables.samples) {
+        const std::string path = where.data + "/" + tables.lidar.at(sample.key).file;
+        if (::access(path.c_str(), R_OK) != 0) throw regulus::FileError("train: " + path + " cannot be read; the tables in " + where.tables + " name it");
+    }
+}
+
+/// The samples to judge. Throws regulus::Error for what cannot be judged.
+void set_validation(const Options& options, Plan& plan) {
+    if (options.val_scenes.empty()) return;
+    const TableOptions where{options.where.tables, options.where.data, options.val_scenes};
+    const auto tables = std::make_shared<const regulus::NuScenesTables>(read_tables(where, "train"));
+    if (tables->annotations.empty()) throw regulus::ArgumentError("train: the scenes of " + options.val_scenes + " have no marked object to judge by");
+    require_clouds(*tables, where);
+    std::vector<std::string> rows;  // of a detector that finds nothing
+    for (std::size_t sample = 0; sample < tables->samples.size(); ++sample) rows.push_back(plan.clouds->row(*tables, sample, {}));
+    plan.clouds->judged(*tables, results_of(*plan.clouds, rows));  // throws now, not after an epoch
+    plan.validation = tables;
+}
+
 Plan make_plan(const Options& options) {
     Plan plan;
     plan.course.threads = threads_of(options.run);
@@ -256,6 +290,8 @@ Plan make_plan(const Options& options) {
         if (!plan.objects[sample].empty()) plan.samples.push_back(sample);
     }
     if (plan.samples.empty()) throw regulus::ArgumentError("train: " + options.where.tables + " marks no " + options.from.marked);
+    require_clouds(plan.tables, options.where);
+    set_validation(options, plan);
     set_course(options, plan);
     return plan;
 }
@@ -287,6 +323,7 @@ void add_set(CLI::App& app, const TaughtSet& from, Outcome& outcome) {
     command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (regulus zoo list)")->required();
     command->add_option("--tables", options->where.tables, "Folder of the data set's tables (scene.json, sample_annotation.json, ...)")->required();
     command->add_option("--scenes", options->where.scenes, "File with the names of the scenes to learn from, one a line: the split (default: all)");
+    command->add_option("--val-scenes", options->val_scenes, "File with the names of the scenes to judge each time that the run is kept, as eval " + command_name + " does");
     command->add_option("--data", options->where.data, "Folder of the clouds that the tables name")->required();
     CLI::Option* weights = command->add_option("--weights", options->weights, "Start from this checkpoint of the model (default: everything is random)");
     command->add_option("--backbone", options->backbone, "Only the backbone, a RegNet, starts as in this classifier's checkpoint of any layout; its stem is left out")->excludes(weights);
