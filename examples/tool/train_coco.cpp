@@ -168,8 +168,9 @@ private:
         train::LearnerOptions learner;
         learner.threads = plan_.course.threads;
         learner.frozen = plan_.frozen;
-        if (plan_.recipe.norms == "stored") learner.stored_norms = {"backbone."};
-        if (plan_.recipe.norms == "fixed") learner.fixed_norms = {"backbone."};
+        const std::vector<std::string> backbone{"backbone.", "shared_head."};  // C4's last stage looks at regions
+        if (plan_.recipe.norms == "stored") learner.stored_norms = backbone;
+        if (plan_.recipe.norms == "fixed") learner.fixed_norms = backbone;
         return learner;
     }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <list>
 #include <map>
+#include <numeric>
 #include <thread>
 
 #include <regulus/graph/bind.hpp>
@@ -94,6 +95,7 @@ struct Learner::State {
     std::vector<bool> gradient_wanted;              // per value: something before it learns
     std::vector<float> gradient_factor;             // per value
     std::vector<std::size_t> needs;                 // per value: how many of the graph's inputs it waits for
+    std::vector<std::int64_t> rows;                 // per node, of the last forward pass: LearningArguments::rows
     std::list<detail::LearningPlan> plans;          // most recently used first
     Context memory;
     bool went_forward = false;
@@ -105,7 +107,18 @@ struct Learner::State {
     detail::LearningPlan make_plan(const InputSize& size) const;
     void place(detail::LearningPlan& plan) const;
     LearningArguments arguments(const detail::LearningPlan& plan, std::byte* arena, std::size_t node, bool back);
+    std::int64_t counted_rows(std::size_t node, const std::vector<Tensor>& given) const;
 };
+
+/// Of packed rows whose count is an input of the graph.
+REGULUS_INLINE std::int64_t Learner::State::counted_rows(std::size_t node, const std::vector<Tensor>& given) const {
+    const Node& of = graph.nodes[node];
+    if (of.inputs.empty() || !graph.values[std::size_t(of.inputs[0])].is_rows) return -1;
+    const auto input = std::find(graph.inputs.begin(), graph.inputs.end(), graph.values[std::size_t(of.inputs[0])].count);
+    if (input == graph.inputs.end()) return -1;
+    const Tensor& counts = given[std::size_t(input - graph.inputs.begin())];
+    return std::accumulate(counts.data<std::int32_t>(), counts.data<std::int32_t>() + counts.numel(), std::int64_t{0});
+}
 
 REGULUS_INLINE void Learner::State::bind(const Weights& weights) {
     const std::vector<std::vector<Tensor>> bound = bind_weights(graph, weights);
@@ -269,6 +282,7 @@ REGULUS_INLINE LearningArguments Learner::State::arguments(const detail::Learnin
     const LearningKernel& kernel = *plan.kernels[id];
     const auto at = [&](std::size_t offset) { return offset == MemoryPlan::nowhere ? nullptr : reinterpret_cast<float*>(arena + offset); };
     LearningArguments arguments;
+    arguments.rows = rows[id];
     for (const ValueId input : node.inputs) arguments.inputs.push_back(back && !kernel.backward_reads_inputs() ? nullptr : at(plan.value[std::size_t(input)]));
     for (const ValueId output : node.outputs) arguments.outputs.push_back(back && !kernel.backward_reads_outputs() ? nullptr : at(plan.value[std::size_t(output)]));
     for (const std::size_t parameter : of_node[id]) arguments.parameters.push_back(parameters[parameter].value.data<float>());
@@ -303,6 +317,7 @@ REGULUS_INLINE Outputs Learner::forward(const std::vector<Tensor>& inputs, const
     std::vector<Tensor> given = inputs;
     const InputSize size = checked_size(graph, given, later != nullptr);
     state.went_forward = false;
+    state.rows.assign(graph.nodes.size(), -1);
     const detail::LearningPlan& plan = state.plan_for(size);
     std::byte* const arena = state.memory.arena(plan.bytes, state.options.memory_budget);
     const MapLayout layout = state.backend->layout();
@@ -316,7 +331,9 @@ REGULUS_INLINE Outputs Learner::forward(const std::vector<Tensor>& inputs, const
         // What waits for no later input, and was not there before.
         const auto now = [&](std::size_t needs, bool first) { return needs <= taken && (first || needs > reached); };
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
-            if (plan.kernels[id] != nullptr && now(state.needs[std::size_t(graph.nodes[id].outputs[0])], reached == 0)) plan.kernels[id]->forward(state.arguments(plan, arena, id, false));
+            if (plan.kernels[id] == nullptr || !now(state.needs[std::size_t(graph.nodes[id].outputs[0])], reached == 0)) continue;
+            state.rows[id] = state.counted_rows(id, given);
+            plan.kernels[id]->forward(state.arguments(plan, arena, id, false));
         }
         Outputs so_far;
         for (std::size_t i = 0; i < graph.outputs.size(); ++i) {

@@ -46,6 +46,7 @@ inline std::int32_t* integers(float* address) { return reinterpret_cast<std::int
 struct LearningArguments {
     std::vector<const float*> inputs;
     std::vector<float*> outputs;
+    std::int64_t rows = -1;                   ///< of the first input, where its first axis is packed rows: how many count, the others are padding; -1: all
     std::vector<float*> parameters;           ///< in the node's order; a forward pass in training changes running statistics
     std::byte* kept = nullptr;                ///< kept_bytes() that forward() leaves for backward()
     std::byte* scratch = nullptr;             ///< scratch_bytes(), aligned to 64

@@ -1,5 +1,6 @@
 #pragma once
 // Batch norm and group norm that learn.
+#include <algorithm>
 #include <cmath>
 
 #include <regulus/reference/conv.hpp>
@@ -42,14 +43,17 @@ public:
             batch_norm<float>(op_, in(arguments), {parameters[0], parameters[1], parameters[2], parameters[3], op_.eps}, out(arguments), threads_);
             return;
         }
-        const double momentum = rules_.norm_momentum, count = double(images() * area());
+        const std::int64_t rows = images(arguments);
+        std::fill(arguments.outputs[0] + rows * step(), arguments.outputs[0] + in_[0][0] * step(), 0.f);
+        if (rows == 0) return;
+        const double momentum = rules_.norm_momentum, count = double(rows * area());
         parallel_for(threads_, op_.channels, [&](int, std::int64_t channel) {
-            const Moments moments = moments_of(arguments.inputs[0] + channel * area(), images(), step(), area(), op_.eps);
+            const Moments moments = moments_of(arguments.inputs[0] + channel * area(), rows, step(), area(), op_.eps);
             const ChannelNorm<double> normalise{moments.mean, double(parameters[0][channel]) * moments.factor, double(parameters[1][channel])};
-            for_each_row(channel, [&](std::int64_t i) { arguments.outputs[0][i] = float(kernels::activated(op_.activation, normalise(double(arguments.inputs[0][i])))); });
+            for_each_row(rows, channel, [&](std::int64_t i) { arguments.outputs[0][i] = float(kernels::activated(op_.activation, normalise(double(arguments.inputs[0][i])))); });
             const auto move = [&](float& running, double towards) { running = float((1 - momentum) * double(running) + momentum * towards); };
             move(parameters[2][channel], moments.mean);
-            move(parameters[3][channel], moments.variance * count / (count - 1));
+            move(parameters[3][channel], moments.variance * count / std::max(count - 1, 1.0));
         });
     }
 
@@ -59,13 +63,16 @@ public:
         float* const to_input = in_gradient(arguments).data;
         float* const to_weight = parameter_gradient(arguments, 0);
         float* const to_bias = parameter_gradient(arguments, 1);
-        const double count = double(images() * area());
+        const std::int64_t rows = images(arguments);
+        if (to_input != nullptr) std::fill(to_input + rows * step(), to_input + in_[0][0] * step(), 0.f);
+        if (rows == 0) return;
+        const double count = double(rows * area());
         parallel_for(threads_, op_.channels, [&](int, std::int64_t channel) {
-            const Moments moments = rules_.stored_statistics ? stored(arguments, channel) : moments_of(arguments.inputs[0] + channel * area(), images(), step(), area(), op_.eps);
+            const Moments moments = rules_.stored_statistics ? stored(arguments, channel) : moments_of(arguments.inputs[0] + channel * area(), rows, step(), area(), op_.eps);
             const auto normed = [&](std::int64_t i) { return (double(arguments.inputs[0][i]) - moments.mean) * moments.factor; };
             double sum = 0, product = 0;  // of the gradient; of the gradient and the normed values
             if (backward_reads_inputs()) {
-                for_each_row(channel, [&](std::int64_t i) {
+                for_each_row(rows, channel, [&](std::int64_t i) {
                     sum += double(gradient[i]);
                     product += double(gradient[i]) * normed(i);
                 });
@@ -74,7 +81,7 @@ public:
             if (to_bias != nullptr) to_bias[channel] = float(double(to_bias[channel]) + sum);
             if (to_input == nullptr) return;
             const double scale = double(arguments.parameters[0][channel]) * moments.factor;
-            for_each_row(channel, [&](std::int64_t i) {
+            for_each_row(rows, channel, [&](std::int64_t i) {
                 // The batch's mean and variance move with each value: what of the gradient lies along them is lost.
                 const double lost = rules_.stored_statistics ? 0 : (sum + normed(i) * product) / count;
                 to_input[i] = float(scale * (double(gradient[i]) - lost));
@@ -83,13 +90,14 @@ public:
     }
 
 private:
-    std::int64_t images() const { return in_[0][0]; }
+    /// Without rows that are padding.
+    std::int64_t images(const Arguments& arguments) const { return arguments.rows < 0 ? in_[0][0] : arguments.rows; }
     std::int64_t area() const { return in_[0][2] * in_[0][3]; }
     std::int64_t step() const { return op_.channels * area(); }
 
     template <class Body>
-    void for_each_row(std::int64_t channel, const Body& body) const {
-        for (std::int64_t image = 0; image < images(); ++image) {
+    void for_each_row(std::int64_t images, std::int64_t channel, const Body& body) const {
+        for (std::int64_t image = 0; image < images; ++image) {
             for (std::int64_t i = image * step() + channel * area(); i < image * step() + (channel + 1) * area(); ++i) body(i);
         }
     }
