@@ -67,11 +67,28 @@ bool choose_classes(const AnnotatedPictures& pictures, Plan& plan) {
     return true;
 }
 
+/// A classifier's last stage, where the detector looks at regions with it (C4).
+regulus::Weights with_shared_head(regulus::Weights weights, const regulus::Graph& graph) {
+    const std::string in_classifier = "backbone.s4.", in_detector = "shared_head.s4.";
+    std::set<std::string> names;
+    for (const regulus::Node& node : graph.nodes) {
+        for (const regulus::Parameter& parameter : node.parameters) names.insert(parameter.name);
+    }
+    regulus::Weights result;
+    for (const regulus::Weights::Entry& entry : weights.entries()) {
+        const std::string moved = entry.name.rfind(in_classifier, 0) == 0 ? in_detector + entry.name.substr(in_classifier.size()) : "";
+        result.add(names.count(moved) > 0 && names.count(entry.name) == 0 ? moved : entry.name, entry.tensor);
+    }
+    result.metadata = std::move(weights.metadata);
+    result.source = std::move(weights.source);
+    return result;
+}
+
 /// The weights under our names: a detector's, or a classifier's for the backbone alone.
 regulus::Weights read_start(const Options& options, const Plan& plan) {
     const regulus::Weights ours = regulus::to_regulus(load_weights(*plan.model, options.weights), plan.graph);
     const bool has_backbone = std::any_of(ours.entries().begin(), ours.entries().end(), [](const regulus::Weights::Entry& entry) { return entry.name.rfind("backbone.", 0) == 0; });
-    return has_backbone ? without_classifier(ours) : load_backbone(options.weights);
+    return with_shared_head(has_backbone ? without_classifier(ours) : load_backbone(options.weights), plan.graph);
 }
 
 /// The layers that know the classes, by the beginnings of their parameters' names; those of a cascade too.

@@ -61,7 +61,8 @@ TEST_CASE("detector teacher: losses and gradients of a step are PyTorch's for to
         REQUIRE(losses.parts.size() == expected.losses.size());
         for (std::size_t i = 0; i < losses.parts.size(); ++i) {
             CAPTURE(losses.parts[i].first);
-            CHECK(losses.parts[i].second == doctest::Approx(expected.losses[i]).epsilon(1e-4));
+            // Proposals come from float32 deltas, and what is regressed from them.
+            CHECK(losses.parts[i].second == doctest::Approx(expected.losses[i]).scale(0).epsilon(losses.parts[i].first == "loss_bbox" ? 4e-4 : 1e-4));
         }
         // Of torchvision's parts in ours, by the beginning of the name.
         const std::map<std::string, std::vector<std::string>> parts{{"backbone.body", {"backbone."}}, {"backbone.fpn", {"neck."}}, {"rpn.head", {"rpn."}},
@@ -72,7 +73,7 @@ TEST_CASE("detector teacher: losses and gradients of a step are PyTorch's for to
             const auto& part = entry.first;
             CAPTURE(part);
             // Maps of 4 x 5 pixels: a relu that float32 decides otherwise changes the backbone's gradients; tensor by tensor torch's own float32 is 4e-2 off there.
-            CHECK(gradient_norm(teacher.learner(), parts.at(part)) == doctest::Approx(entry.second).epsilon(part == "backbone.body" ? 2e-2 : 2e-3));
+            CHECK(gradient_norm(teacher.learner(), parts.at(part)) == doctest::Approx(entry.second).scale(0).epsilon(part == "backbone.body" ? 2e-2 : 2e-3));
         }
     }
 }

@@ -43,7 +43,7 @@ def instances(n, classes):
         rings.append([torch.tensor([x1, y1, x2, y1, x2, ym, xm, ym, xm, y2, x1, y2], dtype=torch.float64).numpy()])
         for k in range(17):  # every third is not labelled, some lie outside their box
             if k % 3 != 2:
-                points[m, k] = torch.tensor([x1 + (x2 - x1) * ((k * 5 + m) % 13) / 11.5, y1 + (y2 - y1) * ((k * 7 + n) % 17) / 16.5, 1 + k % 2])
+                points[m, k] = torch.tensor([x1 + (x2 - x1) * ((k * 5 + m) % 13) / 11.3, y1 + (y2 - y1) * ((k * 7 + n) % 17) / 16.1, 1 + k % 2])
     one.gt_masks = PolygonMasks(rings)
     one.gt_keypoints = Keypoints(points)
     return one

@@ -32,8 +32,8 @@ train::TrainingBatch detectron2_batch(int classes) {
             for (int k = 0; k < 17; ++k) {
                 if (k % 3 == 2) continue;
                 float* const point = picture.keypoints.data<float>() + (m * 17 + k) * 3;
-                point[0] = float(x1 + (x2 - x1) * double((k * 5 + m) % 13) / 11.5);
-                point[1] = float(y1 + (y2 - y1) * double((k * 7 + n) % 17) / 16.5);
+                point[0] = float(x1 + (x2 - x1) * double((k * 5 + m) % 13) / 11.3);
+                point[1] = float(y1 + (y2 - y1) * double((k * 7 + n) % 17) / 16.1);
                 point[2] = float(1 + k % 2);
             }
         }
@@ -80,7 +80,8 @@ TEST_CASE("detector teacher: losses and gradients of a step are detectron2's, of
             CAPTURE(name);
             const auto found = std::find_if(losses.parts.begin(), losses.parts.end(), [&](const auto& part) { return part.first == our_name(name); });
             REQUIRE(found != losses.parts.end());
-            CHECK(found->second == doctest::Approx(entry.second).epsilon(1e-4));
+            // Proposals and refined regions come from float32 deltas: detectron2's own float32 is 1.1e-4 off in what is regressed from them.
+            CHECK(found->second == doctest::Approx(entry.second).scale(0).epsilon(name.find("box_reg") != std::string::npos ? 4e-4 : 1e-4));
         }
         // Of detectron2's parts in ours, by the beginning of the name.
         const std::map<std::string, std::vector<std::string>> parts{{"backbone.bottom_up", {"backbone."}}, {"backbone.fpn", {"neck."}}, {"proposal_generator.rpn_head", {"rpn."}},
@@ -98,7 +99,7 @@ TEST_CASE("detector teacher: losses and gradients of a step are detectron2's, of
             CAPTURE(part);
             REQUIRE(parts.count(part) == 1);
             // Maps of 4 x 5 pixels: a relu that float32 decides otherwise changes the backbone's gradients; tensor by tensor torch's own float32 is 4e-2 off there.
-            CHECK(gradient_norm(teacher.learner(), parts.at(part)) == doctest::Approx(entry.second).epsilon(part.rfind("backbone.", 0) == 0 && part != "backbone.fpn" ? 2e-2 : 2e-3));
+            CHECK(gradient_norm(teacher.learner(), parts.at(part)) == doctest::Approx(entry.second).scale(0).epsilon(part.rfind("backbone.", 0) == 0 && part != "backbone.fpn" ? 2e-2 : 2e-3));
         }
     }
 }
