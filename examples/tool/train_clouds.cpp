@@ -280,6 +280,7 @@ Plan make_plan(const Options& options) {
     plan.graph = regulus::recorded(*plan.model);
     plan.training = train::detector3d_training(plan.graph);
     plan.training.max_pillars = plan.recipe.max_pillars;
+    plan.training.targets.threads = plan.course.threads;
     if (!options.backbone.empty()) plan.start = start_with_backbone(options, plan);
     else if (options.weights.empty()) plan.start = train::initial_weights(plan.graph, "mmdetection3d", options.run.seed, plan.course.threads);
     else plan.start = regulus::to_regulus(load_point_detector(options.model, options.weights).weights, plan.graph);

@@ -159,6 +159,26 @@ TEST_CASE("assignment: thresholds, forced anchors, later truths first, nothing t
     CHECK(assign_anchors3d(boxes_of({0, 0, 0, 4, 1, 1, 1.57f}), boxes_of({0, 0, 0, 1, 4, 1, 0.3f}))[0] == 0);
 }
 
+TEST_CASE("assignment: of many anchors the best are found wherever they stand, by any number of threads") {
+    constexpr std::int64_t count = 50000;  // threads share blocks of 16384
+    Tensor anchors = Tensor::zeros(Shape{count, 7});
+    const auto place = [&](std::int64_t i, float x) {
+        const float box[] = {x, 0, 0, 1, 1, 1, 0};
+        std::copy_n(box, 7, anchors.data<float>() + 7 * i);
+    };
+    for (std::int64_t i = 0; i < count; ++i) place(i, 1000);
+    place(3, 0.5f), place(20000, 0.5f), place(49999, -0.5f);    // equally good for a truth at 0: a third
+    place(16383, 10.7f), place(16384, 10.5f), place(40000, 10.6f);  // the second one is better for a truth at 10
+    const Tensor truth = boxes_of({0, 0, 0, 1, 1, 1, 0, 10, 0, 0, 1, 1, 1, 0});
+    std::vector<std::int32_t> expected(count, background_box);
+    expected[3] = expected[20000] = expected[49999] = 0;
+    expected[16384] = 1;
+    for (const int threads : {1, 2, 3, 8}) {
+        CAPTURE(threads);
+        CHECK(assign_anchors3d(anchors, truth, {0.6f, 0.35f, 0.3f}, threads) == expected);
+    }
+}
+
 namespace {
 
 /// Unit cubes, in four rows of four.
@@ -189,6 +209,40 @@ TEST_CASE("anchor loss: clouds without objects count as one object, and only the
     CHECK(loss.directions == 0);
     CHECK(greatest(loss.gradient.deltas) == 0);
     CHECK(greatest(loss.gradient.directions) == 0);
+}
+
+TEST_CASE("anchor loss: the bits do not depend on the number of threads") {
+    ops::AnchorGrid3d grid;
+    grid.ranges = {{-32, -32, -1, 32, 32, -1}};
+    grid.sizes = {{4, 2, 1.5f}, {1, 1, 2}};
+    grid.rotations = {0, 1.57f};
+    ops::AnchorGrid3d coarse = grid;
+    coarse.scale = 2;
+    Anchor3dTraining training = two_classes();
+    training.code_weights = {1, 1, 1, 1, 1, 1, 0.5f};
+    std::vector<Anchor3dMaps> maps;
+    for (const std::int64_t side : {64, 32}) {
+        maps.push_back({random_tensor(Shape{2, 8, side, side}, std::uint64_t(side)), random_tensor(Shape{2, 28, side, side}, std::uint64_t(side + 1)), random_tensor(Shape{2, 8, side, side}, std::uint64_t(side + 2))});
+    }
+    std::vector<Truth3d> truths{{boxes_of({3, 4, -1, 4.2f, 1.9f, 1.5f, 0.2f, -20, 11, -1, 1, 1.1f, 1.8f, 2, 8, -15, -1, 8, 4, 3, -1.4f}), Tensor::zeros(Shape{3}, DType::i32)},
+                                {boxes_of({-9, -9, -1, 3.9f, 2, 1.4f, 1.6f}), Tensor::zeros(Shape{1}, DType::i32)}};
+    truths[0].labels.data<std::int32_t>()[1] = 1;
+    training.threads = 1;
+    const std::vector<Anchor3dLoss> expected = anchor3d_loss({grid, coarse}, maps, truths, training);
+    for (const int threads : {0, 2, 3, 8}) {
+        CAPTURE(threads);
+        training.threads = threads;
+        const std::vector<Anchor3dLoss> losses = anchor3d_loss({grid, coarse}, maps, truths, training);
+        for (std::size_t level = 0; level < 2; ++level) {
+            CHECK(expected[level].boxes > 0);
+            CHECK(losses[level].classification == expected[level].classification);
+            CHECK(losses[level].boxes == expected[level].boxes);
+            CHECK(losses[level].directions == expected[level].directions);
+            CHECK(equal(losses[level].gradient.logits, expected[level].gradient.logits));
+            CHECK(equal(losses[level].gradient.deltas, expected[level].gradient.deltas));
+            CHECK(equal(losses[level].gradient.directions, expected[level].gradient.directions));
+        }
+    }
 }
 
 TEST_CASE("anchor loss: what does not fit is refused") {

@@ -1,52 +1,114 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <string>
+#include <utility>
 
 #include <regulus/core/error.hpp>
+#include <regulus/graph/kernels/boxes3d.hpp>
 #include <regulus/train/anchor3d_loss.hpp>
+#include <regulus/train/anchor3d_targets-impl.hpp>
+#include <regulus/train/blocks.hpp>
 #include <regulus/train/losses-impl.hpp>
 
 namespace regulus::train {
 
 namespace detail {
 
-/// A head's map [n, A * numbers, h, w] as rows [n * h * w * A, numbers].
-inline Tensor rows_of_map(const Tensor& map, std::int64_t numbers) {
-    const std::int64_t clouds = map.shape()[0], channels = map.shape()[1], area = map.shape()[2] * map.shape()[3];
-    Tensor rows(Shape{numbers == 0 ? 0 : clouds * area * channels / numbers, numbers}, DType::f32);
-    for (std::int64_t cloud = 0; cloud < clouds; ++cloud) {
-        for (std::int64_t c = 0; c < channels; ++c) {
-            for (std::int64_t i = 0; i < area; ++i) rows.data<float>()[(cloud * area + i) * channels + c] = map.data<float>()[(cloud * channels + c) * area + i];
-        }
+/// An anchor with an object.
+struct TaughtAnchor {
+    std::int64_t cloud, cell, anchor;  // of the level's, of the cell's
+    std::int32_t truth;
+};
+
+/// What a head's map [n, A * numbers, h, w] says of these anchors, a row each.
+inline Tensor rows_of_map(const Tensor& map, std::int64_t numbers, const std::vector<TaughtAnchor>& anchors) {
+    const std::int64_t channels = map.shape()[1], area = map.shape()[2] * map.shape()[3];
+    Tensor rows(Shape{std::int64_t(anchors.size()), numbers}, DType::f32);
+    float* to = rows.data<float>();
+    for (const TaughtAnchor& one : anchors) {
+        const float* const from = map.data<float>() + (one.cloud * channels + one.anchor * numbers) * area + one.cell;
+        for (std::int64_t k = 0; k < numbers; ++k) *to++ = from[k * area];
     }
     return rows;
 }
 
-/// The way back, each number times `factor`.
-inline Tensor map_of_rows(const Tensor& rows, const Shape& shape, double factor) {
-    const std::int64_t channels = shape[1], area = shape[2] * shape[3];
+/// The way back, each number times `factor`; zero at all other anchors.
+inline Tensor map_of_rows(const Tensor& rows, const Shape& shape, const std::vector<TaughtAnchor>& anchors, double factor, int threads) {
+    const std::int64_t channels = shape[1], area = shape[2] * shape[3], numbers = rows.shape()[1];
     Tensor map(shape, DType::f32);
-    for (std::int64_t cloud = 0; cloud < shape[0]; ++cloud) {
-        for (std::int64_t c = 0; c < channels; ++c) {
-            for (std::int64_t i = 0; i < area; ++i) map.data<float>()[(cloud * channels + c) * area + i] = float(factor * double(rows.data<float>()[(cloud * area + i) * channels + c]));
-        }
+    float* const to = map.data<float>();
+    for_each_index(shape[0] * channels, threads, [&](std::int64_t plane) { std::fill_n(to + plane * area, area, 0.f); });
+    const float* from = rows.data<float>();
+    for (const TaughtAnchor& one : anchors) {
+        for (std::int64_t k = 0; k < numbers; ++k) to[(one.cloud * channels + one.anchor * numbers + k) * area + one.cell] = float(factor * double(*from++));
     }
     return map;
 }
 
-/// Rows [first, first + count) of each cloud's targets, one cloud after the other. `part` names them.
-inline Tensor level_rows(const std::vector<Anchor3dTargets>& clouds, Tensor Anchor3dTargets::*part, std::int64_t first, std::int64_t count) {
-    const Tensor& like = clouds.front().*part;
-    Shape shape = like.shape();
-    const std::size_t row = shape[0] == 0 ? 0 : like.bytes() / std::size_t(shape[0]);
-    shape[0] = std::int64_t(clouds.size()) * count;
-    Tensor rows(shape, like.dtype());
-    auto* to = static_cast<std::byte*>(rows.raw());
-    for (const Anchor3dTargets& cloud : clouds) {
-        std::memcpy(to, static_cast<const std::byte*>((cloud.*part).raw()) + std::size_t(first) * row, std::size_t(count) * row);
-        to += std::size_t(count) * row;
+/// A level of the head; its anchors are [first, first + count()) of all, in the order of anchors3d().
+struct Level3d {
+    const ops::AnchorGrid3d& grid;
+    std::int64_t height, width, per_cell, first;
+
+    std::int64_t area() const { return height * width; }
+    std::int64_t count() const { return area() * per_cell; }
+    kernels::Box3d<float> anchor(std::int64_t cell, std::int64_t which) const { return kernels::anchor3d<float>(grid, height, width, cell / width, cell % width, std::size_t(which)); }
+};
+
+/// The level's part of all anchors seen from above.
+inline void level_from_above(const Level3d& level, std::vector<float>& corners, int threads) {
+    for_each_index(level.area(), threads, [&](std::int64_t cell) {
+        for (std::int64_t which = 0; which < level.per_cell; ++which) {
+            kernels::nearest_bev(level.anchor(cell, which), corners.data() + 4 * (level.first + cell * level.per_cell + which));
+        }
+    });
+}
+
+/// The level's anchors with an object, cloud by cloud; `assigned` has the anchors of each.
+inline std::vector<TaughtAnchor> taught_anchors(const Level3d& level, const std::vector<std::vector<std::int32_t>>& assigned) {
+    std::vector<TaughtAnchor> taught;
+    for (std::size_t cloud = 0; cloud < assigned.size(); ++cloud) {
+        for (std::int64_t i = 0; i < level.count(); ++i) {
+            const std::int32_t truth = assigned[cloud][std::size_t(level.first + i)];
+            if (truth >= 0) taught.push_back({std::int64_t(cloud), i / level.per_cell, i % level.per_cell, truth});
+        }
+    }
+    return taught;
+}
+
+/// What plane_loss() asks of the level's anchors: planes [clouds, A, h, w].
+inline std::vector<std::int32_t> plane_labels(const Level3d& level, const std::vector<std::vector<std::int32_t>>& assigned, const std::vector<Truth3d>& truths, int threads) {
+    std::vector<std::int32_t> labels(assigned.size() * std::size_t(level.count()));
+    for_each_index(std::int64_t(assigned.size()) * level.per_cell, threads, [&](std::int64_t plane) {
+        const std::size_t cloud = std::size_t(plane / level.per_cell);
+        const std::int32_t* const which = assigned[cloud].data() + level.first + plane % level.per_cell;
+        const std::int32_t* const of_truth = truths[cloud].labels.data<std::int32_t>();
+        for (std::int64_t cell = 0; cell < level.area(); ++cell) {
+            const std::int32_t truth = which[cell * level.per_cell];
+            labels[std::size_t(plane * level.area() + cell)] = truth == ignored_box ? left_out : truth == background_box ? -1 : of_truth[truth];
+        }
+    });
+    return labels;
+}
+
+/// What the heads of anchors with an object should give, a row each.
+struct TaughtRows {
+    Tensor deltas, delta_weights;          // [r, code]
+    Tensor directions, direction_weights;  // [r]
+};
+
+inline TaughtRows taught_rows(const Level3d& level, const std::vector<TaughtAnchor>& taught, const std::vector<Truth3d>& truths, const Anchor3dTraining& training) {
+    const std::int64_t count = std::int64_t(taught.size()), code = training.code;
+    TaughtRows rows{Tensor(Shape{count, code}, DType::f32), Tensor(Shape{count, code}, DType::f32), Tensor(Shape{count}, DType::i32), Tensor(Shape{count}, DType::f32)};
+    std::vector<float> anchor(std::size_t(code), 0.f);  // without velocity
+    for (std::int64_t i = 0; i < count; ++i) {
+        const TaughtAnchor& one = taught[std::size_t(i)];
+        kernels::store_box3d(level.anchor(one.cell, one.anchor), anchor.data());
+        const float* const box = truths[std::size_t(one.cloud)].boxes.data<float>() + one.truth * code;
+        rows.directions.data<std::int32_t>()[i] = encode_target3d(anchor.data(), box, training, rows.deltas.data<float>() + i * code);
+        rows.direction_weights.data<float>()[i] = 1.f;
+        for (std::int64_t k = 0; k < code; ++k) rows.delta_weights.data<float>()[i * code + k] = training.code_weights.empty() ? 1.f : training.code_weights[std::size_t(k)];
     }
     return rows;
 }
@@ -78,12 +140,13 @@ REGULUS_INLINE std::vector<Anchor3dLoss> anchor3d_loss(const std::vector<ops::An
                          " clouds; give as many grids as levels, and a cloud");
     }
     const std::int64_t clouds = std::int64_t(truths.size()), code = training.code, classes = training.classes;
+    const int threads = training.threads;
     if (!training.code_weights.empty() && std::int64_t(training.code_weights.size()) != code) {
         throw ArgumentError(std::string(who) + ": " + std::to_string(training.code_weights.size()) + " code weights for boxes of " + std::to_string(code) + " numbers");
     }
 
-    std::vector<std::int64_t> first{0};  // anchor of each level
-    std::vector<Tensor> of_level;
+    std::vector<detail::Level3d> levels;
+    std::int64_t count = 0;  // of all anchors
     for (std::size_t level = 0; level < grids.size(); ++level) {
         const Shape& shape = maps[level].logits.shape();
         if (shape.rank() != 4) throw ShapeError(std::string(who) + ": logits must be [clouds, channels, height, width], got " + to_string(shape));
@@ -91,30 +154,43 @@ REGULUS_INLINE std::vector<Anchor3dLoss> anchor3d_loss(const std::vector<ops::An
         detail::need_shape(who, "logits", maps[level].logits, Shape{clouds, anchors * classes, shape[2], shape[3]}, DType::f32);
         detail::need_shape(who, "deltas", maps[level].deltas, Shape{clouds, anchors * code, shape[2], shape[3]}, DType::f32);
         detail::need_shape(who, "directions", maps[level].directions, Shape{clouds, anchors * 2, shape[2], shape[3]}, DType::f32);
-        of_level.push_back(anchors3d(grids[level], shape[2], shape[3], training.code));
-        first.push_back(first.back() + of_level.back().shape()[0]);
+        levels.push_back({grids[level], shape[2], shape[3], anchors, count});
+        count += levels.back().count();
     }
-    Tensor anchors(Shape{first.back(), code}, DType::f32);
-    for (std::size_t level = 0; level < grids.size(); ++level) std::memcpy(anchors.data<float>() + first[level] * code, of_level[level].raw(), of_level[level].bytes());
+    for (const Truth3d& truth : truths) detail::need_truth3d(truth, training);
 
-    std::vector<Anchor3dTargets> targets;
+    std::vector<float> corners(std::size_t(4 * count));
+    for (const detail::Level3d& level : levels) detail::level_from_above(level, corners, threads);
+    std::vector<std::vector<std::int32_t>> assigned;  // the anchors of each cloud
     std::int64_t positives = 0;
     for (const Truth3d& truth : truths) {
-        targets.push_back(anchor3d_targets(anchors, truth, training));
-        positives += std::max<std::int64_t>(targets.back().positives, 1);
+        assigned.push_back(detail::assign_from_above(corners, truth.boxes, training.assigner, threads));
+        positives += std::max<std::int64_t>(std::count_if(assigned.back().begin(), assigned.back().end(), [](std::int32_t which) { return which >= 0; }), 1);
     }
 
     std::vector<Anchor3dLoss> losses;
-    for (std::size_t level = 0; level < grids.size(); ++level) {
-        const auto rows = [&](Tensor Anchor3dTargets::*part) { return detail::level_rows(targets, part, first[level], first[level + 1] - first[level]); };
-        Tensor delta_weights = rows(&Anchor3dTargets::delta_weights);
-        for (std::int64_t i = 0; i < delta_weights.numel() && !training.code_weights.empty(); ++i) delta_weights.data<float>()[i] *= training.code_weights[std::size_t(i % code)];
-        const Loss classification = focal_loss(detail::rows_of_map(maps[level].logits, classes), rows(&Anchor3dTargets::labels), rows(&Anchor3dTargets::label_weights), double(positives), settings.focal);
-        const Loss boxes = detail::delta_loss(detail::rows_of_map(maps[level].deltas, code), rows(&Anchor3dTargets::deltas), delta_weights, double(positives), settings.beta);
-        const Loss directions = cross_entropy_loss(detail::rows_of_map(maps[level].directions, 2), rows(&Anchor3dTargets::directions), rows(&Anchor3dTargets::direction_weights), double(positives));
-        losses.push_back({settings.classification * classification.value, settings.boxes * boxes.value, settings.directions * directions.value,
-                          {detail::map_of_rows(classification.gradient, maps[level].logits.shape(), settings.classification), detail::map_of_rows(boxes.gradient, maps[level].deltas.shape(), settings.boxes),
-                           detail::map_of_rows(directions.gradient, maps[level].directions.shape(), settings.directions)}});
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+        const detail::Level3d& level = levels[i];
+        const std::int64_t area = level.area(), planes = clouds * level.per_cell * classes;
+        const std::vector<std::int32_t> labels = detail::plane_labels(level, assigned, truths, threads);
+        const float* const logits = maps[i].logits.data<float>();
+        Tensor by_logits(maps[i].logits.shape(), DType::f32);
+        float* const slopes = by_logits.data<float>();
+        std::vector<double> sums(std::size_t(planes), 0.0);
+        detail::for_each_index(planes, threads, [&](std::int64_t plane) {
+            sums[std::size_t(plane)] = detail::plane_loss(logits + plane * area, labels.data() + plane / classes * area, area, 1, std::int32_t(plane % classes), settings.classification / double(positives),
+                                                          slopes + plane * area, [&](double logit, bool yes) { return detail::focal_term(logit, yes, settings.focal); });
+        });
+        double classification = 0;
+        for (const double sum : sums) classification += sum;
+
+        const std::vector<detail::TaughtAnchor> taught = detail::taught_anchors(level, assigned);
+        const detail::TaughtRows rows = detail::taught_rows(level, taught, truths, training);
+        const Loss boxes = detail::delta_loss(detail::rows_of_map(maps[i].deltas, code, taught), rows.deltas, rows.delta_weights, double(positives), settings.beta);
+        const Loss directions = cross_entropy_loss(detail::rows_of_map(maps[i].directions, 2, taught), rows.directions, rows.direction_weights, double(positives));
+        losses.push_back({classification, settings.boxes * boxes.value, settings.directions * directions.value,
+                          {std::move(by_logits), detail::map_of_rows(boxes.gradient, maps[i].deltas.shape(), taught, settings.boxes, threads),
+                           detail::map_of_rows(directions.gradient, maps[i].directions.shape(), taught, settings.directions, threads)}});
     }
     return losses;
 }

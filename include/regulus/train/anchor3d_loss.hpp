@@ -32,7 +32,7 @@ struct Anchor3dLoss {
 /// Focal loss over all anchors that are not left out; smooth L1 loss of the boxes' deltas and cross-entropy of the directions over those with an object, all
 /// divided by the number of anchors with an object, each cloud counted as one at least. In place of the yaw's delta p and its target t stand
 /// sin(p) cos(t) and cos(p) sin(t), whose difference is sin(p - t).
-/// Throws ShapeError where maps, anchors and truths do not fit each other, ArgumentError as the parts do.
+/// The bits do not depend on training.threads. Throws ShapeError where maps, anchors and truths do not fit each other, ArgumentError as the parts do.
 /// Source: mmdetection3d's Anchor3DHead.
 std::vector<Anchor3dLoss> anchor3d_loss(const std::vector<ops::AnchorGrid3d>& grids, const std::vector<Anchor3dMaps>& maps, const std::vector<Truth3d>& truths, const Anchor3dTraining& training,
                                         const Anchor3dLossSettings& settings = {});

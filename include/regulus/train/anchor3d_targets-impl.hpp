@@ -6,6 +6,7 @@
 #include <regulus/core/error.hpp>
 #include <regulus/graph/kernels/boxes3d.hpp>
 #include <regulus/train/anchor3d_targets.hpp>
+#include <regulus/train/assign_by_overlap.hpp>
 
 namespace regulus::train {
 
@@ -23,6 +24,33 @@ inline std::vector<float> from_above(const Tensor& boxes) {
     return corners;
 }
 
+/// Truths of one cloud that a head can be taught.
+inline void need_truth3d(const Truth3d& truth, const Anchor3dTraining& training) {
+    need_boxes("truths", truth.boxes, training.code);
+    const std::int64_t truths = truth.boxes.shape()[0];
+    if (!(truth.labels.shape() == Shape{truths}) || truth.labels.dtype() != DType::i32) throw ShapeError("anchor targets: there are " + std::to_string(truths) + " truths, their labels are " + name_of(truth.labels.dtype()) + " " + to_string(truth.labels.shape()));
+    const std::int32_t* const labels = truth.labels.data<std::int32_t>();
+    for (std::int64_t i = 0; i < truths; ++i) {
+        if (labels[i] < 0 || labels[i] >= training.classes) throw ArgumentError("anchor targets: truth " + std::to_string(i) + " has the label " + std::to_string(labels[i]) + ", there are " + std::to_string(training.classes) + " classes");
+    }
+}
+
+/// As assign_anchors3d, for anchors seen from above.
+inline std::vector<std::int32_t> assign_from_above(const std::vector<float>& anchors, const Tensor& truth, const Anchor3dAssigner& assigner, int threads) {
+    const std::vector<float> truths = from_above(truth);
+    const auto overlap = [&](std::int64_t anchor, std::int64_t which) { return flat_overlap(truths.data() + 4 * which, anchors.data() + 4 * anchor); };
+    return assign_by_overlap(std::int64_t(anchors.size() / 4), std::int64_t(truths.size() / 4), {assigner.positive, assigner.negative, ForcedMatches::to_truth, assigner.least_positive}, overlap, threads);
+}
+
+/// The deltas that an anchor's head should give for a box, both of `code` numbers; gives which half turn the box's yaw lies in.
+inline std::int32_t encode_target3d(const float* anchor, const float* box, const Anchor3dTraining& training, float* delta) {
+    kernels::encode_box3d(kernels::load_box3d(anchor), kernels::load_box3d(box), delta);
+    for (int k = 7; k < training.code; ++k) delta[k] = box[k] - anchor[k];
+    const double yaw = double(delta[6]) + double(anchor[6]) - double(training.direction_offset);
+    const double turn = kernels::limit_period(yaw, double(training.direction_limit_offset), 2 * kernels::pi);
+    return std::clamp(int(std::floor(turn / kernels::pi)), 0, 1);
+}
+
 }  // namespace detail
 
 REGULUS_INLINE Tensor anchors3d(const ops::AnchorGrid3d& grid, std::int64_t height, std::int64_t width, int code) {
@@ -36,27 +64,19 @@ REGULUS_INLINE Tensor anchors3d(const ops::AnchorGrid3d& grid, std::int64_t heig
     return anchors;
 }
 
-REGULUS_INLINE std::vector<std::int32_t> assign_anchors3d(const Tensor& anchors, const Tensor& truth, const Anchor3dAssigner& assigner) {
+REGULUS_INLINE std::vector<std::int32_t> assign_anchors3d(const Tensor& anchors, const Tensor& truth, const Anchor3dAssigner& assigner, int threads) {
     detail::need_boxes("anchors", anchors, 0);
     detail::need_boxes("truths", truth, 0);
-    const std::vector<float> anchor_corners = detail::from_above(anchors), truth_corners = detail::from_above(truth);
-    const auto overlap = [&](std::int64_t anchor, std::int64_t which) { return detail::flat_overlap(truth_corners.data() + 4 * which, anchor_corners.data() + 4 * anchor); };
-    return detail::assign_by_overlap(std::int64_t(anchor_corners.size() / 4), std::int64_t(truth_corners.size() / 4), {assigner.positive, assigner.negative, ForcedMatches::to_truth, assigner.least_positive}, overlap);
+    return detail::assign_from_above(detail::from_above(anchors), truth, assigner, threads);
 }
 
 REGULUS_INLINE Anchor3dTargets anchor3d_targets(const Tensor& anchors, const Truth3d& truth, const Anchor3dTraining& training) {
     const std::int64_t code = training.code;
     detail::need_boxes("anchors", anchors, code);
-    detail::need_boxes("truths", truth.boxes, code);
-    const std::int64_t count = anchors.shape()[0], truths = truth.boxes.shape()[0];
-    if (!(truth.labels.shape() == Shape{truths}) || truth.labels.dtype() != DType::i32) throw ShapeError("anchor targets: there are " + std::to_string(truths) + " truths, their labels are " + name_of(truth.labels.dtype()) + " " + to_string(truth.labels.shape()));
-    const std::int32_t* const labels = truth.labels.data<std::int32_t>();
-    for (std::int64_t i = 0; i < truths; ++i) {
-        if (labels[i] < 0 || labels[i] >= training.classes) throw ArgumentError("anchor targets: truth " + std::to_string(i) + " has the label " + std::to_string(labels[i]) + ", there are " + std::to_string(training.classes) + " classes");
-    }
-
+    detail::need_truth3d(truth, training);
+    const std::int64_t count = anchors.shape()[0];
     Anchor3dTargets targets{Tensor(Shape{count}, DType::i32), Tensor::zeros(Shape{count}), Tensor::zeros(anchors.shape()), Tensor::zeros(anchors.shape()), Tensor::zeros(Shape{count}, DType::i32), Tensor::zeros(Shape{count})};
-    const std::vector<std::int32_t> assigned = assign_anchors3d(anchors, truth.boxes, training.assigner);
+    const std::vector<std::int32_t> assigned = assign_anchors3d(anchors, truth.boxes, training.assigner, training.threads);
     for (std::int64_t i = 0; i < count; ++i) {
         const std::int32_t which = assigned[std::size_t(i)];
         targets.labels.data<std::int32_t>()[i] = training.classes;
@@ -67,16 +87,9 @@ REGULUS_INLINE Anchor3dTargets anchor3d_targets(const Tensor& anchors, const Tru
             continue;
         }
         ++targets.positives;
-        targets.labels.data<std::int32_t>()[i] = labels[which];
-        const float* const anchor = anchors.data<float>() + i * code;
-        const float* const box = truth.boxes.data<float>() + which * code;
-        float* const delta = targets.deltas.data<float>() + i * code;
-        kernels::encode_box3d(kernels::load_box3d(anchor), kernels::load_box3d(box), delta);
-        for (std::int64_t k = 7; k < code; ++k) delta[k] = box[k] - anchor[k];
+        targets.labels.data<std::int32_t>()[i] = truth.labels.data<std::int32_t>()[which];
+        targets.directions.data<std::int32_t>()[i] = detail::encode_target3d(anchors.data<float>() + i * code, truth.boxes.data<float>() + which * code, training, targets.deltas.data<float>() + i * code);
         std::fill_n(targets.delta_weights.data<float>() + i * code, code, 1.f);
-        const double yaw = double(delta[6]) + double(anchor[6]) - double(training.direction_offset);
-        const double turn = kernels::limit_period(yaw, double(training.direction_limit_offset), 2 * kernels::pi);
-        targets.directions.data<std::int32_t>()[i] = std::clamp(int(std::floor(turn / kernels::pi)), 0, 1);
         targets.direction_weights.data<float>()[i] = 1.f;
     }
     return targets;

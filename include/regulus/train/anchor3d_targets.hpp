@@ -25,6 +25,7 @@ struct Anchor3dTraining {
     float direction_offset = -0.7854f;    // radians
     float direction_limit_offset = 0.f;
     std::vector<float> code_weights{};    // of each of a box's numbers; empty: all 1
+    int threads = 0;                      // 0: as many as the machine has; the result is the same
 };
 
 /// Truths of one cloud: boxes [t, code] as ops::DecodeBoxes3d gives them, labels [t] int32 in 0 .. classes - 1.
@@ -48,9 +49,9 @@ struct Anchor3dTargets {
 Tensor anchors3d(const ops::AnchorGrid3d& grid, std::int64_t height, std::int64_t width, int code);
 
 /// For each anchor [a, code] the truth [t, code] that it belongs to, background_box or ignored_box. First every anchor by its own best overlap, then every
-/// truth takes its best anchors, later truths from earlier ones. Throws ShapeError for rows of fewer than 7 numbers.
+/// truth takes its best anchors, later truths from earlier ones. `threads` as Anchor3dTraining's. Throws ShapeError for rows of fewer than 7 numbers.
 /// Source: mmdetection's MaxIoUAssigner with mmdetection3d's nearest overlaps from above.
-std::vector<std::int32_t> assign_anchors3d(const Tensor& anchors, const Tensor& truth, const Anchor3dAssigner& assigner = {});
+std::vector<std::int32_t> assign_anchors3d(const Tensor& anchors, const Tensor& truth, const Anchor3dAssigner& assigner = {}, int threads = 0);
 
 /// Targets of `anchors` [a, code], of all levels one after the other, for the truths of one cloud; none are fine.
 /// A direction is which half turn the truth's yaw lies in, counted from direction_offset.

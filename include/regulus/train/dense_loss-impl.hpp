@@ -67,25 +67,6 @@ inline std::vector<double> normalisers(const DenseTraining& training, const std:
     return all(double(training.sampling.count) * double(samples.size()));
 }
 
-/// What becomes of the scores of one anchor: its class, -1 where there is none, or left_out.
-inline constexpr std::int32_t left_out = -2;
-
-/// The scores' loss of one channel (anchor a, class c) of one picture, and its gradient. `classes` [area, anchors].
-inline double plane_loss(const DenseTraining& training, const float* logits, const std::int32_t* classes, std::int64_t area, std::int64_t anchors, std::int32_t c, double weight, float* gradient) {
-    double sum = 0;
-    for (std::int64_t cell = 0; cell < area; ++cell) {
-        const std::int32_t label = classes[cell * anchors];
-        if (label == left_out) {
-            gradient[cell] = 0.f;
-            continue;
-        }
-        const Term term = training.focal_scores ? focal_term(double(logits[cell]), label == c, training.focal) : binary_term(double(logits[cell]), label == c ? 1.0 : 0.0);
-        sum += term.value;
-        gradient[cell] = float(weight * term.slope);
-    }
-    return sum * weight;
-}
-
 }  // namespace detail
 
 REGULUS_INLINE std::vector<std::int32_t> dense_assignment(const std::vector<ops::DecodeAnchors>& levels, const std::vector<DenseMaps>& maps, const float* image_info, const Truth2d& truth,
@@ -154,6 +135,7 @@ REGULUS_INLINE DenseLoss dense_loss(const std::vector<ops::DecodeAnchors>& level
         loss.gradient.push_back({Tensor(shape, DType::f32), Tensor::zeros(maps[level].deltas.shape())});
 
         std::vector<double> sums(std::size_t(pictures * channels));
+        const auto term_of = [&](double logit, bool yes) { return training.focal_scores ? detail::focal_term(logit, yes, training.focal) : detail::binary_term(logit, yes ? 1.0 : 0.0); };
         const float* const logits = maps[level].logits.data<float>();
         float* const by_logits = loss.gradient.back().logits.data<float>();
 #if defined(_OPENMP)
@@ -162,8 +144,8 @@ REGULUS_INLINE DenseLoss dense_loss(const std::vector<ops::DecodeAnchors>& level
         for (std::int64_t plane = 0; plane < pictures * channels; ++plane) {
             const std::size_t picture = std::size_t(plane / channels);
             const std::int64_t anchor = plane % channels / classes;
-            sums[std::size_t(plane)] = detail::plane_loss(training, logits + plane * area, labels[picture].data() + first + anchor, area, anchors, std::int32_t(plane % classes),
-                                                          training.classification / normaliser[picture], by_logits + plane * area);
+            sums[std::size_t(plane)] = detail::plane_loss(logits + plane * area, labels[picture].data() + first + anchor, area, anchors, std::int32_t(plane % classes),
+                                                          training.classification / normaliser[picture], by_logits + plane * area, term_of);
         }
         for (const double sum : sums) loss.classification += sum;
 

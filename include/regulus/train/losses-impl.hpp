@@ -61,6 +61,26 @@ inline Term smooth_l1_term(double difference, double beta) {
     return {size - beta / 2, difference > 0 ? 1.0 : difference < 0 ? -1.0 : difference};
 }
 
+/// What becomes of the scores of one anchor: its class, -1 where there is none, or left_out.
+inline constexpr std::int32_t left_out = -2;
+
+/// The scores' loss of one channel (anchor a, class c) of a map, and its gradient. `labels` of the cells are `step` apart; term_of(logit, whether the class is the cell's).
+template <class TermOf>
+double plane_loss(const float* logits, const std::int32_t* labels, std::int64_t area, std::int64_t step, std::int32_t c, double weight, float* gradient, const TermOf& term_of) {
+    double sum = 0;
+    for (std::int64_t cell = 0; cell < area; ++cell) {
+        const std::int32_t label = labels[cell * step];
+        if (label == left_out) {
+            gradient[cell] = 0.f;
+            continue;
+        }
+        const Term term = term_of(double(logits[cell]), label == c);
+        sum += term.value;
+        gradient[cell] = float(weight * term.slope);
+    }
+    return sum * weight;
+}
+
 }  // namespace detail
 
 REGULUS_INLINE Loss focal_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double normaliser, const Focal& focal) {
