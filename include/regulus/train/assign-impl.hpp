@@ -3,6 +3,7 @@
 #include <string>
 
 #include <regulus/core/error.hpp>
+#include <regulus/train/assign.hpp>
 #include <regulus/train/assign_by_overlap.hpp>
 
 namespace regulus::train {

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include <regulus/train/assign.hpp>
+#include <regulus/train/assign_rules.hpp>
 #include <regulus/train/blocks.hpp>
 
 namespace regulus::train::detail {
