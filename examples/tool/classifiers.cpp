@@ -69,7 +69,7 @@ const regulus::ClassifierSpec& recognise(const regulus::Weights& weights, bool h
     std::vector<const regulus::ClassifierSpec*> found, of_code_base, backbones;
     for (const regulus::ClassifierSpec& model : models) {
         regulus::Graph graph = regulus::recorded(model);
-        if (has_too_many(weights, graph)) continue;
+        if (!may_fit(weights, graph)) continue;
         const std::int64_t classes = regulus::head_classes(weights, graph);
         if (classes > 0) graph = regulus::with_classes(std::move(graph), classes);
         const bool backbone = classes == 0 && regulus::is_headless(weights, graph);

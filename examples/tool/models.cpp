@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <iterator>
+#include <map>
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include <regulus/converters/convert.hpp>
 #include <regulus/converters/seeded_weights.hpp>
@@ -52,7 +55,7 @@ std::string program_folder() {
 /// Whether every tensor of the weights has its parameter and the other way round, shapes included, under the names of the model's code base or ours.
 bool fits(const regulus::ModelSpec& model, const regulus::Weights& weights) {
     const regulus::Graph graph = regulus::recorded(model);
-    if (has_too_many(weights, graph)) return false;
+    if (!may_fit(weights, graph)) return false;
     const regulus::Weights ours = regulus::to_regulus(weights, graph);
     if (const auto names = ours.metadata.find("regulus.names"); names != ours.metadata.end() && names->second != model.code_base) return false;
     std::set<std::string> known;
@@ -88,8 +91,7 @@ const regulus::ModelSpec& recognise(const regulus::Weights& weights) {
     return *found.front();
 }
 
-}  // namespace
-
+/// Whether a file has far more tensors than a network: not worth to be looked at.
 bool has_too_many(const regulus::Weights& weights, const regulus::Graph& graph) {
     constexpr std::string_view counter = "num_batches_tracked";
     constexpr std::size_t beside = 64;  // means, anchors and the like that some programs keep beside the weights
@@ -99,6 +101,23 @@ bool has_too_many(const regulus::Weights& weights, const regulus::Graph& graph) 
     std::size_t tensors = 0;
     for (const regulus::Weights::Entry& entry : weights.entries()) tensors += std::string_view(entry.name).ends_with(counter) ? 0 : 1;
     return tensors > parameters + beside;
+}
+
+}  // namespace
+
+bool may_fit(const regulus::Weights& weights, const regulus::Graph& graph) {
+    if (has_too_many(weights, graph)) return false;
+    std::map<std::vector<std::int64_t>, std::set<std::string_view>> needed;  // convolutions; heads that look at several maps share theirs
+    for (const regulus::Node& node : graph.nodes) {
+        for (const regulus::Parameter& parameter : node.parameters) {
+            if (parameter.shape.rank() == 4) needed[{parameter.shape.begin(), parameter.shape.end()}].insert(parameter.name);
+        }
+    }
+    std::map<std::vector<std::int64_t>, std::size_t> there;
+    for (const regulus::Weights::Entry& entry : weights.entries()) {
+        if (entry.tensor.shape().rank() == 4) ++there[{entry.tensor.shape().begin(), entry.tensor.shape().end()}];
+    }
+    return std::all_of(needed.begin(), needed.end(), [&](const auto& shape) { return there[shape.first] >= shape.second.size(); });
 }
 
 const std::vector<regulus::ModelSpec>& models() {

@@ -29,9 +29,9 @@ struct Loaded {
 /// only models whose parameters it fits. `weights` may be "seeded" or "seeded:SALT". `reading`: which group of a file, trained weights or their average.
 Loaded load(const std::string& model, const std::string& weights, const regulus::ReadOptions& reading = {});
 
-/// Whether the weights have so many tensors (counters apart) more than the graph has parameters that they cannot be its. Asked before anything dear is done
-/// for each model of the zoo: a file may hold a hundred thousand tensors.
-bool has_too_many(const regulus::Weights& weights, const regulus::Graph& graph);
+/// Whether weights may be this network's, whatever their names: no fewer convolutions of any shape, not many more tensors (counters apart). Asked before anything dear is done for
+/// each model of the zoo: a file may hold a hundred thousand tensors.
+bool may_fit(const regulus::Weights& weights, const regulus::Graph& graph);
 
 /// Only the weights, for a model that is known: a file, or seeded.
 regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights, const regulus::ReadOptions& reading = {});
