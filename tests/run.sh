@@ -65,8 +65,10 @@ sanitize() {
 }
 
 end_to_end() {
-    local check status=0
-    for check in tests/end_to_end/*.sh; do "$check" "$build/release" || status=1; done
+    local logs=$build/logs/end_to_end status=0
+    rm -rf "$logs" && mkdir -p "$logs"
+    printf '%s\n' tests/end_to_end/*.sh | xargs -P "$jobs" -I CHECK sh -c '"$0" "$1" >"$2/$(basename "$0").log" 2>&1' CHECK "$build/release" "$logs" || status=1
+    cat "$logs"/*.log
     return $status
 }
 
