@@ -111,6 +111,7 @@ std::string judged(const Plan& plan, const regulus::Weights& weights) {
     const regulus::AnyDetector detector(*make_backend("cpu"), plan.graph, weights, plan.facts, compile);
     std::vector<regulus::CocoResult> results;
     for (const regulus::CocoImage& image : plan.validation_set.images) {
+        if (StopGuard::asked()) return ", validation stopped";
         regulus::DetectionList kept = detector(regulus::read_image(image.file_name));
         std::erase_if(kept.items, [&](const regulus::Detection& detection) { return plan.validation_ids[std::size_t(detection.label)] < 0; });
         for (regulus::Detection& detection : kept.items) detection.category_id = plan.validation_ids[std::size_t(detection.label)];
