@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/data/file.hpp>
@@ -14,20 +13,6 @@
 namespace tool {
 
 namespace {
-
-/// Whether every tensor of the weights has its parameter and the other way round, shapes included.
-bool fits(const regulus::Graph& graph, const regulus::Weights& weights) {
-    const regulus::Weights ours = regulus::to_regulus(weights, graph);
-    std::set<std::string> known;
-    for (const regulus::Node& node : graph.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) {
-            const regulus::Tensor* tensor = ours.find(parameter.name);
-            if (tensor == nullptr || !(tensor->shape() == parameter.shape)) return false;
-            known.insert(parameter.name);
-        }
-    }
-    return known.size() == ours.size();
-}
 
 /// Whether two tables read these weights alike: timm's ResNets have torchvision's names.
 bool reads_alike(const regulus::NameTable* a, const regulus::NameTable& b, const regulus::Weights& weights) {
@@ -73,7 +58,7 @@ const regulus::ClassifierSpec& recognise(const regulus::Weights& weights, bool h
         const std::int64_t classes = regulus::head_classes(weights, graph);
         if (classes > 0) graph = regulus::with_classes(std::move(graph), classes);
         const bool backbone = classes == 0 && regulus::is_headless(weights, graph);
-        if (!backbone && !fits(graph, weights)) continue;
+        if (!backbone && !fits(graph, regulus::to_regulus(weights, graph))) continue;
         if (!model.checkpoint.empty() && model.checkpoint == file) return model;
         (backbone ? backbones : found).push_back(&model);
         const regulus::NameTable* const names = regulus::recognise_names(weights, graph);
@@ -149,13 +134,7 @@ LoadedClassifier load_classifier(const std::string& model, const std::string& we
 }
 
 regulus::Weights without_classifier(const regulus::Weights& ours) {
-    regulus::Weights kept;
-    for (const regulus::Weights::Entry& entry : ours.entries()) {
-        if (entry.name.rfind("classifier.", 0) != 0) kept.add(entry.name, entry.tensor);
-    }
-    kept.metadata = ours.metadata;
-    kept.source = ours.source;
-    return kept;
+    return renamed(ours, [](const std::string& name) { return name.rfind("classifier.", 0) == 0 ? "" : name; });
 }
 
 regulus::Weights load_backbone(const std::string& weights) {

@@ -1,5 +1,4 @@
 // regulus eval cityscapes: average precision of instances in streets, mask by mask.
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>

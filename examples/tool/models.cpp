@@ -52,21 +52,13 @@ std::string program_folder() {
     return path.substr(0, path.rfind('/'));
 }
 
-/// Whether every tensor of the weights has its parameter and the other way round, shapes included, under the names of the model's code base or ours.
-bool fits(const regulus::ModelSpec& model, const regulus::Weights& weights) {
+/// Whether the weights are a model's, under the names of its code base or ours.
+bool is_of(const regulus::ModelSpec& model, const regulus::Weights& weights) {
     const regulus::Graph graph = regulus::recorded(model);
     if (!may_fit(weights, graph)) return false;
     const regulus::Weights ours = regulus::to_regulus(weights, graph);
     if (const auto names = ours.metadata.find("regulus.names"); names != ours.metadata.end() && names->second != model.code_base) return false;
-    std::set<std::string> known;
-    for (const regulus::Node& node : graph.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) {
-            const regulus::Tensor* tensor = ours.find(parameter.name);
-            if (tensor == nullptr || !(tensor->shape() == parameter.shape)) return false;
-            known.insert(parameter.name);
-        }
-    }
-    return known.size() == ours.size();
+    return fits(graph, ours);
 }
 
 /// Models that differ neither in their graph's parameters nor in how they see pictures give the same results.
@@ -78,7 +70,7 @@ const regulus::ModelSpec& recognise(const regulus::Weights& weights) {
     if (const auto stated = weights.metadata.find("regulus.model"); stated != weights.metadata.end()) return model_named(stated->second);
     std::vector<const regulus::ModelSpec*> found;
     for (const regulus::ModelSpec& model : models()) {
-        if (fits(model, weights)) found.push_back(&model);
+        if (is_of(model, weights)) found.push_back(&model);
     }
     if (found.empty()) throw regulus::ArgumentError("load: " + weights.source + " fits none of the known models; name one with --model to see what differs (regulus zoo list)");
     std::string names;
@@ -104,6 +96,32 @@ bool has_too_many(const regulus::Weights& weights, const regulus::Graph& graph) 
 }
 
 }  // namespace
+
+std::map<std::string, regulus::Shape> parameter_shapes(const regulus::Graph& graph) {
+    std::map<std::string, regulus::Shape> shapes;
+    for (const regulus::Node& node : graph.nodes) {
+        for (const regulus::Parameter& parameter : node.parameters) shapes[parameter.name] = parameter.shape;
+    }
+    return shapes;
+}
+
+regulus::Weights renamed(const regulus::Weights& weights, const std::function<std::string(const std::string&)>& name_of) {
+    regulus::Weights result;
+    for (const regulus::Weights::Entry& entry : weights.entries()) {
+        if (const std::string name = name_of(entry.name); !name.empty()) result.add(name, entry.tensor);
+    }
+    result.metadata = weights.metadata;
+    result.source = weights.source;
+    return result;
+}
+
+bool fits(const regulus::Graph& graph, const regulus::Weights& ours) {
+    const std::map<std::string, regulus::Shape> shapes = parameter_shapes(graph);
+    return shapes.size() == ours.size() && std::all_of(shapes.begin(), shapes.end(), [&](const auto& parameter) {
+        const regulus::Tensor* const tensor = ours.find(parameter.first);
+        return tensor != nullptr && tensor->shape() == parameter.second;
+    });
+}
 
 bool may_fit(const regulus::Weights& weights, const regulus::Graph& graph) {
     if (has_too_many(weights, graph)) return false;
@@ -180,9 +198,7 @@ std::vector<std::string> missing_parts(const regulus::Graph& graph, const regulu
     std::set<std::string> parts, known;
     const auto part_of = [](const std::string& name) { return name.substr(0, name.find('.') + 1); };
     for (const regulus::Weights::Entry& entry : weights.entries()) known.insert(part_of(entry.name));
-    for (const regulus::Node& node : graph.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) parts.insert(part_of(parameter.name));
-    }
+    for (const auto& parameter : parameter_shapes(graph)) parts.insert(part_of(parameter.first));
     std::vector<std::string> missing;
     std::set_difference(parts.begin(), parts.end(), known.begin(), known.end(), std::back_inserter(missing));
     return missing;

@@ -1,5 +1,7 @@
 #pragma once
 // Which model and which weights the user means.
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +30,15 @@ struct Loaded {
 /// From --model and --weights; either may be empty. Without both: the shipped detector. Without --model: what the file says it is, else the
 /// only models whose parameters it fits. `weights` may be "seeded" or "seeded:SALT". `reading`: which group of a file, trained weights or their average.
 Loaded load(const std::string& model, const std::string& weights, const regulus::ReadOptions& reading = {});
+
+/// A graph's parameters, each once, and their shapes.
+std::map<std::string, regulus::Shape> parameter_shapes(const regulus::Graph& graph);
+
+/// The weights under other names, their source and metadata kept; a tensor whose new name is empty is left out.
+regulus::Weights renamed(const regulus::Weights& weights, const std::function<std::string(const std::string&)>& name_of);
+
+/// Whether every tensor of weights under our names has its parameter and the other way round, shapes included.
+bool fits(const regulus::Graph& graph, const regulus::Weights& ours);
 
 /// Whether weights may be this network's, whatever their names: no fewer convolutions of any shape, not many more tensors (counters apart). Asked before anything dear is done for
 /// each model of the zoo: a file may hold a hundred thousand tensors.

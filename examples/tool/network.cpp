@@ -1,6 +1,6 @@
 #include "network.hpp"
 
-#include <set>
+#include <map>
 
 #include <CLI/CLI.hpp>
 
@@ -29,20 +29,9 @@ Network point_network(const regulus::PointDetectorSpec& model, const NetworkOpti
 
 /// Without the tensors of the network that the part of it does not read.
 regulus::Weights of_part(const regulus::Weights& weights, const regulus::Graph& whole, const regulus::Graph& part) {
-    std::set<std::string> unread;
-    for (const regulus::Node& node : whole.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) unread.insert(parameter.name);
-    }
-    for (const regulus::Node& node : part.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) unread.erase(parameter.name);
-    }
-    regulus::Weights read;
-    read.source = weights.source;
-    read.metadata = weights.metadata;
-    for (const regulus::Weights::Entry& entry : weights.entries()) {
-        if (unread.count(entry.name) == 0) read.add(entry.name, entry.tensor);
-    }
-    return read;
+    std::map<std::string, regulus::Shape> unread = parameter_shapes(whole);
+    for (const auto& parameter : parameter_shapes(part)) unread.erase(parameter.first);
+    return renamed(weights, [&](const std::string& name) { return unread.count(name) == 0 ? name : ""; });
 }
 
 }  // namespace

@@ -66,14 +66,6 @@ Shapes our_shapes(const regulus::TensorGroup& group, const regulus::NameTable* t
     return shapes;
 }
 
-Shapes shapes_of(const regulus::Graph& graph) {
-    Shapes shapes;
-    for (const regulus::Node& node : graph.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) shapes[parameter.name] = parameter.shape;
-    }
-    return shapes;
-}
-
 Shapes backbone_of(const Shapes& shapes) {
     Shapes backbone;
     for (const auto& [name, shape] : shapes) {
@@ -182,7 +174,7 @@ Recognised recognise(const regulus::TensorGroup& weights, const std::string& fil
     const auto compare = [&](const auto& model) {
         auto known = compared.find(model.record);
         if (known == compared.end()) {
-            const Shapes wanted = shapes_of(regulus::recorded(model));
+            const Shapes wanted = parameter_shapes(regulus::recorded(model));
             known = compared.emplace(model.record, std::pair{wanted == shapes, !backbone.empty() && backbone_of(wanted) == backbone}).first;
         }
         if (known->second.second) found.push_back({model.name, model.code_base, model.checkpoint, model.licence, known->second.first, !model.checkpoint.empty() && model.checkpoint == file_name});

@@ -190,10 +190,7 @@ const regulus::PointDetectorSpec& model_to_teach(const std::string& name, const 
 /// Source: mmdetection3d's NoStemRegNet with pretrained weights, of which it takes what fits.
 regulus::Weights start_with_backbone(const Options& options, const Plan& plan) {
     const std::string first = "backbone.s1.b1.";
-    std::map<std::string, regulus::Shape> shapes;
-    for (const regulus::Node& node : plan.graph.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) shapes.emplace(parameter.name, parameter.shape);
-    }
+    const std::map<std::string, regulus::Shape> shapes = parameter_shapes(plan.graph);
     if (shapes.count(first + "a.weight") == 0) throw regulus::ArgumentError("train: the backbone of " + plan.model->name + " is no RegNet, classifiers have none like it; leave out --backbone");
     const regulus::Weights read = load_backbone(options.backbone);
     regulus::Weights given;

@@ -60,8 +60,8 @@ Prepared prepare(const Plan& plan, std::uint64_t key, std::int64_t item) {
     }
     const regulus::DetectView view = regulus::random_view(plan.recipe.augmentation, regulus::random_key(key, std::uint64_t(item)));
     const bool flips_first = plan.recipe.truths == train::TruthRule::torchvision;
+    const regulus::PictureChange change = regulus::change_of(view, image.size(), plan.facts.preprocessing);
     regulus::Preprocessing preprocessing = regulus::with_size(plan.facts.preprocessing, view.size);
-    const regulus::PictureChange change = regulus::change_of(view, image.size(), preprocessing);
     if (view.is_flipped && flips_first) image = regulus::flipped(image);
     if (change.is_cut()) {
         image = regulus::cut_picture(image, change, preprocessing.interpolation);
@@ -219,11 +219,8 @@ void add_picture_training(CLI::App& command, const std::shared_ptr<CocoOptions>&
 
 void add_train_coco(CLI::App& app, Outcome& outcome) {
     auto options = std::make_shared<Options>();
-    struct Files {
-        std::string images, annotations;
-    };
-    auto files = std::make_shared<Files>();
-    options->read = [files](const regulus::ModelSpec&) { return read_coco_pictures(files->images, files->annotations); };
+    auto files = std::make_shared<PictureFiles>();
+    options->read = [files](const regulus::ModelSpec&) { return read_coco_pictures(*files); };
     CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Faster, Mask, Cascade and Keypoint R-CNN, Panoptic FPN.\n"
                                                    "What is not said is as the model's code base publishes it; the learning rate grows with the batch. After each epoch\n"
                                                    "(or --save-every) and on Ctrl-C the run is kept in OUT.run: the same command with --resume goes on to the bits that an\n"
@@ -236,8 +233,8 @@ void add_train_coco(CLI::App& app, Outcome& outcome) {
     command->add_option("--annotations", files->annotations, "COCO annotations (JSON)")->required();
     CLI::Option* panoptic = command->add_option("--panoptic", options->panoptic, "COCO panoptic annotations of the same pictures (JSON), for a semantic head");
     command->add_option("--segments", options->segments, "Folder of their PNG files (default: called as the annotations, without .json)")->needs(panoptic);
-    CLI::Option* val = command->add_option("--val-images", options->val_images, "Folder of validation pictures, judged each time that the run is kept");
-    CLI::Option* val_truth = command->add_option("--val-annotations", options->val_annotations, "Their annotations")->needs(val);
+    CLI::Option* val = command->add_option("--val-images", options->validation.images, "Folder of validation pictures, judged each time that the run is kept");
+    CLI::Option* val_truth = command->add_option("--val-annotations", options->validation.annotations, "Their annotations")->needs(val);
     val->needs(val_truth);
     add_picture_training(*command, options, outcome);
 }

@@ -68,20 +68,13 @@ bool choose_classes(const AnnotatedPictures& pictures, Plan& plan) {
 }
 
 /// A classifier's last stage, where the detector looks at regions with it (C4).
-regulus::Weights with_shared_head(regulus::Weights weights, const regulus::Graph& graph) {
+regulus::Weights with_shared_head(const regulus::Weights& weights, const regulus::Graph& graph) {
     const std::string in_classifier = "backbone.s4.", in_detector = "shared_head.s4.";
-    std::set<std::string> names;
-    for (const regulus::Node& node : graph.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) names.insert(parameter.name);
-    }
-    regulus::Weights result;
-    for (const regulus::Weights::Entry& entry : weights.entries()) {
-        const std::string moved = entry.name.rfind(in_classifier, 0) == 0 ? in_detector + entry.name.substr(in_classifier.size()) : "";
-        result.add(names.count(moved) > 0 && names.count(entry.name) == 0 ? moved : entry.name, entry.tensor);
-    }
-    result.metadata = std::move(weights.metadata);
-    result.source = std::move(weights.source);
-    return result;
+    const std::map<std::string, regulus::Shape> shapes = parameter_shapes(graph);
+    return renamed(weights, [&](const std::string& name) {
+        const std::string moved = name.rfind(in_classifier, 0) == 0 ? in_detector + name.substr(in_classifier.size()) : "";
+        return shapes.count(moved) > 0 && shapes.count(name) == 0 ? moved : name;
+    });
 }
 
 /// The weights under our names: a detector's, or a classifier's for the backbone alone.
@@ -94,13 +87,10 @@ regulus::Weights read_start(const Options& options, const Plan& plan) {
 /// The layers that know the classes, by the beginnings of their parameters' names; those of a cascade too.
 std::vector<std::string> last_layers(const regulus::Graph& graph) {
     std::set<std::string> layers;
-    for (const regulus::Node& node : graph.nodes) {
-        for (const regulus::Parameter& parameter : node.parameters) {
-            const std::string layer = parameter.name.substr(0, parameter.name.rfind('.') + 1);
-            const bool is_of_boxes = layer.rfind("box_head.", 0) == 0, is_head = is_of_boxes || layer.rfind("mask_head.", 0) == 0 || layer.rfind("head.", 0) == 0;
-            const auto ends = [&](const std::string& end) { return layer.size() >= end.size() && layer.compare(layer.size() - end.size(), end.size(), end) == 0; };
-            if (is_head && (ends(".logits.") || (is_of_boxes && ends(".deltas.")))) layers.insert(layer);
-        }
+    for (const auto& parameter : parameter_shapes(graph)) {
+        const std::string layer = parameter.first.substr(0, parameter.first.rfind('.') + 1);
+        const bool is_of_boxes = layer.rfind("box_head.", 0) == 0, is_head = is_of_boxes || layer.rfind("mask_head.", 0) == 0 || layer.rfind("head.", 0) == 0;
+        if (is_head && (layer.ends_with(".logits.") || (is_of_boxes && layer.ends_with(".deltas.")))) layers.insert(layer);
     }
     return {layers.begin(), layers.end()};
 }
@@ -221,14 +211,16 @@ void set_settings(const Options& options, const std::string& annotations, Plan& 
 
 }  // namespace
 
-AnnotatedPictures read_coco_pictures(const std::string& images, const std::string& annotations) {
-    AnnotatedPictures pictures{regulus::read_coco_annotations(annotations), {}, annotations, file_identity(annotations)};
+AnnotatedPictures pictures_of(const PictureFiles& files, regulus::CocoDataset dataset) {
+    AnnotatedPictures pictures{std::move(dataset), {}, files.annotations, file_identity(files.annotations)};
     for (regulus::CocoImage& image : pictures.dataset.images) {
-        if (image.file_name.empty()) throw regulus::ArgumentError("train: " + annotations + ": picture " + std::to_string(image.id) + " has no file_name");
-        image.file_name = images + "/" + image.file_name;
+        if (image.file_name.empty()) throw regulus::ArgumentError("train: " + files.annotations + ": picture " + std::to_string(image.id) + " has no file_name");
+        image.file_name = files.images + "/" + image.file_name;
     }
     return pictures;
 }
+
+AnnotatedPictures read_coco_pictures(const PictureFiles& files) { return pictures_of(files, regulus::read_coco_annotations(files.annotations)); }
 
 CocoPlan make_coco_plan(const CocoOptions& options) {
     CocoPlan plan;
@@ -260,14 +252,14 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     for (const std::size_t place : plan.truths->pictures()) plan.sizes.push_back({plan.truths->dataset().images[place].height, plan.truths->dataset().images[place].width});
     set_repeats(options, plan);
     set_course(options, plan);
-    if (!options.val_images.empty()) {
+    if (!options.validation.images.empty()) {
         if (!plan.has_boxes) throw regulus::ArgumentError("train: " + plan.model->name + " proposes regions without classes; judge the result with `regulus eval proposals`, without --val-images");
-        plan.validation_set = read_coco_pictures(options.val_images, options.val_annotations).dataset;
+        plan.validation_set = read_coco_pictures(options.validation).dataset;
         plan.validation_ids = ids_by_name(plan.facts, plan.validation_set.categories);
-        if (plan.validation_ids.empty()) throw regulus::ArgumentError("train: the categories of " + options.val_annotations + " are not all among the classes that are learnt");
+        if (plan.validation_ids.empty()) throw regulus::ArgumentError("train: the categories of " + options.validation.annotations + " are not all among the classes that are learnt");
         std::vector<std::size_t> places(plan.validation_set.images.size());
         for (std::size_t i = 0; i < places.size(); ++i) places[i] = i;
-        require_pictures(plan.validation_set, places, options.val_annotations);
+        require_pictures(plan.validation_set, places, options.validation.annotations);
     }
     set_settings(options, pictures.identity, plan);
     return plan;

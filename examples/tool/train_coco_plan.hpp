@@ -24,19 +24,28 @@ struct AnnotatedPictures {
     std::string identity;                    // of what stands in them
 };
 
+/// A folder of pictures, and the file that says what is on them.
+struct PictureFiles {
+    std::string images, annotations;
+};
+
 /// What the user chooses.
 struct CocoOptions {
     std::string model, weights, rule, norms, optimiser = "sgd";
     std::function<AnnotatedPictures(const regulus::ModelSpec&)> read;
-    std::string val_images, val_annotations, panoptic, segments;
+    PictureFiles validation;  // none: nothing is judged
+    std::string panoptic, segments;
     std::vector<std::string> frozen;
     std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
     double learning_rate = 0, weight_decay = -1, clip = -1, repeat_threshold = -1;
     RunOptions run;
 };
 
-/// COCO's annotations of the pictures in a folder.
-AnnotatedPictures read_coco_pictures(const std::string& images, const std::string& annotations);
+/// A data set that was read from the annotations. Throws regulus::ArgumentError for a picture without a file.
+AnnotatedPictures pictures_of(const PictureFiles& files, regulus::CocoDataset dataset);
+
+/// The same of COCO's annotations.
+AnnotatedPictures read_coco_pictures(const PictureFiles& files);
 
 /// What a run is, before it begins.
 struct CocoPlan {

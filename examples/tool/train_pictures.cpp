@@ -85,11 +85,12 @@ AnnotatedPictures read_cityscapes(const Part& part, int threads) {
     return all;
 }
 
-AnnotatedPictures read_lvis(const std::string& images, const std::string& annotations, const regulus::ModelSpec& model) {
-    AnnotatedPictures all{regulus::read_lvis_annotations(annotations).coco, {}, annotations, file_identity(annotations)};
-    all.category_ids = lvis_categories(model, all.dataset, "train");
-    find_lvis_files(all.dataset, images);
-    for (regulus::CocoImage& image : all.dataset.images) image.file_name = images + "/" + image.file_name;
+AnnotatedPictures read_lvis(const PictureFiles& files, const regulus::ModelSpec& model) {
+    regulus::CocoDataset dataset = regulus::read_lvis_annotations(files.annotations).coco;
+    std::vector<std::int64_t> ids = lvis_categories(model, dataset, "train");
+    find_lvis_files(dataset, files.images);
+    AnnotatedPictures all = pictures_of(files, std::move(dataset));
+    all.category_ids = std::move(ids);
     return all;
 }
 
@@ -97,11 +98,8 @@ AnnotatedPictures read_lvis(const std::string& images, const std::string& annota
 
 void add_train_lvis(CLI::App& app, Outcome& outcome) {
     auto options = std::make_shared<CocoOptions>();
-    struct Files {
-        std::string images, annotations;
-    };
-    auto files = std::make_shared<Files>();
-    options->read = [files](const regulus::ModelSpec& model) { return read_lvis(files->images, files->annotations, model); };
+    auto files = std::make_shared<PictureFiles>();
+    options->read = [files](const regulus::ModelSpec& model) { return read_lvis(*files, model); };
     CLI::App* command = app.add_subcommand("lvis", "A detector learns from LVIS's annotations (versions 0.5 and 1), as `train coco` does from COCO's: pictures of rare categories are shown more often.\n"
                                                    "Example:\n"
                                                    "  regulus train lvis --model LVISv0.5-InstanceSegmentation/mask_rcnn_R_50_FPN_1x --weights R-50.pkl --images train2017 --annotations lvis_v0.5_train.json --out lvis.safetensors");

@@ -46,23 +46,7 @@ TEST_CASE("cut truths: boxes round what is left of masks, and the masks, are det
     const std::string path = std::string(REGULUS_TEST_DATA) + "/train/cut_truths.json";
     const auto bytes = read_file(path, 1 << 24);
     const Json file = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
-    CocoDataset dataset;
-    for (const Json& image : list(member(member(file, "dataset"), "images"))) dataset.images.push_back({whole(member(image, "id")), whole(member(image, "width")), whole(member(image, "height")), ""});
-    dataset.categories = {{3, "3", ""}, {7, "7", ""}};
-    for (const Json& one : list(member(member(file, "dataset"), "annotations"))) {
-        CocoAnnotation annotation{whole(member(one, "id")), 1, whole(member(one, "category_id")), {}, 100, false, {}, {}, {}, 0};
-        const std::vector<double> box = numbers(member(one, "bbox"));
-        std::copy_n(box.begin(), 4, annotation.bbox.begin());
-        const Json& mask = member(one, "segmentation");
-        if (mask.array() != nullptr) {
-            for (const Json& ring : list(mask)) annotation.polygons.push_back(numbers(ring));
-        } else {
-            Rle& runs = annotation.rle.emplace(Rle{dataset.images[0].height, dataset.images[0].width, {}});
-            for (const double count : numbers(member(mask, "counts"))) runs.counts.push_back(std::uint32_t(count));
-        }
-        dataset.annotations.push_back(std::move(annotation));
-    }
-    const CocoTruths truths(dataset, {3, 7}, TruthRule::detectron2);
+    const CocoTruths truths(read_coco_annotations(path), {3, 7}, TruthRule::detectron2);
     for (const Json& expected : list(member(file, "changes"))) {
         const PictureChange change{size_of(member(expected, "resized")), *member(expected, "flipped").boolean(), window_of(member(expected, "part")), window_of(member(expected, "shown"))};
         CAPTURE(change.resized.width);

@@ -1,4 +1,5 @@
-// One step of whole detectors that learn, beside detectron2's own code (detectron2_detectors.py).
+// One step of whole detectors that learn, beside detectron2's own code (detectron2_detectors.py). Of C4 there is one without masks: detectron2 takes a mask's features out of the box
+// head's, ours are of its own regions; the two are the same with norms that are fixed, as its configs have them, but not with those of the batch, as here.
 #include <algorithm>
 #include <map>
 #include <string>

@@ -25,39 +25,39 @@ inline Image window_of(const Image& image, const PictureWindow& window) {
     return result;
 }
 
+/// Calls body(from, to) for each edge of a ring: two points x y.
+template <class Body>
+void for_each_edge(const std::vector<double>& ring, const Body& body) {
+    for (std::size_t i = 0; i < ring.size(); i += 2) body(ring.data() + i, ring.data() + (i + 2 < ring.size() ? i + 2 : 0));
+}
+
 /// What of a ring lies on one side of a line: where `axis` (0: x, 1: y) is `at` or more, or less with `below`.
 inline std::vector<double> half_of(const std::vector<double>& ring, std::size_t axis, double at, bool below) {
     std::vector<double> half;
-    const auto is_in = [&](std::size_t i) { return below ? ring[i + axis] <= at : ring[i + axis] >= at; };
-    for (std::size_t i = 0; i < ring.size(); i += 2) {
-        const std::size_t next = i + 2 < ring.size() ? i + 2 : 0;
-        if (is_in(i)) half.insert(half.end(), {ring[i], ring[i + 1]});
-        if (is_in(i) == is_in(next)) continue;
-        const double share = (at - ring[i + axis]) / (ring[next + axis] - ring[i + axis]);
-        const double other = ring[i + 1 - axis] + share * (ring[next + 1 - axis] - ring[i + 1 - axis]);
+    const auto is_in = [&](const double* point) { return below ? point[axis] <= at : point[axis] >= at; };
+    for_each_edge(ring, [&](const double* from, const double* to) {
+        if (is_in(from)) half.insert(half.end(), from, from + 2);
+        if (is_in(from) == is_in(to)) return;
+        const double share = (at - from[axis]) / (to[axis] - from[axis]);
+        const double other = from[1 - axis] + share * (to[1 - axis] - from[1 - axis]);
         half.push_back(axis == 0 ? at : other);
         half.push_back(axis == 0 ? other : at);
-    }
+    });
     return half;
 }
 
 inline double area_of(const std::vector<double>& ring) {
     double twice = 0;
-    for (std::size_t i = 0; i < ring.size(); i += 2) {
-        const std::size_t next = i + 2 < ring.size() ? i + 2 : 0;
-        twice += ring[i] * ring[next + 1] - ring[next] * ring[i + 1];
-    }
+    for_each_edge(ring, [&](const double* from, const double* to) { twice += from[0] * to[1] - to[0] * from[1]; });
     return std::abs(twice) / 2;
 }
 
 /// Whether a point is inside a ring, by the number of edges to its right.
 inline bool is_inside(const std::vector<double>& ring, double x, double y) {
     bool inside = false;
-    for (std::size_t i = 0; i < ring.size(); i += 2) {
-        const std::size_t next = i + 2 < ring.size() ? i + 2 : 0;
-        if ((ring[i + 1] > y) == (ring[next + 1] > y)) continue;
-        if (x < ring[i] + (y - ring[i + 1]) / (ring[next + 1] - ring[i + 1]) * (ring[next] - ring[i])) inside = !inside;
-    }
+    for_each_edge(ring, [&](const double* from, const double* to) {
+        if ((from[1] > y) != (to[1] > y) && x < from[0] + (y - from[1]) / (to[1] - from[1]) * (to[0] - from[0])) inside = !inside;
+    });
     return inside;
 }
 
@@ -122,16 +122,15 @@ REGULUS_INLINE std::array<double, 4> clipped_box(const std::vector<std::vector<d
                 if (data_detail::is_inside(ring, x, y)) hold(x, y);
             }
         }
-        for (std::size_t i = 0; i < ring.size(); i += 2) {
-            const std::size_t next = i + 2 < ring.size() ? i + 2 : 0;
-            const double dx = ring[next] - ring[i], dy = ring[next + 1] - ring[i + 1];
-            const auto [from, to] = data_detail::share_within(ring[i], ring[i + 1], dx, dy, width, height);
-            if (from > to) continue;
-            for (const double share : {from, to}) {
-                if (share == 1) hold(ring[next], ring[next + 1]);  // to the last bit
-                else hold(std::clamp(ring[i] + share * dx, 0.0, width), std::clamp(ring[i + 1] + share * dy, 0.0, height));
+        data_detail::for_each_edge(ring, [&](const double* from, const double* to) {
+            const double dx = to[0] - from[0], dy = to[1] - from[1];
+            const std::pair<double, double> within = data_detail::share_within(from[0], from[1], dx, dy, width, height);
+            if (within.first > within.second) return;
+            for (const double share : {within.first, within.second}) {
+                if (share == 1) hold(to[0], to[1]);  // to the last bit
+                else hold(std::clamp(from[0] + share * dx, 0.0, width), std::clamp(from[1] + share * dy, 0.0, height));
             }
-        }
+        });
     }
     return box;
 }

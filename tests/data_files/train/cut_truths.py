@@ -103,6 +103,6 @@ def truth(change):
 
 
 with open("cut_truths.json", "w") as file:
-    json.dump({"dataset": {"images": [{"id": 1, "width": WIDTH, "height": HEIGHT, "file_name": "1.jpg"}], "categories": [{"id": c, "name": str(c)} for c in (3, 7)],
-                           "annotations": [{"id": i + 1, **one} for i, one in enumerate(ANNOTATIONS)]}, "changes": [truth(change) for change in CHANGES]}, file)
+    json.dump({"images": [{"id": 1, "width": WIDTH, "height": HEIGHT, "file_name": "1.jpg"}], "categories": [{"id": c, "name": str(c)} for c in (3, 7)],
+               "annotations": [{"id": i + 1, **one} for i, one in enumerate(ANNOTATIONS)], "changes": [truth(change) for change in CHANGES]}, file)
     file.write("\n")
