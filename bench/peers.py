@@ -6,7 +6,7 @@
 
 A virtual environment with the peers is made on first use (--venv; Regulus itself never needs one). In every round each runtime runs once;
 ratios are Regulus / the faster of ONNX Runtime and OpenVINO of that round, and the median over the rounds is what counts, because the speed
-of a shared machine swings. All in float32, all with the same number of threads. `regulus+paste` also pastes the masks into the picture.
+of a shared machine swings. All in float32 (see --precision), all with the same number of threads. `regulus+paste` also pastes the masks into the picture.
 Of PointPillars, points_dense_... is the part from the canvas to the head's maps. In points_pillars_... the peers compute the pillar net over
 padded voxels that are there already, `regulus` goes from points to the canvas, voxels and all, and `regulus net` is its pillar net alone.
 """
@@ -72,7 +72,7 @@ def regulus_runners(system, options, height, width):
     if outputs is None:
         names = ("cls_logits", "box_deltas") if kind == "retinanet" else ("rpn_logits", "rpn_deltas")
         outputs = [f"{name}.{level}" for name in names for level in range(5)]
-    arguments = [zoo, "--size", f"{height}x{width}", "--batch", str(batch)] + (["--outputs", ",".join(outputs)] if outputs else [])
+    arguments = [zoo, "--size", f"{height}x{width}", "--batch", str(batch), "--precision", options.precision] + (["--outputs", ",".join(outputs)] if outputs else [])
     from peers.runners import Regulus
 
     runners = [Regulus(options.regulus, arguments, options.threads, options.passive)]
@@ -105,7 +105,7 @@ def point_system(name, options):
     levels = range(3 if neck == "fpn" else 1)
 
     def runner(arguments, title="regulus"):
-        return runners.Regulus(options.regulus, [zoo, "--points", str(count), *arguments], options.threads, options.passive, title)
+        return runners.Regulus(options.regulus, [zoo, "--points", str(count), "--precision", options.precision, *arguments], options.threads, options.passive, title)
 
     if name.startswith("points_dense_"):
         outputs = ",".join(f"{head}.{level}" for head in ("cls_logits", "box_deltas", "directions") for level in levels)
@@ -141,7 +141,7 @@ def measure(name, options):
         path = os.path.join(folder, "network.onnx")
         torch.set_num_threads(options.threads)
         runners.export(module, inputs, path)
-        taking_part += [runners.OnnxRuntime(path, inputs, options.threads), runners.OpenVino(path, inputs, options.threads)]
+        taking_part += [runners.OnnxRuntime(path, inputs, options.threads), runners.OpenVino(path, inputs, options.threads, options.precision)]
         if not options.no_eager:
             taking_part.append(runners.Torch(module, inputs, options.threads))
         if options.compile:
@@ -195,6 +195,7 @@ def main():
     parser.add_argument("--size", help="HEIGHTxWIDTH of detectors instead of 800x1344, multiples of 32")
     parser.add_argument("--threads", type=int, default=2, help="of every runtime (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=10, help="(default: %(default)s)")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="bf16: of Regulus and OpenVINO, where the processor has AMX; the others stay float32 (default: %(default)s)")
     parser.add_argument("--compile", action="store_true", help="torch.compile with freezing takes part (slow to start)")
     parser.add_argument("--no-eager", action="store_true", help="torch does not take part")
     parser.add_argument("--passive", action="store_true", help="OMP_WAIT_POLICY=passive for Regulus: its threads sleep when they wait")

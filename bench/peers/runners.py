@@ -79,10 +79,10 @@ class OnnxRuntime:
 class OpenVino:
     name = "openvino"
 
-    def __init__(self, path, inputs, threads):
+    def __init__(self, path, inputs, threads, precision):
         import openvino
 
-        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
         self.request = openvino.Core().compile_model(path, "CPU", options).create_infer_request()
         self.inputs = list(inputs)
 
