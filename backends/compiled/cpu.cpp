@@ -1,6 +1,9 @@
 // The definitions of backends/cpu/.
+#include <regulus/cpu/amx_tiles-impl.hpp>
 #include <regulus/cpu/arrangement-impl.hpp>
 #include <regulus/cpu/bf16-impl.hpp>
+#include <regulus/cpu/bf16_convolution-impl.hpp>
+#include <regulus/cpu/bf16_matrix-impl.hpp>
 #include <regulus/cpu/chosen_logits-impl.hpp>
 #include <regulus/cpu/cpu-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
@@ -8,6 +11,7 @@
 #include <regulus/cpu/direct_conv-impl.hpp>
 #include <regulus/cpu/encode_pillars-impl.hpp>
 #include <regulus/cpu/group_norm-impl.hpp>
+#include <regulus/cpu/make_kernel-impl.hpp>
 #include <regulus/cpu/maps-impl.hpp>
 #include <regulus/cpu/matrix-impl.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>
@@ -20,6 +24,9 @@
 #include <regulus/cpu/rotated_nms-impl.hpp>
 #include <regulus/cpu/sibling_convs-impl.hpp>
 #include <regulus/cpu/strassen-impl.hpp>
+#include <regulus/cpu/tile_product-impl.hpp>
+#include <regulus/cpu/tile_weights-impl.hpp>
+#include <regulus/cpu/transpose-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
 #include <regulus/cpu/voxelize-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>

@@ -12,11 +12,13 @@
 
 namespace regulus {
 
-/// What convolutions and linear layers multiply; sums are float32 always, and so is what scores and deltas are made of.
+/// What convolutions, linear layers and transposed convolutions multiply; sums, outputs and all other steps are float32 always. In bfloat16 maps between products
+/// are kept in it, too, as are the largest of windows, enlarged and concatenated maps and regions between them. Where a window's channels do not fill tiles of 32
+/// elements, NaN and infinity may reach outputs beside their windows.
 enum class CpuPrecision {
     f32,
     bf16,           // refused by compile() with a BackendError where the processor has no AMX: it would gain nothing
-    bf16_anywhere,  // wherever oneDNN has kernels for it, gain or not: to see what it does to results
+    bf16_anywhere,  // without AMX by plain loops, slower than float32: to see what it does to results
 };
 
 struct CpuOptions {

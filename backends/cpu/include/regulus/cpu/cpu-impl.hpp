@@ -9,7 +9,7 @@ namespace regulus {
 
 REGULUS_INLINE std::shared_ptr<const Executable> CpuBackend::compile(const Graph& graph, const Weights& weights, const CompileOptions& options) const {
     cpu::bound_primitive_cache();
-    if (options_.precision == CpuPrecision::bf16 && !cpu::has_bf16_matrices()) {
+    if (options_.precision == CpuPrecision::bf16 && !cpu::may_use_amx()) {
         throw BackendError("cpu: bfloat16 gains nothing on this machine, whose processor lacks AMX; use float32 (or bf16_anywhere, to see what bfloat16 does to results)");
     }
     auto compiled = std::make_shared<cpu::Compiled>();

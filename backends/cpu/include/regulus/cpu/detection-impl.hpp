@@ -18,8 +18,14 @@ struct AxisPixel {
     float weight;
 };
 
+REGULUS_ALWAYS_INLINE float as_float(float value) { return value; }
+REGULUS_ALWAYS_INLINE float as_float(Bf16 value) { return float_of(value); }
+REGULUS_ALWAYS_INLINE void set(float& to, float value) { to = value; }
+REGULUS_ALWAYS_INLINE void set(Bf16& to, float value) { to = bf16_of(value); }
+
 /// dst[c] = factor * sum over the pixels ys x xs of y.weight * x.weight * map[y.at][x.at][c].
-REGULUS_ALWAYS_INLINE void bin_sum_body(const float* map, std::int64_t width, const AxisPixel* ys, std::int64_t y_count, const AxisPixel* xs, std::int64_t x_count, float factor, float* dst,
+template <class Element>
+REGULUS_ALWAYS_INLINE void bin_sum_body(const Element* map, std::int64_t width, const AxisPixel* ys, std::int64_t y_count, const AxisPixel* xs, std::int64_t x_count, float factor, Element* dst,
                                         std::int64_t channels) {
     constexpr std::int64_t block = 64;  // channels that stay in registers over all pixels
     for (std::int64_t first = 0; first < channels; first += block) {
@@ -27,20 +33,23 @@ REGULUS_ALWAYS_INLINE void bin_sum_body(const float* map, std::int64_t width, co
         const std::int64_t rest = channels - first;
         for (std::int64_t y = 0; y < y_count; ++y) {
             for (std::int64_t x = 0; x < x_count; ++x) {
-                const float* pixel = map + (ys[y].at * width + xs[x].at) * channels + first;
+                const Element* pixel = map + (ys[y].at * width + xs[x].at) * channels + first;
                 const float weight = ys[y].weight * xs[x].weight;
                 if (rest >= block) {
-                    for (std::int64_t c = 0; c < block; ++c) sum[c] += weight * pixel[c];
+                    for (std::int64_t c = 0; c < block; ++c) sum[c] += weight * as_float(pixel[c]);
                 } else {
-                    for (std::int64_t c = 0; c < rest; ++c) sum[c] += weight * pixel[c];
+                    for (std::int64_t c = 0; c < rest; ++c) sum[c] += weight * as_float(pixel[c]);
                 }
             }
         }
-        for (std::int64_t c = 0; c < std::min(block, rest); ++c) dst[first + c] = sum[c] * factor;
+        for (std::int64_t c = 0; c < std::min(block, rest); ++c) set(dst[first + c], sum[c] * factor);
     }
 }
 REGULUS_SIMD_KERNEL(bin_sum, bin_sum_body,
                     (const float* map, std::int64_t width, const AxisPixel* ys, std::int64_t y_count, const AxisPixel* xs, std::int64_t x_count, float factor, float* dst, std::int64_t channels),
+                    (map, width, ys, y_count, xs, x_count, factor, dst, channels))
+REGULUS_SIMD_KERNEL(bin_sum_bf16, bin_sum_body,
+                    (const Bf16* map, std::int64_t width, const AxisPixel* ys, std::int64_t y_count, const AxisPixel* xs, std::int64_t x_count, float factor, Bf16* dst, std::int64_t channels),
                     (map, width, ys, y_count, xs, x_count, factor, dst, channels))
 
 /// RoIAlign with level choice. A bin reads the product of a few lines and a few columns, whose weights are made once per box.
@@ -55,6 +64,7 @@ public:
         counts_ = context.place(context.in(op_.strides.size() + 1));
         images_ = context.shape(context.in(op_.strides.size() + 1))[0];
         dst_ = context.place(context.out(0));
+        is_bf16_ = context.is_bf16(context.out(0));
         name = "roi_align nhwc";
         reason = "own kernel: whole pixels, weights once per axis";
     }
@@ -115,17 +125,21 @@ private:
         const kernels::Box<float> box = kernels::load_box(run.floats(boxes_) + 4 * row);
         const std::size_t level = std::size_t(kernels::roi_level(op_, box));
         const std::int64_t channels = sizes_[level][1], height = sizes_[level][2], width = sizes_[level][3];
-        const float* map = run.floats(maps_[level]) + image * height * width * channels;
-        float* bin = run.floats(dst_) + row * op_.size * op_.size * channels;
-
         const kernels::RoiAxis<float> x_axis = kernels::roi_axis(op_, op_.strides[level], box.x1, box.x2), y_axis = kernels::roi_axis(op_, op_.strides[level], box.y1, box.y2);
         thread_local AxisTable xs, ys;
         xs.fill(op_, x_axis, width);
         ys.fill(op_, y_axis, height);
         const float factor = 1.f / float(std::max<std::int64_t>(1, x_axis.samples * y_axis.samples));
+        const std::int64_t map = image * height * width * channels, bins = row * op_.size * op_.size * channels;
+        if (is_bf16_) fill_bins(static_cast<const Bf16*>(run.at(maps_[level])) + map, width, static_cast<Bf16*>(run.at(dst_)) + bins, channels, xs, ys, factor, bin_sum_bf16);
+        else fill_bins(run.floats(maps_[level]) + map, width, run.floats(dst_) + bins, channels, xs, ys, factor, bin_sum);
+    }
+
+    template <class Element, class Sum>
+    void fill_bins(const Element* map, std::int64_t width, Element* bin, std::int64_t channels, const AxisTable& xs, const AxisTable& ys, float factor, const Sum& sum) const {
         for (std::size_t by = 0; by < std::size_t(op_.size); ++by) {
             for (std::size_t bx = 0; bx < std::size_t(op_.size); ++bx, bin += channels) {
-                bin_sum(map, width, ys.pixels.data() + ys.pixel_begin[by], std::int64_t(ys.pixel_begin[by + 1] - ys.pixel_begin[by]), xs.pixels.data() + xs.pixel_begin[bx],
+                sum(map, width, ys.pixels.data() + ys.pixel_begin[by], std::int64_t(ys.pixel_begin[by + 1] - ys.pixel_begin[by]), xs.pixels.data() + xs.pixel_begin[bx],
                         std::int64_t(xs.pixel_begin[bx + 1] - xs.pixel_begin[bx]), factor, bin, channels);
             }
         }
@@ -136,6 +150,7 @@ private:
     std::vector<Shape> sizes_;
     Place boxes_, counts_, dst_;
     std::int64_t images_ = 0;
+    bool is_bf16_ = false;
 };
 
 inline std::int64_t elements_per_image(const Shape& shape) {

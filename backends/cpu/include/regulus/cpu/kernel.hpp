@@ -79,7 +79,9 @@ struct NodeContext {
     const Node& node;
     const std::vector<Shape>& shapes;
     const std::vector<Tensor>& bound;   // the node's parameters
+    const std::vector<bool>* bf16_maps = nullptr;  // per value: whether it is kept in bfloat16; null: none is
 
+    bool is_bf16(ValueId id) const { return bf16_maps != nullptr && (*bf16_maps)[std::size_t(id)]; }
     ValueId in(std::size_t i) const { return node.inputs[i]; }
     ValueId out(std::size_t i) const { return node.outputs[i]; }
     const Shape& shape(ValueId id) const { return shapes[std::size_t(id)]; }

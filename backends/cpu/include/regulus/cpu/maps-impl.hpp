@@ -6,9 +6,11 @@
 #include <functional>
 #include <limits>
 
+#include <regulus/cpu/bf16-impl.hpp>
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/parallel.hpp>
 #include <regulus/cpu/simd.hpp>
+#include <regulus/cpu/transpose-impl.hpp>
 #include <regulus/core/bilinear_tap.hpp>
 
 namespace regulus::cpu {
@@ -22,37 +24,6 @@ public:
 private:
     std::function<void(const Run&)> function_;
 };
-
-/// The transpose of a block of at most 16 x 16: dst[j, i] = src[i, j]. Whole cache lines are read and written at once, as lines a power of two apart would
-/// throw each other out of the cache.
-inline void transpose_block(const float* src, std::int64_t src_pitch, float* dst, std::int64_t dst_pitch, std::int64_t rows, std::int64_t columns) {
-    float block[16][16];
-    for (std::int64_t i = 0; i < rows; ++i) std::memcpy(block[i], src + i * src_pitch, std::size_t(columns) * sizeof(float));
-    for (std::int64_t j = 0; j < columns; ++j) {
-        for (std::int64_t i = 0; i < rows; ++i) dst[j * dst_pitch + i] = block[i][j];
-    }
-}
-
-/// NCHW -> NHWC or back, tile by tile: src [outer, a, b] -> dst [outer, b, a].
-inline void transpose(const float* src, float* dst, std::int64_t outer, std::int64_t a, std::int64_t b) {
-    constexpr std::int64_t tile = 64, side = 16;
-    const std::int64_t tiles_a = (a + tile - 1) / tile, tiles_b = (b + tile - 1) / tile;
-    parallel_for(outer * tiles_a * tiles_b, [&](std::int64_t index) {
-        const std::int64_t o = index / (tiles_a * tiles_b), first_a = index / tiles_b % tiles_a * tile, first_b = index % tiles_b * tile;
-        const std::int64_t last_a = std::min(a, first_a + tile), last_b = std::min(b, first_b + tile);
-        if (a < side) {  // pictures
-            for (std::int64_t i = 0; i < a; ++i) {
-                for (std::int64_t j = first_b; j < last_b; ++j) dst[(o * b + j) * a + i] = src[(o * a + i) * b + j];
-            }
-            return;
-        }
-        for (std::int64_t j = first_b; j < last_b; j += side) {
-            for (std::int64_t i = first_a; i < last_a; i += side) {
-                transpose_block(src + (o * a + i) * b + j, b, dst + (o * b + j) * a + i, a, std::min(side, last_a - i), std::min(side, last_b - j));
-            }
-        }
-    });
-}
 
 REGULUS_ALWAYS_INLINE float activate(Activation activation, float x) {
     if (activation == Activation::relu) return x > 0.f || x != x ? x : 0.f;
@@ -96,6 +67,20 @@ REGULUS_ALWAYS_INLINE void maximum_body(const float* src, float* dst, std::int64
     for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i] > dst[i] || src[i] != src[i] ? src[i] : dst[i];
 }
 REGULUS_SIMD_KERNEL(maximum, maximum_body, (const float* src, float* dst, std::int64_t count), (src, dst, count))
+
+// Of lines in bfloat16; sums are rounded once.
+REGULUS_ALWAYS_INLINE void add_bf16_body(const Bf16* a, const Bf16* b, Bf16* dst, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) dst[i] = bf16_of(float_of(a[i]) + float_of(b[i]));
+}
+REGULUS_SIMD_KERNEL(add_bf16, add_bf16_body, (const Bf16* a, const Bf16* b, Bf16* dst, std::int64_t count), (a, b, dst, count))
+
+REGULUS_ALWAYS_INLINE void maximum_bf16_body(const Bf16* src, Bf16* dst, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        const float value = float_of(src[i]);
+        dst[i] = value > float_of(dst[i]) || value != value ? src[i] : dst[i];
+    }
+}
+REGULUS_SIMD_KERNEL(maximum_bf16, maximum_bf16_body, (const Bf16* src, Bf16* dst, std::int64_t count), (src, dst, count))
 
 /// Elements of a map or of rows, and how many of them are valid.
 struct Extent {
@@ -154,7 +139,29 @@ inline std::unique_ptr<Kernel> make_batch_norm(const NodeContext& context) {
     });
 }
 
+/// The greatest value of each window, of maps in bfloat16.
+inline std::unique_ptr<Kernel> make_bf16_maximum(const NodeContext& context) {
+    const auto& op = std::get<ops::Pool2d>(context.node.operation);
+    const Shape in = context.shape(context.in(0)), out = context.shape(context.out(0));
+    return std::make_unique<FunctionKernel>("pool, bfloat16", [=, rows = context.rows_of(context.out(0)), src = context.place(context.in(0)), dst = context.place(context.out(0))](const Run& run) {
+        const std::int64_t channels = in[1];
+        parallel_for(rows(run) * out[2], [&](std::int64_t line) {
+            const Bf16* const map = static_cast<const Bf16*>(run.at(src)) + line / out[2] * in[2] * in[3] * channels;
+            const std::int64_t top = line % out[2] * op.stride - op.padding, y0 = std::max<std::int64_t>(0, top), y1 = std::min(in[2], top + op.kernel);
+            for (std::int64_t ox = 0; ox < out[3]; ++ox) {
+                Bf16* const pixel = static_cast<Bf16*>(run.at(dst)) + (line * out[3] + ox) * channels;
+                const std::int64_t left = ox * op.stride - op.padding, x0 = std::max<std::int64_t>(0, left), x1 = std::min(in[3], left + op.kernel);
+                std::fill(pixel, pixel + channels, bf16_of(-std::numeric_limits<float>::infinity()));
+                for (std::int64_t y = y0; y < y1; ++y) {
+                    for (std::int64_t x = x0; x < x1; ++x) maximum_bf16(map + (y * in[3] + x) * channels, pixel, channels);
+                }
+            }
+        });
+    });
+}
+
 inline std::unique_ptr<Kernel> make_pool(const NodeContext& context) {
+    if (context.is_bf16(context.out(0))) return make_bf16_maximum(context);
     const auto& op = std::get<ops::Pool2d>(context.node.operation);
     const Shape in = context.shape(context.in(0)), out = context.shape(context.out(0));
     return std::make_unique<FunctionKernel>("pool", [=, rows = context.rows_of(context.out(0)), src = context.place(context.in(0)), dst = context.place(context.out(0))](const Run& run) {
@@ -246,30 +253,40 @@ inline std::unique_ptr<Kernel> make_bilinear(const NodeContext& context) {
     });
 }
 
-/// To the size of the second input, or so many times the own; with `adds`, plus that input.
-inline std::unique_ptr<Kernel> make_resize(const NodeContext& context) {
-    const auto& op = std::get<ops::Resize>(context.node.operation);
-    if (op.mode == ops::Resize::Mode::bilinear) return make_bilinear(context);
+inline void add_pixel(const float* a, const float* b, float* dst, std::int64_t channels) { add_lines(a, b, dst, channels, Activation::none); }
+inline void add_pixel(const Bf16* a, const Bf16* b, Bf16* dst, std::int64_t channels) { add_bf16(a, b, dst, channels); }
+
+/// By the nearest pixel, of maps of float or Bf16.
+template <class Element>
+std::unique_ptr<Kernel> make_nearest(const NodeContext& context) {
+    const bool adds = std::get<ops::Resize>(context.node.operation).adds;
     const Shape in = context.shape(context.in(0)), out = context.shape(context.out(0));
-    return std::make_unique<FunctionKernel>(op.adds ? "nearest + add" : "nearest", [=, adds = op.adds, rows = context.rows_of(context.out(0)), src = context.place(context.in(0)),
-                                                                                   like = context.place(context.in(op.adds ? 1 : 0)), dst = context.place(context.out(0))](const Run& run) {
+    return std::make_unique<FunctionKernel>(adds ? "nearest + add" : "nearest", [=, rows = context.rows_of(context.out(0)), src = context.place(context.in(0)), like = context.place(context.in(adds ? 1 : 0)),
+                                                                                dst = context.place(context.out(0))](const Run& run) {
         const std::int64_t channels = in[1];
         parallel_for(rows(run) * out[2], [&](std::int64_t line) {
             const std::int64_t row = line / out[2], y = line % out[2] * in[2] / out[2];
-            const float* from = run.floats(src) + (row * in[2] + y) * in[3] * channels;
-            const float* other = run.floats(like) + line * out[3] * channels;
-            float* to = run.floats(dst) + line * out[3] * channels;
+            const Element* from = static_cast<const Element*>(run.at(src)) + (row * in[2] + y) * in[3] * channels;
+            const Element* other = static_cast<const Element*>(run.at(like)) + line * out[3] * channels;
+            Element* to = static_cast<Element*>(run.at(dst)) + line * out[3] * channels;
             for (std::int64_t x = 0; x < out[3]; ++x) {
-                const float* pixel = from + x * in[3] / out[3] * channels;
-                if (adds) add_lines(pixel, other + x * channels, to + x * channels, channels, Activation::none);
-                else std::memcpy(to + x * channels, pixel, std::size_t(channels) * sizeof(float));
+                const Element* pixel = from + x * in[3] / out[3] * channels;
+                if (adds) add_pixel(pixel, other + x * channels, to + x * channels, channels);
+                else std::memcpy(to + x * channels, pixel, std::size_t(channels) * sizeof(Element));
             }
         });
     });
 }
 
+/// To the size of the second input, or so many times the own; with `adds`, plus that input.
+inline std::unique_ptr<Kernel> make_resize(const NodeContext& context) {
+    if (std::get<ops::Resize>(context.node.operation).mode == ops::Resize::Mode::bilinear) return make_bilinear(context);
+    return context.is_bf16(context.out(0)) ? make_nearest<Bf16>(context) : make_nearest<float>(context);
+}
+
 /// Pixel by pixel: the channels of each input after those of the one before.
-inline std::unique_ptr<Kernel> make_concat(const NodeContext& context) {
+template <class Element>
+std::unique_ptr<Kernel> make_concat_of(const NodeContext& context) {
     struct Source {
         Place place;
         std::int64_t channels;
@@ -280,15 +297,17 @@ inline std::unique_ptr<Kernel> make_concat(const NodeContext& context) {
     return std::make_unique<FunctionKernel>("concat", [=, rows = context.rows_of(context.out(0)), dst = context.place(context.out(0))](const Run& run) {
         const std::int64_t channels = out[1], width = out[3];
         parallel_for(rows(run) * out[2], [&](std::int64_t line) {
-            float* to = run.floats(dst) + line * width * channels;
+            Element* to = static_cast<Element*>(run.at(dst)) + line * width * channels;
             for (const Source& source : sources) {
-                const float* from = run.floats(source.place) + line * width * source.channels;
-                for (std::int64_t x = 0; x < width; ++x) std::memcpy(to + x * channels, from + x * source.channels, std::size_t(source.channels) * sizeof(float));
+                const Element* from = static_cast<const Element*>(run.at(source.place)) + line * width * source.channels;
+                for (std::int64_t x = 0; x < width; ++x) std::memcpy(to + x * channels, from + x * source.channels, std::size_t(source.channels) * sizeof(Element));
                 to += source.channels;
             }
         });
     });
 }
+
+inline std::unique_ptr<Kernel> make_concat(const NodeContext& context) { return context.is_bf16(context.out(0)) ? make_concat_of<Bf16>(context) : make_concat_of<float>(context); }
 
 inline std::unique_ptr<Kernel> make_softmax(const NodeContext& context) {
     const Shape& in = context.shape(context.in(0));

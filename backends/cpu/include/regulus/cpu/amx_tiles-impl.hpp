@@ -1,0 +1,231 @@
+#pragma once
+// The products of tile_product-impl.hpp by AMX, where the processor has it.
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include <regulus/cpu/simd_targets.hpp>
+#include <regulus/cpu/tile_product-impl.hpp>
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#define REGULUS_HAS_AMX_CODE
+#endif
+
+namespace regulus::cpu {
+
+#if defined(REGULUS_HAS_AMX_CODE)
+
+/// Whether the processor has AMX with bfloat16 and the system lets this process use it; asked once.
+inline bool may_use_amx() {
+    static const bool may = [] {
+        if (instruction_set() != InstructionSet::avx512) return false;
+        unsigned a = 7, b = 0, c = 0, d = 0;
+        __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+        const bool has_tiles = (d >> 24 & 1u) != 0 && (d >> 22 & 1u) != 0;
+        a = 7, c = 1;
+        __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+        const bool converts = (a >> 5 & 1u) != 0;  // AVX512_BF16
+        constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+        return has_tiles && converts && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+    }();
+    return may;
+}
+
+// Tiles by their numbers: compilers know no type for them that could be passed on. 0 to 5 are sums, two for each 16 rows; 6 rows of a, 7 columns of b.
+#define REGULUS_TILE_LOAD(number, from, bytes) __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #number ::"r"(from), "r"(std::int64_t(bytes)) : "memory")
+#define REGULUS_TILE_LOAD_ONCE(number, from, bytes) __asm__ volatile("tileloaddt1 (%0,%1,1), %%tmm" #number ::"r"(from), "r"(std::int64_t(bytes)) : "memory")
+#define REGULUS_TILE_STORE(number, to, bytes) __asm__ volatile("tilestored %%tmm" #number ", (%0,%1,1)" ::"r"(to), "r"(std::int64_t(bytes)) : "memory")
+#define REGULUS_TILE_ZERO(number) __asm__ volatile("tilezero %%tmm" #number ::)
+#define REGULUS_TILE_MULTIPLY(sums, rows, columns) __asm__ volatile("tdpbf16ps %%tmm" #columns ", %%tmm" #rows ", %%tmm" #sums ::)
+
+/// AMX, and AVX-512 for what becomes of the sums. A thread calls begin() before its products and end() after them.
+namespace amx_tiles {
+
+inline void begin() {
+    struct alignas(64) Configuration {
+        std::uint8_t palette = 1, start = 0, reserved[14] = {};
+        std::uint16_t row_bytes[16] = {};
+        std::uint8_t rows[16] = {};
+    } configuration;
+    std::fill_n(configuration.row_bytes, 8, std::uint16_t(64));
+    std::fill_n(configuration.rows, 8, std::uint8_t(tile_rows));
+    __asm__ volatile("ldtilecfg %0" ::"m"(configuration));
+}
+inline void end() { __asm__ volatile("tilerelease" ::); }
+
+constexpr int lanes = 16;
+REGULUS_SIMD_BEGIN_AVX512
+#include <regulus/cpu/lanes.inc>
+
+typedef std::uint16_t Halves __attribute__((vector_size(lanes * sizeof(Bf16))));
+typedef std::uint32_t Words __attribute__((vector_size(lanes * sizeof(float))));
+
+/// 32 elements in bfloat16 or, in two vectors, in float32, of which the first `count` are read or written. Instructions by name: compilers' headers have them as
+/// functions that their own warnings object to.
+struct Elements {
+    std::uint32_t mask;
+
+    explicit Elements(std::int64_t count) : mask(count >= 2 * lanes ? ~std::uint32_t(0) : (std::uint32_t(1) << count) - 1) {}
+
+    void read(const float* from, Lanes& low, Lanes& high) const {
+        __asm__("vmovups (%1), %0%{%2%}%{z%}" : "=v"(low) : "r"(from), "Yk"(std::uint16_t(mask)), "m"(*reinterpret_cast<const char(*)[64]>(from)));
+        __asm__("vmovups (%1), %0%{%2%}%{z%}" : "=v"(high) : "r"(from + lanes), "Yk"(std::uint16_t(mask >> 16)), "m"(*reinterpret_cast<const char(*)[64]>(from + lanes)));
+    }
+    void read(const Bf16* from, Lanes& low, Lanes& high) const {
+        Words both;  // 32 halves
+        __asm__("vmovdqu16 (%1), %0%{%2%}%{z%}" : "=v"(both) : "r"(from), "Yk"(mask), "m"(*reinterpret_cast<const char(*)[64]>(from)));
+        Halves halves[2];
+        std::memcpy(halves, &both, sizeof both);
+        const Words first = __builtin_convertvector(halves[0], Words) << 16, second = __builtin_convertvector(halves[1], Words) << 16;
+        std::memcpy(&low, &first, sizeof low);
+        std::memcpy(&high, &second, sizeof high);
+    }
+    void write(float* to, Lanes low, Lanes high) const {
+        __asm__ volatile("vmovups %1, (%0)%{%2%}" ::"r"(to), "v"(low), "Yk"(std::uint16_t(mask)) : "memory");
+        __asm__ volatile("vmovups %1, (%0)%{%2%}" ::"r"(to + lanes), "v"(high), "Yk"(std::uint16_t(mask >> 16)) : "memory");
+    }
+    void write(Bf16* to, Lanes low, Lanes high) const {
+        Words both;
+        __asm__("vcvtne2ps2bf16 %2, %1, %0" : "=v"(both) : "v"(high), "v"(low));
+        __asm__ volatile("vmovdqu16 %1, (%0)%{%2%}" ::"r"(to), "v"(both), "Yk"(mask) : "memory");
+    }
+};
+
+inline void store_row(const TileResult& r, const Elements& part, const RowStretch& row) {
+    const float* const sums = r.sums + row.first * block_columns;
+    Lanes low = load(sums) + load(r.bias), high = load(sums + lanes) + load(r.bias + lanes);
+    if (r.adds) {
+        Lanes other_low, other_high;
+        if (r.residual_is_bf16) part.read(reinterpret_cast<const Bf16*>(row.residual), other_low, other_high);
+        else part.read(reinterpret_cast<const float*>(row.residual), other_low, other_high);
+        low += other_low;
+        high += other_high;
+    }
+    if (r.relu) {
+        low = low < 0.f ? Lanes{} : low;
+        high = high < 0.f ? Lanes{} : high;
+    }
+    if (r.is_bf16) part.write(reinterpret_cast<Bf16*>(row.to), low, high);
+    else part.write(reinterpret_cast<float*>(row.to), low, high);
+}
+
+inline void store(const TileResult& r) {
+    const Elements part(r.columns);
+    RowCursor cursor(r);
+    for (std::int64_t i = 0; i < r.rows; ++i) store_row(r, part, cursor());
+}
+
+inline void narrow(const float* from, Bf16* to, std::int64_t count) {
+    for (; count > 0; count -= 2 * lanes, from += 2 * lanes, to += 2 * lanes) {
+        const Elements part(count);
+        Lanes low, high;
+        part.read(from, low, high);
+        part.write(to, low, high);
+    }
+}
+
+/// The rows of the result before are stored between the steps: sums come from tiles to vectors slowly, and tiles need not wait for that.
+template <int Rows, int Columns>
+inline void multiply_tiles(const TileProduct& p, const TileResult& before) {
+    constexpr std::int64_t line = block_columns * sizeof(float), row_floats = tile_rows * block_columns;
+    float* const sums = p.sums;
+    if (p.adds) {
+        REGULUS_TILE_LOAD(0, sums, line);
+        if constexpr (Columns > 1) REGULUS_TILE_LOAD(1, sums + tile_columns, line);
+        if constexpr (Rows > 1) REGULUS_TILE_LOAD(2, sums + row_floats, line);
+        if constexpr (Rows > 1 && Columns > 1) REGULUS_TILE_LOAD(3, sums + row_floats + tile_columns, line);
+        if constexpr (Rows > 2) REGULUS_TILE_LOAD(4, sums + 2 * row_floats, line);
+        if constexpr (Rows > 2 && Columns > 1) REGULUS_TILE_LOAD(5, sums + 2 * row_floats + tile_columns, line);
+    } else {
+        REGULUS_TILE_ZERO(0);
+        REGULUS_TILE_ZERO(1);
+        REGULUS_TILE_ZERO(2);
+        REGULUS_TILE_ZERO(3);
+        REGULUS_TILE_ZERO(4);
+        REGULUS_TILE_ZERO(5);
+    }
+    const Elements part(before.columns);
+    RowCursor cursor(before);
+    std::int64_t steps = 0, due = 0;
+    for (std::int64_t i = 0; i < p.run_count; ++i) steps += p.runs[i].steps;
+    const std::int64_t pitch = p.a_pitch * std::int64_t(sizeof(Bf16));
+    const Bf16* b = p.b;
+    for (std::int64_t i = 0; i < p.run_count; ++i) {
+        const Bf16 *a = p.a + p.runs[i].offset, *second = a + tile_rows * p.a_pitch, *third = second + tile_rows * p.a_pitch;
+        for (std::int64_t step = 0; step < p.runs[i].steps; ++step) {
+            REGULUS_TILE_LOAD_ONCE(7, b, 64);
+            REGULUS_TILE_LOAD(6, a, pitch);
+            REGULUS_TILE_MULTIPLY(0, 6, 7);
+            if constexpr (Rows > 1) {
+                REGULUS_TILE_LOAD(6, second, pitch);
+                REGULUS_TILE_MULTIPLY(2, 6, 7);
+            }
+            if constexpr (Rows > 2) {
+                REGULUS_TILE_LOAD(6, third, pitch);
+                REGULUS_TILE_MULTIPLY(4, 6, 7);
+            }
+            if constexpr (Columns > 1) {  // back to the first rows
+                REGULUS_TILE_LOAD_ONCE(7, b + tile_elements, 64);
+                if constexpr (Rows > 2) {
+                    REGULUS_TILE_MULTIPLY(5, 6, 7);
+                    REGULUS_TILE_LOAD(6, second, pitch);
+                }
+                if constexpr (Rows > 1) {
+                    REGULUS_TILE_MULTIPLY(3, 6, 7);
+                    REGULUS_TILE_LOAD(6, a, pitch);
+                }
+                REGULUS_TILE_MULTIPLY(1, 6, 7);
+            }
+            a += tile_depth;
+            second += tile_depth;
+            third += tile_depth;
+            b += Columns * tile_elements;
+            for (due += before.rows; due >= steps; due -= steps) store_row(before, part, cursor());
+        }
+    }
+    REGULUS_TILE_STORE(0, sums, line);
+    if constexpr (Columns > 1) REGULUS_TILE_STORE(1, sums + tile_columns, line);
+    if constexpr (Rows > 1) REGULUS_TILE_STORE(2, sums + row_floats, line);
+    if constexpr (Rows > 1 && Columns > 1) REGULUS_TILE_STORE(3, sums + row_floats + tile_columns, line);
+    if constexpr (Rows > 2) REGULUS_TILE_STORE(4, sums + 2 * row_floats, line);
+    if constexpr (Rows > 2 && Columns > 1) REGULUS_TILE_STORE(5, sums + 2 * row_floats + tile_columns, line);
+}
+
+inline void multiply(const TileProduct& p, const TileResult& before) {
+    if (p.row_tiles == 3) p.column_tiles == 2 ? multiply_tiles<3, 2>(p, before) : multiply_tiles<3, 1>(p, before);
+    else if (p.row_tiles == 2) p.column_tiles == 2 ? multiply_tiles<2, 2>(p, before) : multiply_tiles<2, 1>(p, before);
+    else p.column_tiles == 2 ? multiply_tiles<1, 2>(p, before) : multiply_tiles<1, 1>(p, before);
+}
+REGULUS_SIMD_END
+}  // namespace amx_tiles
+#undef REGULUS_TILE_LOAD
+#undef REGULUS_TILE_LOAD_ONCE
+#undef REGULUS_TILE_STORE
+#undef REGULUS_TILE_ZERO
+#undef REGULUS_TILE_MULTIPLY
+
+#else
+inline bool may_use_amx() { return false; }
+#endif
+
+/// The products that this processor has.
+struct TileFunctions {
+    void (*begin)();
+    void (*end)();
+    void (*multiply)(const TileProduct&, const TileResult& before);  // stores the result before meanwhile, whose sums lie elsewhere
+    void (*store)(const TileResult&);
+    void (*narrow)(const float*, Bf16*, std::int64_t);  // floats to bfloat16
+};
+
+inline const TileFunctions& tile_functions() {
+#if defined(REGULUS_HAS_AMX_CODE)
+    static constexpr TileFunctions amx{amx_tiles::begin, amx_tiles::end, amx_tiles::multiply, amx_tiles::store, amx_tiles::narrow};
+    if (may_use_amx()) return amx;
+#endif
+    static constexpr TileFunctions plain{PlainTiles::begin, PlainTiles::end, PlainTiles::multiply, PlainTiles::store, PlainTiles::narrow};
+    return plain;
+}
+
+}  // namespace regulus::cpu

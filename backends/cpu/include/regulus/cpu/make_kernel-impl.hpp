@@ -1,0 +1,208 @@
+#pragma once
+// Which kernel makes a node, or several together.
+#include <regulus/cpu/bf16_convolution-impl.hpp>
+#include <regulus/cpu/chosen_logits-impl.hpp>
+#include <regulus/cpu/deform_conv-impl.hpp>
+#include <regulus/cpu/detection-impl.hpp>
+#include <regulus/cpu/direct_conv-impl.hpp>
+#include <regulus/cpu/group_norm-impl.hpp>
+#include <regulus/cpu/matrix_kernels-impl.hpp>
+#include <regulus/cpu/overlapping_transpose-impl.hpp>
+#include <regulus/cpu/pillars-impl.hpp>
+#include <regulus/cpu/primitive-impl.hpp>
+#include <regulus/cpu/refine-impl.hpp>
+#include <regulus/cpu/sibling_convs-impl.hpp>
+#include <regulus/cpu/transposed_conv-impl.hpp>
+#include <regulus/cpu/winograd-impl.hpp>
+
+namespace regulus::cpu {
+
+/// What all plans of one compiled graph share.
+struct Compiled {
+    Graph graph;
+    std::vector<std::vector<Tensor>> bound;
+    mutable WeightStore store;
+    int threads = 1;
+    bool winograd = true, strassen = true;
+    bool bf16 = false;
+    std::size_t weight_bytes = 0;
+};
+
+/// The weights of a pointwise convolution for the matrix product.
+inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compiled, const Node& node, const ops::Conv2d& conv, const std::vector<Tensor>& bound) {
+    return compiled.store.get<PackedMatrix>(parameter_key(node) + "matrix", [&] {
+        const ConvParameters folded = folded_parameters(conv, bound);
+        return PackedMatrix::make(folded.weight, folded.bias, matrix_functions().lanes);
+    });
+}
+
+/// The same of a linear layer, whose columns follow the map of shape `in` as it lies in memory.
+inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compiled, const Node& node, const ops::Linear& linear, const std::vector<Tensor>& bound, const Shape& in) {
+    return compiled.store.get<PackedMatrix>(parameter_key(node) + "matrix", [&] {
+        return PackedMatrix::make(LinearKernel::channels_last_columns(bound[0], in), linear.bias ? bound[1] : Tensor::zeros(Shape{linear.out_features}), matrix_functions().lanes);
+    });
+}
+
+/// One kernel for all `nodes`, convolutions of one map, the context's own last.
+inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+    std::vector<SiblingKernel::Sibling> siblings;
+    for (const NodeId id : nodes) {
+        const Node& node = compiled.graph.nodes[std::size_t(id)];
+        const auto& conv = std::get<ops::Conv2d>(node.operation);
+        siblings.push_back({packed_matrix(compiled, node, conv, compiled.bound[std::size_t(id)]), context.place(node.outputs[0]), conv.out_channels, conv.activation == Activation::relu});
+    }
+    return new_kernel<SiblingKernel>(context, std::move(siblings), compiled.threads);
+}
+
+/// The transformed weights of a 3x3 convolution.
+inline std::shared_ptr<const WinogradWeights> winograd_weights(const Compiled& compiled, const Node& node, const ops::Conv2d& conv, const std::vector<Tensor>& bound) {
+    return compiled.store.get<WinogradWeights>(parameter_key(node) + "winograd",
+                                               [&] { return WinogradWeights::make(folded_parameters(conv, bound), conv.groups, winograd_functions().matrix.lanes, WinogradKernel::form(conv)); });
+}
+
+/// One kernel for the context's 3x3 convolution and `nodes`, the pointwise convolutions that read its map.
+inline std::unique_ptr<Kernel> make_read_convolution(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+    PixelReaders readers;
+    std::string key;
+    std::int64_t width = 0;
+    for (const NodeId id : nodes) {
+        const Node& node = compiled.graph.nodes[std::size_t(id)];
+        const auto& conv = std::get<ops::Conv2d>(node.operation);
+        readers.outputs.push_back({context.place(node.outputs[0]), width, conv.out_channels, conv.activation == Activation::relu});
+        width += conv.out_channels;
+        key += parameter_key(node);
+    }
+    const auto& conv = std::get<ops::Conv2d>(context.node.operation);
+    readers.weights = compiled.store.get<PackedMatrix>(key + "matrix", [&] {
+        Tensor weight(Shape{width, conv.out_channels}, DType::f32), bias(Shape{width}, DType::f32);
+        for (std::size_t i = 0; i < nodes.size(); ++i) {
+            const ConvParameters part = folded_parameters(std::get<ops::Conv2d>(compiled.graph.nodes[std::size_t(nodes[i])].operation), compiled.bound[std::size_t(nodes[i])]);
+            std::memcpy(weight.data<float>() + readers.outputs[i].first * conv.out_channels, part.weight.data<float>(), part.weight.bytes());
+            std::memcpy(bias.data<float>() + readers.outputs[i].first, part.bias.data<float>(), part.bias.bytes());
+        }
+        return PackedMatrix::make(weight, bias, matrix_functions().lanes);
+    });
+    return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context.node, conv, context.bound), compiled.threads, std::move(readers));
+}
+
+/// One kernel for the context's pointwise convolution and the one that makes its residual.
+inline std::unique_ptr<Kernel> make_sum(const Compiled& compiled, const NodeContext& context, const NodeContext& residual) {
+    const auto& conv = std::get<ops::Conv2d>(context.node.operation);
+    const auto& other = std::get<ops::Conv2d>(residual.node.operation);
+    auto weights = compiled.store.get<PackedMatrix>(parameter_key(residual.node) + parameter_key(context.node) + "sum", [&] {
+        return PackedMatrix::make_sum(folded_parameters(other, residual.bound), folded_parameters(conv, context.bound), matrix_functions().lanes);
+    });
+    return new_kernel<MatrixKernel>(context, conv, RowSource::of(residual, other), std::move(weights), compiled.threads, compiled.strassen);
+}
+
+/// The weights of a transposed convolution whose windows lie side by side for the matrix product.
+inline std::shared_ptr<const TransposedWeights> transposed_weights(const Compiled& compiled, const NodeContext& context) {
+    return compiled.store.get<TransposedWeights>(parameter_key(context.node) + "transposed", [&] {
+        return TransposedWeights::make(folded_parameters(std::get<ops::ConvTranspose2d>(context.node.operation), context.bound), matrix_functions().lanes);
+    });
+}
+
+/// One kernel for the context's transposed convolution, the convolution to logits and the choice among them.
+inline std::unique_ptr<Kernel> make_chosen(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+    const Node& conv = compiled.graph.nodes[std::size_t(nodes[0])];
+    const Node& choice = compiled.graph.nodes[std::size_t(nodes[1])];
+    auto logits = compiled.store.get<ConvParameters>(parameter_key(conv) + "folded", [&] { return folded_parameters(std::get<ops::Conv2d>(conv.operation), compiled.bound[std::size_t(nodes[0])]); });
+    return new_kernel<ChosenLogitsKernel>(context, transposed_weights(compiled, context), std::move(logits), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
+                                                context.place(choice.outputs[0]), compiled.threads);
+}
+
+/// A step that multiplies matrices, in bfloat16.
+inline std::unique_ptr<Kernel> make_bf16(const Compiled& compiled, const NodeContext& context, const ChannelSlice& slice) {
+    const std::string key = parameter_key(context.node) + "bf16";
+    const std::vector<Tensor>& bound = context.bound;
+    const auto weights = [&](const auto& make) { return compiled.store.get<TileWeights>(key, make); };
+    if (const auto* linear = std::get_if<ops::Linear>(&context.node.operation)) {
+        auto tiles = weights([&] {
+            return TileMatrixKernel::weights_of(LinearKernel::channels_last_columns(bound[0], context.shape(context.in(0))), linear->bias ? bound[1] : Tensor::zeros(Shape{linear->out_features}));
+        });
+        return new_kernel<TileMatrixKernel>(context, std::move(tiles), linear->in_features, linear->out_features, linear->activation, compiled.threads);
+    }
+    if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&context.node.operation)) {
+        auto tiles = weights([&] { return TileMatrixKernel::weights_of(folded_parameters(*deconv, bound)); });
+        return new_kernel<TileMatrixKernel>(context, std::move(tiles), deconv->in_channels, deconv->out_channels, deconv->activation, compiled.threads, slice);
+    }
+    const auto& conv = std::get<ops::Conv2d>(context.node.operation);
+    if (TileMatrixKernel::applies(conv)) {
+        auto tiles = weights([&] {
+            const ConvParameters folded = folded_parameters(conv, bound);
+            return TileMatrixKernel::weights_of(folded.weight, folded.bias);
+        });
+        return new_kernel<TileMatrixKernel>(context, std::move(tiles), conv.in_channels, conv.out_channels, conv.activation, compiled.threads);
+    }
+    // The order of the tiles follows the window, which nodes that share a weight need not.
+    const std::string window = std::to_string(conv.stride) + " " + std::to_string(conv.dilation) + " " + std::to_string(conv.groups);
+    auto tiles = compiled.store.get<TileWeights>(key + window, [&] { return TileConvolutionKernel::weights_of(conv, folded_parameters(conv, bound)); });
+    return new_kernel<TileConvolutionKernel>(context, std::move(tiles), compiled.threads);
+}
+
+/// Makes the kernel of one node; throws BackendError that names it.
+inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeContext& context, bool residual_in_place, const ChannelSlice& slice) {
+    const Operation& operation = context.node.operation;
+    if (compiled.bf16 && multiplies_bf16(operation)) return make_bf16(compiled, context, slice);
+    try {
+        if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
+            if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {
+                return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context.node, *conv, context.bound), compiled.threads);
+            }
+            if (MatrixKernel::applies(*conv, context.shape(context.out(0)), compiled.strassen)) {
+                return new_kernel<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, *conv, context.bound), compiled.threads, residual_in_place, compiled.strassen);
+            }
+            if (DirectConvolutionKernel::applies(*conv, context.shape(context.in(0)), context.shape(context.out(0)))) {
+                auto weights = compiled.store.get<DirectWeights>(parameter_key(context.node) + "direct",
+                                                                 [&] { return DirectWeights::make(folded_parameters(*conv, context.bound), conv->groups, matrix_functions().lanes); });
+                return new_kernel<DirectConvolutionKernel>(context, std::move(weights), compiled.threads);
+            }
+            return new_kernel<ConvolutionKernel>(context, compiled.store, residual_in_place);
+        }
+        if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&operation)) {
+            if (ConvTransposeKernel::applies(*deconv)) return new_kernel<ConvTransposeKernel>(context, transposed_weights(compiled, context), slice);
+            auto weights = compiled.store.get<OverlappingWeights>(parameter_key(context.node) + "overlapping", [&] { return OverlappingWeights::make(folded_parameters(*deconv, context.bound), matrix_functions().lanes); });
+            return new_kernel<OverlappingTransposeKernel>(context, std::move(weights));
+        }
+        if (const auto* linear = std::get_if<ops::Linear>(&operation)) {
+            if (!MatrixKernel::applies(*linear, context.rows_of(context.out(0)))) return new_kernel<LinearKernel>(context, compiled.store);
+            return new_kernel<MatrixKernel>(context, *linear, packed_matrix(compiled, context.node, *linear, context.bound, context.shape(context.in(0))), compiled.threads, compiled.strassen);
+        }
+    } catch (const dnnl::error& error) {
+        throw BackendError("cpu: oneDNN has no kernel for \"" + context.node.name + "\" (" + describe(operation) + "): " + error.what());
+    }
+    if (const auto* deform = std::get_if<ops::DeformConv2d>(&operation)) {
+        auto weights = compiled.store.get<DeformConvWeights>(parameter_key(context.node) + "deform_conv",
+                                                             [&] { return DeformConvWeights::make(deform->conv, folded_parameters(deform->conv, context.bound), deform_conv_functions()); });
+        return new_kernel<DeformConvKernel>(context, std::move(weights), compiled.threads);
+    }
+    if (std::holds_alternative<ops::BatchNorm>(operation)) return make_batch_norm(context);
+    if (std::holds_alternative<ops::GroupNorm>(operation)) return new_kernel<GroupNormKernel>(context);
+    if (std::holds_alternative<ops::Activate>(operation)) return make_activate(context);
+    if (std::holds_alternative<ops::Add>(operation)) return make_add(context);
+    if (std::holds_alternative<ops::Average>(operation)) return make_average(context);
+    if (std::holds_alternative<ops::Concat>(operation)) return make_concat(context);
+    if (std::holds_alternative<ops::Pool2d>(operation)) return make_pool(context);
+    if (std::holds_alternative<ops::GlobalAveragePool>(operation)) return make_global_average(context);
+    if (std::holds_alternative<ops::ScaleChannels>(operation)) return make_scale_channels(context);
+    if (std::holds_alternative<ops::Resize>(operation)) return make_resize(context);
+    if (std::holds_alternative<ops::Softmax>(operation)) return make_softmax(context);
+    if (std::holds_alternative<ops::TopK>(operation)) return new_kernel<TopKKernel>(context);
+    if (std::holds_alternative<ops::DecodeAnchors>(operation)) return make_decode_anchors(context);
+    if (std::holds_alternative<ops::Nms>(operation)) return new_kernel<NmsKernel>(context);
+    if (std::holds_alternative<ops::RoiAlign>(operation)) return new_kernel<RoiAlignKernel>(context);
+    if (std::holds_alternative<ops::ClassCandidates>(operation)) return make_class_candidates(context);
+    if (std::holds_alternative<ops::RefineBoxes>(operation)) return make_refine_boxes(context);
+    if (std::holds_alternative<ops::ScaleBoxes>(operation)) return make_scale_boxes(context);
+    if (std::holds_alternative<ops::SelectChannel>(operation)) return make_select_channel(context);
+    if (std::holds_alternative<ops::Voxelize>(operation)) return new_kernel<VoxelizeKernel>(context);
+    if (std::holds_alternative<ops::EncodePillars>(operation)) return new_kernel<EncodePillarsKernel>(context);
+    if (std::holds_alternative<ops::ScatterPillars>(operation)) return make_scatter_pillars(context);
+    if (std::holds_alternative<ops::DecodeBoxes3d>(operation)) return make_decode_boxes3d(context);
+    if (std::holds_alternative<ops::RotatedNms>(operation)) return new_kernel<RotatedNmsKernel>(context);
+    if (std::holds_alternative<ops::DynamicVoxelize>(operation)) return make_dynamic_voxelize(context);
+    if (std::holds_alternative<ops::CircleNms>(operation)) return new_kernel<CircleNmsKernel>(context);
+    throw BackendError("cpu: \"" + context.node.name + "\" (" + kind_of(operation) + ") is not supported");
+}
+
+}  // namespace regulus::cpu

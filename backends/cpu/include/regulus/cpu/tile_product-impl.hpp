@@ -1,0 +1,142 @@
+#pragma once
+// Products of bfloat16 matrices in blocks of 48 x 32, as AMX makes them: three tiles of 16 rows, two tiles of 16 columns, sums in float32.
+//
+// Here are the blocks, and plain loops that make them, so that what bfloat16 does to results can be seen everywhere; amx_tiles-impl.hpp has AMX's instructions.
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include <regulus/cpu/bf16-impl.hpp>
+
+namespace regulus::cpu {
+
+constexpr std::int64_t tile_rows = 16, tile_columns = 16, tile_depth = 32;      // of one tile: rows of a, columns of b, what both share
+constexpr std::int64_t block_rows = 3 * tile_rows, block_columns = 2 * tile_columns;
+constexpr std::int64_t tile_elements = tile_depth * tile_columns;                // of b
+
+/// A run of what a row of `a` holds, from `offset` on, and of how many depths of a tile it is; b has zeros for what lies behind its end.
+struct DepthRun {
+    std::int64_t offset = 0, steps = 0;
+};
+
+/// sums [48, 32] (+)= a [16 to 48, depth] . b [depth, 16 or 32]. b is packed: for each step of depth its one or two tiles, in each of them line i holds elements
+/// 2i and 2i + 1 of all columns, pair by pair.
+struct TileProduct {
+    const Bf16* a = nullptr;
+    std::int64_t a_pitch = 0;  // elements between rows
+    const DepthRun* runs = nullptr;
+    std::int64_t run_count = 0;
+    const Bf16* b = nullptr;
+    int row_tiles = 3, column_tiles = 2;
+    float* sums = nullptr;
+    bool adds = false;  // to what sums hold
+};
+
+/// Rows of a block whose results lie `pitch` elements apart.
+struct RowStretch {
+    std::int64_t first = 0, rows = 0;
+    std::byte* to = nullptr;
+    const std::byte* residual = nullptr;
+};
+
+/// What becomes of the sums of a block: to[r, c] = activation(sums[r, c] + bias[c] [+ residual[r, c]]) for the first `columns` columns of the rows of all stretches.
+struct TileResult {
+    const float* sums = nullptr;  // lines of 32
+    std::int64_t columns = 0, pitch = 0;
+    const float* bias = nullptr;  // 32 floats
+    std::int64_t rows = 0;        // of all stretches
+    std::array<RowStretch, block_rows> stretches;
+    bool adds = false, residual_is_bf16 = false, is_bf16 = false, relu = false;
+
+    std::int64_t pitch_bytes() const { return pitch * std::int64_t(is_bf16 ? sizeof(Bf16) : sizeof(float)); }
+    std::int64_t residual_pitch_bytes() const { return pitch * std::int64_t(residual_is_bf16 ? sizeof(Bf16) : sizeof(float)); }
+
+    void clear() {
+        rows = 0;
+        count_ = 0;
+    }
+    void add(const RowStretch& stretch) {
+        stretches[count_++] = stretch;
+        rows += stretch.rows;
+    }
+
+private:
+    std::size_t count_ = 0;
+};
+
+/// Goes through the rows of a result.
+class RowCursor {
+public:
+    explicit RowCursor(const TileResult& result) : result_(result), next_(result.stretches.data()) {}
+
+    /// The next row, of result.rows.
+    RowStretch operator()() {
+        if (left_ == 0) {
+            row_ = *next_++;
+            left_ = row_.rows;
+        }
+        const RowStretch row = row_;
+        --left_;
+        ++row_.first;
+        row_.to += result_.pitch_bytes();
+        if (result_.adds) row_.residual += result_.residual_pitch_bytes();
+        return row;
+    }
+
+private:
+    const TileResult& result_;
+    const RowStretch* next_;
+    RowStretch row_;
+    std::int64_t left_ = 0;
+};
+
+/// Plain loops.
+struct PlainTiles {
+    static void begin() {}
+    static void end() {}
+
+    static void multiply(const TileProduct& p, const TileResult& before) {
+        store(before);
+        const std::int64_t width = p.column_tiles * tile_columns;
+        for (std::int64_t row = 0; row < p.row_tiles * tile_rows; ++row) {
+            float sums[block_columns] = {};
+            if (p.adds) std::copy_n(p.sums + row * block_columns, width, sums);
+            const Bf16* b = p.b;
+            for (std::int64_t i = 0; i < p.run_count; ++i) {
+                const Bf16* a = p.a + row * p.a_pitch + p.runs[i].offset;
+                for (std::int64_t step = 0; step < p.runs[i].steps; ++step, a += tile_depth) {
+                    for (int tile = 0; tile < p.column_tiles; ++tile) {
+                        for (std::int64_t k = 0; k < tile_depth / 2; ++k, b += 2 * tile_columns) {
+                            const float even = float_of(a[2 * k]), odd = float_of(a[2 * k + 1]);
+                            for (std::int64_t column = 0; column < tile_columns; ++column) sums[tile * tile_columns + column] += even * float_of(b[2 * column]) + odd * float_of(b[2 * column + 1]);
+                        }
+                    }
+                }
+            }
+            std::copy_n(sums, width, p.sums + row * block_columns);
+        }
+    }
+
+    static void store(const TileResult& r) {
+        RowCursor cursor(r);
+        for (std::int64_t i = 0; i < r.rows; ++i) {
+            const RowStretch row = cursor();
+            for (std::int64_t c = 0; c < r.columns; ++c) {
+                float value = r.sums[row.first * block_columns + c] + r.bias[c];
+                if (r.adds) value += r.residual_is_bf16 ? float_of(reinterpret_cast<const Bf16*>(row.residual)[c]) : reinterpret_cast<const float*>(row.residual)[c];
+                if (r.relu) value = value < 0.f ? 0.f : value;
+                if (r.is_bf16) reinterpret_cast<Bf16*>(row.to)[c] = bf16_of(value);
+                else reinterpret_cast<float*>(row.to)[c] = value;
+            }
+        }
+    }
+
+    static void narrow(const float* from, Bf16* to, std::int64_t count) {
+        for (std::int64_t i = 0; i < count; ++i) to[i] = bf16_of(from[i]);
+    }
+};
+
+}  // namespace regulus::cpu
