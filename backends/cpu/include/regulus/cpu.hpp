@@ -18,7 +18,7 @@ namespace regulus {
 enum class CpuPrecision {
     f32,
     bf16,           // refused by compile() with a BackendError where the processor has no AMX: it would gain nothing
-    bf16_anywhere,  // without AMX by plain loops, slower than float32: to see what it does to results
+    bf16_anywhere,  // without AMX by other instructions, slower than float32: to see what it does to results
 };
 
 struct CpuOptions {

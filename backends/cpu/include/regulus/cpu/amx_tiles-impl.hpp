@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include <regulus/cpu/simd_targets.hpp>
 #include <regulus/cpu/tile_product-impl.hpp>
 
 #if defined(__x86_64__) && defined(__linux__)

@@ -1,15 +1,15 @@
 #pragma once
 // Products of bfloat16 matrices in blocks of 48 x 32, as AMX makes them: three tiles of 16 rows, two tiles of 16 columns, sums in float32.
 //
-// Here are the blocks, and plain loops that make them, so that what bfloat16 does to results can be seen everywhere; amx_tiles-impl.hpp has AMX's instructions.
+// Here are the blocks, and what makes them without AMX, so that what bfloat16 does to results can be seen everywhere; amx_tiles-impl.hpp has AMX's instructions.
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 
 #include <regulus/cpu/bf16-impl.hpp>
+#include <regulus/cpu/simd_targets.hpp>
 
 namespace regulus::cpu {
 
@@ -93,31 +93,26 @@ private:
     std::int64_t left_ = 0;
 };
 
-/// Plain loops.
+}  // namespace regulus::cpu
+
+#define REGULUS_SIMD_NAME plain_tiles
+#define REGULUS_SIMD_SOURCE <regulus/cpu/plain_tiles.inc>
+#include <regulus/cpu/each_instruction_set.inc>
+
+namespace regulus::cpu {
+
+/// Without instructions for matrices.
 struct PlainTiles {
     static void begin() {}
     static void end() {}
 
     static void multiply(const TileProduct& p, const TileResult& before) {
         store(before);
-        const std::int64_t width = p.column_tiles * tile_columns;
-        for (std::int64_t row = 0; row < p.row_tiles * tile_rows; ++row) {
-            float sums[block_columns] = {};
-            if (p.adds) std::copy_n(p.sums + row * block_columns, width, sums);
-            const Bf16* b = p.b;
-            for (std::int64_t i = 0; i < p.run_count; ++i) {
-                const Bf16* a = p.a + row * p.a_pitch + p.runs[i].offset;
-                for (std::int64_t step = 0; step < p.runs[i].steps; ++step, a += tile_depth) {
-                    for (int tile = 0; tile < p.column_tiles; ++tile) {
-                        for (std::int64_t k = 0; k < tile_depth / 2; ++k, b += 2 * tile_columns) {
-                            const float even = float_of(a[2 * k]), odd = float_of(a[2 * k + 1]);
-                            for (std::int64_t column = 0; column < tile_columns; ++column) sums[tile * tile_columns + column] += even * float_of(b[2 * column]) + odd * float_of(b[2 * column + 1]);
-                        }
-                    }
-                }
-            }
-            std::copy_n(sums, width, p.sums + row * block_columns);
-        }
+#if defined(__x86_64__)
+        if (instruction_set() == InstructionSet::avx512) return plain_tiles_avx512::multiply(p);
+        if (instruction_set() == InstructionSet::avx2) return plain_tiles_avx2::multiply(p);
+#endif
+        plain_tiles_baseline::multiply(p);
     }
 
     static void store(const TileResult& r) {
