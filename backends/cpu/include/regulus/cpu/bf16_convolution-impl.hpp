@@ -103,7 +103,7 @@ private:
         std::int64_t image = 0, y = 0, x = 0;  // of its first output
     };
 
-    static constexpr std::int64_t cached_elements = 512 * 1024;  // of the input: 768 KiB of the second-level cache
+    static constexpr std::int64_t cached_elements = 512 * 1024;  // of the input: 1 MiB of the second-level cache
     static constexpr std::int64_t narrow_line = 96;              // lines of so many outputs are not cut
 
     std::int64_t plane_places() const { return (task_height_ + window_.more_lines) * pitch_ + shared_columns_; }

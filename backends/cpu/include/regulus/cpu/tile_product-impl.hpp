@@ -1,5 +1,5 @@
 #pragma once
-// Products of bfloat16 matrices in blocks of 48 x 32, as AMX makes them: three tiles of 16 rows, two tiles of 16 columns, sums in float32.
+// Products of bfloat16 matrices in blocks of 48 x 32, as AMX makes them: three tiles of 16 rows by two of 16 columns, sums in float32.
 //
 // Here are the blocks, and what makes them without AMX, so that what bfloat16 does to results can be seen everywhere; amx_tiles-impl.hpp has AMX's instructions.
 #include <algorithm>
