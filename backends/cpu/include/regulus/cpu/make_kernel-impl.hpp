@@ -14,6 +14,7 @@
 #include <regulus/cpu/sibling_convs-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>
+#include <regulus/graph/describe.hpp>
 
 namespace regulus::cpu {
 
