@@ -220,7 +220,7 @@ def main():
         results.append(measure(name, options))
         show(results[-1])
         if options.json:
-            text = json.dumps({"versions": versions, "cpus": os.cpu_count(), "passive": options.passive, "systems": results}, indent=1)
+            text = json.dumps({"versions": versions, "cpus": os.cpu_count(), "passive": options.passive, "precision": options.precision, "systems": results}, indent=1)
             with open(options.json, "w") as file:
                 file.write(text + "\n")
 

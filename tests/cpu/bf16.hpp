@@ -101,25 +101,9 @@ inline std::int64_t kept_in_bf16(const Graph& graph) {
     return std::count(kept.begin(), kept.end(), true);
 }
 
-inline ops::Conv2d conv(int in, int out, int kernel, int stride = 1, int groups = 1, int dilation = 1) {
-    ops::Conv2d op;
-    op.in_channels = in;
-    op.out_channels = out;
-    op.kernel = kernel;
-    op.stride = stride;
-    op.groups = groups;
-    op.dilation = dilation;
-    op.padding = dilation * (kernel - 1) / 2;
-    return op;
-}
-
 inline ops::Conv2d with_relu(ops::Conv2d op) {
     op.activation = Activation::relu;
     return op;
-}
-
-inline Graph one_convolution(const ops::Conv2d& op) {
-    return graph_of(op.in_channels, [&](const Scope& scope, ValueId image) { return record::conv2d(scope / "conv", op, image); });
 }
 
 }  // namespace regulus::testing

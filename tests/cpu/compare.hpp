@@ -135,4 +135,21 @@ inline Graph graph_of(int channels, const std::function<ValueId(const Scope&, Va
     return graph;
 }
 
+/// A convolution of odd windows that keeps the size, but for its stride.
+inline ops::Conv2d conv(int in, int out, int kernel, int stride = 1, int groups = 1, int dilation = 1) {
+    ops::Conv2d op;
+    op.in_channels = in;
+    op.out_channels = out;
+    op.kernel = kernel;
+    op.stride = stride;
+    op.groups = groups;
+    op.dilation = dilation;
+    op.padding = dilation * (kernel - 1) / 2;
+    return op;
+}
+
+inline Graph one_convolution(const ops::Conv2d& op) {
+    return graph_of(op.in_channels, [&](const Scope& scope, ValueId image) { return record::conv2d(scope / "conv", op, image); });
+}
+
 }  // namespace regulus::testing

@@ -4,26 +4,6 @@
 using namespace regulus;
 using namespace regulus::testing;
 
-namespace {
-
-ops::Conv2d conv(int in, int out, int kernel, int stride = 1, int groups = 1, int dilation = 1) {
-    ops::Conv2d op;
-    op.in_channels = in;
-    op.out_channels = out;
-    op.kernel = kernel;
-    op.stride = stride;
-    op.groups = groups;
-    op.dilation = dilation;
-    op.padding = dilation * (kernel - 1) / 2;
-    return op;
-}
-
-Graph one_convolution(ops::Conv2d op) {
-    return graph_of(op.in_channels, [&](const Scope& scope, ValueId image) { return record::conv2d(scope / "conv", op, image); });
-}
-
-}  // namespace
-
 TEST_CASE("cpu convolution: equals the reference for every kernel, stride and activation over odd sizes") {
     for (const int kernel : {1, 3, 7}) {
         for (const int stride : {1, 2}) {

@@ -30,10 +30,6 @@ ops::Conv2d conv3x3(int in, int out, Activation activation = Activation::none, i
     return op;
 }
 
-Graph one_convolution(const ops::Conv2d& op) {
-    return graph_of(op.in_channels, [&](const Scope& scope, ValueId image) { return record::conv2d(scope / "conv", op, image); });
-}
-
 std::string kernel_of(const CpuBackend& backend, const Graph& graph, const InputSize& size) { return compile(backend, graph, random_weights(graph), {.threads = 2}).steps(size).back().kernel; }
 
 /// A line of `tiles` tiles of a map, of which the last lacks an output pixel at its right, through the three functions, against the direct sum in double.

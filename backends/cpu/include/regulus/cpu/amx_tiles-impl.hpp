@@ -125,18 +125,22 @@ inline void narrow(const float* from, Bf16* to, std::int64_t count) {
     }
 }
 
+// Loads or stores the sums of Rows x Columns tiles.
+#define REGULUS_EACH_SUM(instruction)                                                                        \
+    instruction(0, sums, line);                                                                              \
+    if constexpr (Columns > 1) instruction(1, sums + tile_columns, line);                                    \
+    if constexpr (Rows > 1) instruction(2, sums + row_floats, line);                                         \
+    if constexpr (Rows > 1 && Columns > 1) instruction(3, sums + row_floats + tile_columns, line);           \
+    if constexpr (Rows > 2) instruction(4, sums + 2 * row_floats, line);                                     \
+    if constexpr (Rows > 2 && Columns > 1) instruction(5, sums + 2 * row_floats + tile_columns, line);
+
 /// The rows of the result before are stored between the steps: sums come from tiles to vectors slowly, and tiles need not wait for that.
 template <int Rows, int Columns>
 inline void multiply_tiles(const TileProduct& p, const TileResult& before) {
     constexpr std::int64_t line = block_columns * sizeof(float), row_floats = tile_rows * block_columns;
     float* const sums = p.sums;
     if (p.adds) {
-        REGULUS_TILE_LOAD(0, sums, line);
-        if constexpr (Columns > 1) REGULUS_TILE_LOAD(1, sums + tile_columns, line);
-        if constexpr (Rows > 1) REGULUS_TILE_LOAD(2, sums + row_floats, line);
-        if constexpr (Rows > 1 && Columns > 1) REGULUS_TILE_LOAD(3, sums + row_floats + tile_columns, line);
-        if constexpr (Rows > 2) REGULUS_TILE_LOAD(4, sums + 2 * row_floats, line);
-        if constexpr (Rows > 2 && Columns > 1) REGULUS_TILE_LOAD(5, sums + 2 * row_floats + tile_columns, line);
+        REGULUS_EACH_SUM(REGULUS_TILE_LOAD)
     } else {
         REGULUS_TILE_ZERO(0);
         REGULUS_TILE_ZERO(1);
@@ -184,12 +188,7 @@ inline void multiply_tiles(const TileProduct& p, const TileResult& before) {
             for (due += before.rows; due >= steps; due -= steps) store_row(before, part, cursor());
         }
     }
-    REGULUS_TILE_STORE(0, sums, line);
-    if constexpr (Columns > 1) REGULUS_TILE_STORE(1, sums + tile_columns, line);
-    if constexpr (Rows > 1) REGULUS_TILE_STORE(2, sums + row_floats, line);
-    if constexpr (Rows > 1 && Columns > 1) REGULUS_TILE_STORE(3, sums + row_floats + tile_columns, line);
-    if constexpr (Rows > 2) REGULUS_TILE_STORE(4, sums + 2 * row_floats, line);
-    if constexpr (Rows > 2 && Columns > 1) REGULUS_TILE_STORE(5, sums + 2 * row_floats + tile_columns, line);
+    REGULUS_EACH_SUM(REGULUS_TILE_STORE)
 }
 
 inline void multiply(const TileProduct& p, const TileResult& before) {
@@ -202,6 +201,7 @@ REGULUS_SIMD_END
 #undef REGULUS_TILE_LOAD
 #undef REGULUS_TILE_LOAD_ONCE
 #undef REGULUS_TILE_STORE
+#undef REGULUS_EACH_SUM
 #undef REGULUS_TILE_ZERO
 #undef REGULUS_TILE_MULTIPLY
 

@@ -2,9 +2,11 @@
 // bfloat16: the upper half of a float32. And which values of a graph may be kept in it.
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include <regulus/cpu/simd.hpp>
 #include <regulus/graph/graph.hpp>
 
 namespace regulus::cpu {
@@ -19,6 +21,15 @@ inline Bf16 bf16_of(float value) {
 }
 
 inline float float_of(Bf16 value) { return std::bit_cast<float>(std::uint32_t(value) << 16); }
+
+/// Of a map in either precision.
+inline std::size_t element_bytes(bool is_bf16) { return is_bf16 ? sizeof(Bf16) : sizeof(float); }
+
+// What is written once for both.
+REGULUS_ALWAYS_INLINE float as_float(float value) { return value; }
+REGULUS_ALWAYS_INLINE float as_float(Bf16 value) { return float_of(value); }
+REGULUS_ALWAYS_INLINE void set(float& to, float value) { to = value; }
+REGULUS_ALWAYS_INLINE void set(Bf16& to, float value) { to = bf16_of(value); }
 
 /// Whether a step multiplies matrices; its inputs and its output may each be float32 or bfloat16.
 inline bool multiplies_bf16(const Operation& operation) {

@@ -17,10 +17,9 @@ namespace regulus::cpu {
 struct TileWindow {
     struct Tap {
         int ky = 0, kx = 0;
-        std::int64_t plane = 0, line = 0, column = 0;  // where output (0, 0) finds it
     };
     struct TapRun {
-        std::int64_t plane = 0, line = 0, column = 0;
+        std::int64_t plane = 0, line = 0, column = 0;  // where output (0, 0) finds the first of them
         std::vector<Tap> taps;
     };
     std::vector<TapRun> runs;
@@ -39,12 +38,12 @@ struct TileWindow {
                         plane = std::int64_t(planes.size());
                         planes.emplace_back(y % op.stride, phase);
                     }
-                    const Tap tap{ky, kx, plane, y / op.stride, x / op.stride};
-                    more_lines = std::max(more_lines, tap.line);
-                    more_columns = std::max(more_columns, tap.column);
-                    const bool continues = !runs.empty() && runs.back().taps.back().ky == ky && runs.back().plane == plane && runs.back().taps.back().column + 1 == tap.column;
-                    if (continues) runs.back().taps.push_back(tap);
-                    else runs.push_back({plane, tap.line, tap.column, {tap}});
+                    const std::int64_t line = y / op.stride, column = x / op.stride;
+                    more_lines = std::max(more_lines, line);
+                    more_columns = std::max(more_columns, column);
+                    const bool continues = !runs.empty() && runs.back().taps.back().ky == ky && runs.back().plane == plane && runs.back().column + std::int64_t(runs.back().taps.size()) == column;
+                    if (continues) runs.back().taps.push_back({ky, kx});
+                    else runs.push_back({plane, line, column, {{ky, kx}}});
                 }
             }
         }
@@ -67,7 +66,7 @@ public:
 
     TileConvolutionKernel(const NodeContext& context, std::shared_ptr<const TileWeights> weights, int threads)
         : op_(std::get<ops::Conv2d>(context.node.operation)), window_(op_), weights_(std::move(weights)), tiles_(tile_functions()), rows_(context.rows_of(context.out(0))),
-          src_(MapPlace::of(context, context.in(0))), dst_(MapPlace::of(context, context.out(0))), in_(op_.in_channels / op_.groups), out_(op_.out_channels / op_.groups), threads_(threads) {
+          src_(MapPlace::of(context, context.in(0))), in_(op_.in_channels / op_.groups), out_(op_.out_channels / op_.groups), threads_(threads) {
         const Shape &in = context.shape(context.in(0)), &out = context.shape(context.out(0));
         height_ = in[2];
         width_ = in[3];
@@ -75,7 +74,7 @@ public:
         out_width_ = out[3];
         name = may_use_amx() ? "amx convolution" : "tiled convolution";
         reason = "bfloat16 factors, float32 sums";
-        if (op_.residual) residual_ = MapPlace::of(context, context.in(1));
+        output_ = {MapPlace::of(context, context.out(0)), op_.residual ? MapPlace::of(context, context.in(1)) : MapPlace{}, op_.out_channels, op_.residual, op_.activation == Activation::relu};
         place_ = op_.kernel == 1 ? (in_ + tile_depth - 1) / tile_depth * tile_depth : in_;
         choose_rectangle();
         for (const TileWindow::TapRun& run : window_.runs) {
@@ -160,19 +159,12 @@ private:
 
     /// Where a panel's columns of rows [first, last) belong; those behind the end of a line belong nowhere.
     void place(const Run& run, TileResult& result, const Rectangle& from, std::int64_t first, std::int64_t last, std::int64_t width, std::int64_t group, std::int64_t panel) const {
-        result.clear();
-        result.columns = std::min(block_columns, out_ - panel * block_columns);
-        result.pitch = op_.out_channels;
-        result.bias = weights_->bias(group, panel);
-        result.is_bf16 = dst_.is_bf16;
-        result.relu = op_.activation == Activation::relu;
-        result.adds = op_.residual;
-        result.residual_is_bf16 = residual_.is_bf16;
+        output_.start(result, *weights_, group, panel);
         for (std::int64_t row = first, line = first / pitch_, x = first % pitch_; row < last; row += pitch_ - x, ++line, x = 0) {
             const std::int64_t rows = std::min(last - row, width - x);
             if (rows <= 0) continue;
             const std::int64_t element = ((from.image * out_height_ + from.y + line) * out_width_ + from.x + x) * op_.out_channels + group * out_ + panel * block_columns;
-            result.add({row - first, rows, dst_.at(run, element), op_.residual ? residual_.at(run, element) : nullptr});
+            output_.add_rows(result, run, row - first, rows, element);
         }
     }
 
@@ -237,7 +229,8 @@ private:
     std::shared_ptr<const TileWeights> weights_;
     const TileFunctions& tiles_;
     RowCount rows_;
-    MapPlace src_, dst_, residual_;
+    MapPlace src_;
+    TileOutput output_;
     std::vector<DepthRun> runs_;
     std::int64_t in_ = 0, out_ = 0;  // channels of a group
     std::int64_t place_ = 0;         // elements of a place: the channels of a group, and where there is but one tap zeros behind them to the end of a tile

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <vector>
 
 #include <regulus/cpu/amx_tiles-impl.hpp>
 #include <regulus/cpu/kernel.hpp>
@@ -19,8 +18,31 @@ struct MapPlace {
     bool is_bf16 = false;
 
     static MapPlace of(const NodeContext& context, ValueId id) { return {context.place(id), context.is_bf16(id)}; }
-    std::size_t element_bytes() const { return is_bf16 ? sizeof(Bf16) : sizeof(float); }
-    std::byte* at(const Run& run, std::int64_t element) const { return static_cast<std::byte*>(run.at(place)) + std::size_t(element) * element_bytes(); }
+    std::byte* at(const Run& run, std::int64_t element) const { return static_cast<std::byte*>(run.at(place)) + std::size_t(element) * element_bytes(is_bf16); }
+};
+
+/// Where a kernel's results go, and what is added to them before.
+struct TileOutput {
+    MapPlace dst, residual;
+    std::int64_t pitch = 0;  // elements from a row's result to the next one's in a stretch
+    bool adds = false, relu = false;
+
+    /// Of a panel's columns, no rows yet.
+    void start(TileResult& result, const TileWeights& weights, std::int64_t group, std::int64_t panel) const {
+        result.clear();
+        result.columns = std::min(block_columns, weights.columns() - panel * block_columns);
+        result.bias = weights.bias(group, panel);
+        result.pitch = pitch;
+        result.adds = adds;
+        result.relu = relu;
+        result.is_bf16 = dst.is_bf16;
+        result.residual_is_bf16 = residual.is_bf16;
+    }
+
+    /// Rows [first, first + rows), of which the first one's results begin at `element`.
+    void add_rows(TileResult& result, const Run& run, std::int64_t first, std::int64_t rows, std::int64_t element) const {
+        result.add({first, rows, dst.at(run, element), adds ? residual.at(run, element) : nullptr});
+    }
 };
 
 /// The blocks of a task, one after the other: each one's sums are stored while the next one is multiplied.
@@ -55,14 +77,14 @@ public:
     static bool applies(const ops::Conv2d& op) { return op.kernel == 1 && op.stride == 1 && op.padding == 0 && op.groups == 1; }
 
     /// A matrix [out, in].
-    static TileWeights weights_of(const Tensor& weight, const Tensor& bias) {
-        const std::int64_t out = weight.shape()[0], in = weight.numel() / out;
-        const float *from = weight.data<float>(), *shift = bias.data<float>();
+    static TileWeights matrix_weights(const ConvParameters& parameters) {
+        const std::int64_t out = parameters.weight.shape()[0], in = parameters.weight.numel() / out;
+        const float *from = parameters.weight.data<float>(), *shift = parameters.bias.data<float>();
         return TileWeights::make(1, out, {in}, [=](std::int64_t, std::int64_t o, std::size_t, std::int64_t i) { return from[o * in + i]; }, [=](std::int64_t, std::int64_t o) { return shift[o]; });
     }
 
     /// A transposed convolution's [in, out, side, side]: each element of its window is a group.
-    static TileWeights weights_of(const ConvParameters& parameters) {
+    static TileWeights transposed_weights(const ConvParameters& parameters) {
         const std::int64_t in = parameters.weight.shape()[0], out = parameters.weight.shape()[1], taps = parameters.weight.shape()[2] * parameters.weight.shape()[3];
         const float *from = parameters.weight.data<float>(), *shift = parameters.bias.data<float>();
         return TileWeights::make(taps, out, {in}, [=](std::int64_t tap, std::int64_t o, std::size_t, std::int64_t i) { return from[(i * out + o) * taps + tap]; },
@@ -71,8 +93,7 @@ public:
 
     TileMatrixKernel(const NodeContext& context, std::shared_ptr<const TileWeights> weights, std::int64_t in, std::int64_t out, Activation activation, int threads,
                      const ChannelSlice& slice = {})
-        : weights_(std::move(weights)), tiles_(tile_functions()), rows_(context.rows_of(context.out(0))), src_(MapPlace::of(context, context.in(0))), dst_(MapPlace::of(context, context.out(0))),
-          in_(in), first_channel_(slice.first), pixel_pitch_(slice.pitch != 0 ? slice.pitch : out), relu_(activation == Activation::relu), threads_(threads) {
+        : weights_(std::move(weights)), tiles_(tile_functions()), rows_(context.rows_of(context.out(0))), src_(MapPlace::of(context, context.in(0))), in_(in), first_channel_(slice.first), pixel_pitch_(slice.pitch != 0 ? slice.pitch : out), threads_(threads) {
         name = may_use_amx() ? "amx matrix product" : "tiled matrix product";
         reason = "bfloat16 factors, float32 sums";
         if (const Shape& shape = context.shape(context.in(0)); shape.rank() == 4 && std::get_if<ops::Linear>(&context.node.operation) == nullptr) {
@@ -80,10 +101,13 @@ public:
             width_ = shape[3];
         }
         if (const auto* conv = std::get_if<ops::Conv2d>(&context.node.operation); conv != nullptr && conv->residual) {
-            adds_ = true;
-            residual_ = MapPlace::of(context, context.in(1));
+            output_.adds = true;
+            output_.residual = MapPlace::of(context, context.in(1));
         }
         if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&context.node.operation)) side_ = deconv->kernel;
+        output_.dst = MapPlace::of(context, context.out(0));
+        output_.pitch = side_ * pixel_pitch_;
+        output_.relu = activation == Activation::relu;
         const std::int64_t steps = weights_->steps(), chunks = steps <= 96 ? 1 : (steps + 48) / 49;
         chunk_steps_ = (steps + chunks - 1) / chunks;
         const std::int64_t rows = std::max<std::int64_t>(1, rows_.bound * height_ * width_), most = chunks > 1 ? 512 : std::max<std::int64_t>(block_rows, cached_steps / (chunk_steps_ + weights_->panels()) * block_rows);
@@ -175,19 +199,11 @@ private:
 
     /// Where a panel's columns of rows [first, first + count) belong.
     void place(const Run& run, TileResult& result, std::int64_t first, std::int64_t count, std::int64_t group, std::int64_t panel) const {
-        result.clear();
-        result.columns = std::min(block_columns, weights_->columns() - panel * block_columns);
-        result.pitch = side_ * pixel_pitch_;
-        result.bias = weights_->bias(group, panel);
-        result.is_bf16 = dst_.is_bf16;
-        result.relu = relu_;
-        result.adds = adds_;
-        result.residual_is_bf16 = residual_.is_bf16;
+        output_.start(result, *weights_, group, panel);
         for (std::int64_t row = first; row < first + count;) {
             const std::int64_t x = side_ == 1 ? 0 : row % width_, rows = side_ == 1 ? count : std::min(first + count - row, width_ - x);
             const std::int64_t pixel = side_ == 1 ? row : ((row / width_ * side_ + group / side_) * width_ + x) * side_ + group % side_;
-            const std::int64_t element = pixel * pixel_pitch_ + first_channel_ + panel * block_columns;
-            result.add({row - first, rows, dst_.at(run, element), adds_ ? residual_.at(run, element) : nullptr});
+            output_.add_rows(result, run, row - first, rows, pixel * pixel_pitch_ + first_channel_ + panel * block_columns);
             row += rows;
         }
     }
@@ -195,11 +211,11 @@ private:
     std::shared_ptr<const TileWeights> weights_;
     const TileFunctions& tiles_;
     RowCount rows_;
-    MapPlace src_, dst_, residual_;
+    MapPlace src_;
+    TileOutput output_;
     std::int64_t in_ = 0, first_channel_ = 0, pixel_pitch_ = 0;  // the output's channels in its pixels
     std::int64_t height_ = 1, width_ = 1, side_ = 1;             // side_: of a transposed convolution's window
     std::int64_t task_rows_ = 0, chunk_steps_ = 0;
-    bool relu_ = false, adds_ = false;
     int threads_ = 1;
 };
 

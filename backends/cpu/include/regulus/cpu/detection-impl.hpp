@@ -18,11 +18,6 @@ struct AxisPixel {
     float weight;
 };
 
-REGULUS_ALWAYS_INLINE float as_float(float value) { return value; }
-REGULUS_ALWAYS_INLINE float as_float(Bf16 value) { return float_of(value); }
-REGULUS_ALWAYS_INLINE void set(float& to, float value) { to = value; }
-REGULUS_ALWAYS_INLINE void set(Bf16& to, float value) { to = bf16_of(value); }
-
 /// dst[c] = factor * sum over the pixels ys x xs of y.weight * x.weight * map[y.at][x.at][c].
 template <class Element>
 REGULUS_ALWAYS_INLINE void bin_sum_body(const Element* map, std::int64_t width, const AxisPixel* ys, std::int64_t y_count, const AxisPixel* xs, std::int64_t x_count, float factor, Element* dst,

@@ -26,6 +26,7 @@ struct Compiled {
     int threads = 1;
     bool winograd = true, strassen = true;
     bool bf16 = false;
+    std::vector<bool> bf16_maps;  // per value: whether it is kept in bfloat16
     std::size_t weight_bytes = 0;
 };
 
@@ -40,7 +41,8 @@ inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compile
 /// The same of a linear layer, whose columns follow the map of shape `in` as it lies in memory.
 inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compiled, const Node& node, const ops::Linear& linear, const std::vector<Tensor>& bound, const Shape& in) {
     return compiled.store.get<PackedMatrix>(parameter_key(node) + "matrix", [&] {
-        return PackedMatrix::make(LinearKernel::channels_last_columns(bound[0], in), linear.bias ? bound[1] : Tensor::zeros(Shape{linear.out_features}), matrix_functions().lanes);
+        const ConvParameters parameters = LinearKernel::parameters(linear, bound, in);
+        return PackedMatrix::make(parameters.weight, parameters.bias, matrix_functions().lanes);
     });
 }
 
@@ -118,21 +120,16 @@ inline std::unique_ptr<Kernel> make_bf16(const Compiled& compiled, const NodeCon
     const std::vector<Tensor>& bound = context.bound;
     const auto weights = [&](const auto& make) { return compiled.store.get<TileWeights>(key, make); };
     if (const auto* linear = std::get_if<ops::Linear>(&context.node.operation)) {
-        auto tiles = weights([&] {
-            return TileMatrixKernel::weights_of(LinearKernel::channels_last_columns(bound[0], context.shape(context.in(0))), linear->bias ? bound[1] : Tensor::zeros(Shape{linear->out_features}));
-        });
+        auto tiles = weights([&] { return TileMatrixKernel::matrix_weights(LinearKernel::parameters(*linear, bound, context.shape(context.in(0)))); });
         return new_kernel<TileMatrixKernel>(context, std::move(tiles), linear->in_features, linear->out_features, linear->activation, compiled.threads);
     }
     if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&context.node.operation)) {
-        auto tiles = weights([&] { return TileMatrixKernel::weights_of(folded_parameters(*deconv, bound)); });
+        auto tiles = weights([&] { return TileMatrixKernel::transposed_weights(folded_parameters(*deconv, bound)); });
         return new_kernel<TileMatrixKernel>(context, std::move(tiles), deconv->in_channels, deconv->out_channels, deconv->activation, compiled.threads, slice);
     }
     const auto& conv = std::get<ops::Conv2d>(context.node.operation);
     if (TileMatrixKernel::applies(conv)) {
-        auto tiles = weights([&] {
-            const ConvParameters folded = folded_parameters(conv, bound);
-            return TileMatrixKernel::weights_of(folded.weight, folded.bias);
-        });
+        auto tiles = weights([&] { return TileMatrixKernel::matrix_weights(folded_parameters(conv, bound)); });
         return new_kernel<TileMatrixKernel>(context, std::move(tiles), conv.in_channels, conv.out_channels, conv.activation, compiled.threads);
     }
     // The order of the tiles follows the window, which nodes that share a weight need not.

@@ -63,24 +63,18 @@ REGULUS_ALWAYS_INLINE void accumulate_body(const float* src, float* dst, std::in
 }
 REGULUS_SIMD_KERNEL(accumulate, accumulate_body, (const float* src, float* dst, std::int64_t count), (src, dst, count))
 
-REGULUS_ALWAYS_INLINE void maximum_body(const float* src, float* dst, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i] > dst[i] || src[i] != src[i] ? src[i] : dst[i];
+template <class Element>
+REGULUS_ALWAYS_INLINE void maximum_body(const Element* src, Element* dst, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) dst[i] = as_float(src[i]) > as_float(dst[i]) || as_float(src[i]) != as_float(src[i]) ? src[i] : dst[i];
 }
 REGULUS_SIMD_KERNEL(maximum, maximum_body, (const float* src, float* dst, std::int64_t count), (src, dst, count))
+REGULUS_SIMD_KERNEL(maximum_bf16, maximum_body, (const Bf16* src, Bf16* dst, std::int64_t count), (src, dst, count))
 
-// Of lines in bfloat16; sums are rounded once.
+/// Sums in bfloat16 are rounded once.
 REGULUS_ALWAYS_INLINE void add_bf16_body(const Bf16* a, const Bf16* b, Bf16* dst, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) dst[i] = bf16_of(float_of(a[i]) + float_of(b[i]));
 }
 REGULUS_SIMD_KERNEL(add_bf16, add_bf16_body, (const Bf16* a, const Bf16* b, Bf16* dst, std::int64_t count), (a, b, dst, count))
-
-REGULUS_ALWAYS_INLINE void maximum_bf16_body(const Bf16* src, Bf16* dst, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) {
-        const float value = float_of(src[i]);
-        dst[i] = value > float_of(dst[i]) || value != value ? src[i] : dst[i];
-    }
-}
-REGULUS_SIMD_KERNEL(maximum_bf16, maximum_bf16_body, (const Bf16* src, Bf16* dst, std::int64_t count), (src, dst, count))
 
 /// Elements of a map or of rows, and how many of them are valid.
 struct Extent {
@@ -139,50 +133,38 @@ inline std::unique_ptr<Kernel> make_batch_norm(const NodeContext& context) {
     });
 }
 
-/// The greatest value of each window, of maps in bfloat16.
-inline std::unique_ptr<Kernel> make_bf16_maximum(const NodeContext& context) {
+/// dst pixel = take(pixel, src pixel) over each window, begun with `first`; then finish(pixel, how many pixels the window has).
+template <class Element, class Take, class Finish>
+std::unique_ptr<Kernel> make_pool_of(const NodeContext& context, Element first, Take take, Finish finish) {
     const auto& op = std::get<ops::Pool2d>(context.node.operation);
     const Shape in = context.shape(context.in(0)), out = context.shape(context.out(0));
-    return std::make_unique<FunctionKernel>("pool, bfloat16", [=, rows = context.rows_of(context.out(0)), src = context.place(context.in(0)), dst = context.place(context.out(0))](const Run& run) {
+    return std::make_unique<FunctionKernel>("pool", [=, rows = context.rows_of(context.out(0)), src = context.place(context.in(0)), dst = context.place(context.out(0))](const Run& run) {
         const std::int64_t channels = in[1];
         parallel_for(rows(run) * out[2], [&](std::int64_t line) {
-            const Bf16* const map = static_cast<const Bf16*>(run.at(src)) + line / out[2] * in[2] * in[3] * channels;
-            const std::int64_t top = line % out[2] * op.stride - op.padding, y0 = std::max<std::int64_t>(0, top), y1 = std::min(in[2], top + op.kernel);
+            const std::int64_t row = line / out[2], top = line % out[2] * op.stride - op.padding;
+            const Element* map = static_cast<const Element*>(run.at(src)) + row * in[2] * in[3] * channels;
+            const std::int64_t y0 = std::max<std::int64_t>(0, top), y1 = std::min(in[2], top + op.kernel);
             for (std::int64_t ox = 0; ox < out[3]; ++ox) {
-                Bf16* const pixel = static_cast<Bf16*>(run.at(dst)) + (line * out[3] + ox) * channels;
+                Element* pixel = static_cast<Element*>(run.at(dst)) + (line * out[3] + ox) * channels;
                 const std::int64_t left = ox * op.stride - op.padding, x0 = std::max<std::int64_t>(0, left), x1 = std::min(in[3], left + op.kernel);
-                std::fill(pixel, pixel + channels, bf16_of(-std::numeric_limits<float>::infinity()));
+                std::fill(pixel, pixel + channels, first);
                 for (std::int64_t y = y0; y < y1; ++y) {
-                    for (std::int64_t x = x0; x < x1; ++x) maximum_bf16(map + (y * in[3] + x) * channels, pixel, channels);
+                    for (std::int64_t x = x0; x < x1; ++x) take(map + (y * in[3] + x) * channels, pixel, channels);
                 }
+                finish(pixel, channels, (y1 - y0) * (x1 - x0));
             }
         });
     });
 }
 
 inline std::unique_ptr<Kernel> make_pool(const NodeContext& context) {
-    if (context.is_bf16(context.out(0))) return make_bf16_maximum(context);
-    const auto& op = std::get<ops::Pool2d>(context.node.operation);
-    const Shape in = context.shape(context.in(0)), out = context.shape(context.out(0));
-    return std::make_unique<FunctionKernel>("pool", [=, rows = context.rows_of(context.out(0)), src = context.place(context.in(0)), dst = context.place(context.out(0))](const Run& run) {
-        const std::int64_t channels = in[1];
-        parallel_for(rows(run) * out[2], [&](std::int64_t line) {
-            const std::int64_t row = line / out[2], oy = line % out[2];
-            const float* map = run.floats(src) + row * in[2] * in[3] * channels;
-            const std::int64_t y0 = std::max<std::int64_t>(0, oy * op.stride - op.padding), y1 = std::min(in[2], oy * op.stride - op.padding + op.kernel);
-            for (std::int64_t ox = 0; ox < out[3]; ++ox) {
-                float* pixel = run.floats(dst) + (line * out[3] + ox) * channels;
-                const std::int64_t x0 = std::max<std::int64_t>(0, ox * op.stride - op.padding), x1 = std::min(in[3], ox * op.stride - op.padding + op.kernel);
-                const bool takes_maximum = op.kind == ops::Pool2d::Kind::maximum;
-                std::fill(pixel, pixel + channels, takes_maximum ? -std::numeric_limits<float>::infinity() : 0.f);
-                for (std::int64_t y = y0; y < y1; ++y) {
-                    for (std::int64_t x = x0; x < x1; ++x) (takes_maximum ? maximum : accumulate)(map + (y * in[3] + x) * channels, pixel, channels);
-                }
-                if (takes_maximum) continue;
-                const float count = float(std::max<std::int64_t>(1, (y1 - y0) * (x1 - x0)));
-                for (std::int64_t c = 0; c < channels; ++c) pixel[c] /= count;
-            }
-        });
+    const auto leave = [](const void*, std::int64_t, std::int64_t) {};
+    constexpr float lowest = -std::numeric_limits<float>::infinity();
+    if (context.is_bf16(context.out(0))) return make_pool_of<Bf16>(context, bf16_of(lowest), maximum_bf16, leave);
+    if (std::get<ops::Pool2d>(context.node.operation).kind == ops::Pool2d::Kind::maximum) return make_pool_of<float>(context, lowest, maximum, leave);
+    return make_pool_of<float>(context, 0.f, accumulate, [](float* pixel, std::int64_t channels, std::int64_t pixels) {
+        const float count = float(std::max<std::int64_t>(1, pixels));
+        for (std::int64_t c = 0; c < channels; ++c) pixel[c] /= count;
     });
 }
 

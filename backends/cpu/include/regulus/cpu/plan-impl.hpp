@@ -19,7 +19,6 @@ public:
         const Graph& graph = compiled_->graph;
         const std::vector<Lifetime> lives = lifetimes(graph);
         const Arrangement arrangement(graph, shapes_, !compiled_->bf16, compiled_->winograd);
-        if (compiled_->bf16) bf16_maps_ = bf16_maps(graph);
         MemoryRequest request;
         request.value_bytes.assign(graph.values.size(), 0);
         request.scratch_bytes.assign(graph.nodes.size(), 0);
@@ -28,7 +27,7 @@ public:
 
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             const Node& node = graph.nodes[id];
-            const NodeContext context{graph, node, shapes_, compiled_->bound[id], bf16_maps_.empty() ? nullptr : &bf16_maps_};
+            const NodeContext context{graph, node, shapes_, compiled_->bound[id], &compiled_->bf16_maps};
             for (const ValueId out : node.outputs) {
                 const ValueId stored = arrangement.stored[std::size_t(out)];
                 request.value_bytes[std::size_t(out)] = stored == no_value ? 0 : bytes_of(stored);
@@ -138,7 +137,7 @@ private:
         std::vector<std::unique_ptr<KernelState>> kernels;
     };
 
-    bool is_bf16(ValueId id) const { return !bf16_maps_.empty() && bf16_maps_[std::size_t(id)]; }
+    bool is_bf16(ValueId id) const { return compiled_->bf16_maps[std::size_t(id)]; }
     std::size_t bytes_of(ValueId id) const {
         return std::size_t(shapes_[std::size_t(id)].numel()) * (is_bf16(id) ? sizeof(Bf16) : size_of(compiled_->graph.values[std::size_t(id)].dtype));
     }
@@ -195,7 +194,6 @@ private:
 
     std::shared_ptr<const Compiled> compiled_;
     std::vector<Shape> shapes_;
-    std::vector<bool> bf16_maps_;                   // per value; empty: all are float32
     std::vector<std::unique_ptr<Kernel>> kernels_;  // per node; none for inputs that are read in place
     MemoryPlan plan_;
     MemoryReport memory_;

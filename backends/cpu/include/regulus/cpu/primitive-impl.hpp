@@ -111,16 +111,27 @@ public:
     std::shared_ptr<dnnl::memory> weights, bias;
 
     /// What the largest of the primitives needs.
-    std::size_t primitive_scratch_bytes() const {
+    std::size_t scratch_bytes() const override {
         std::size_t bytes = 0;
         for (const RowsPrimitive& block : blocks) bytes = std::max(bytes, block.scratch.get_size());
         return bytes;
     }
-    std::size_t scratch_bytes() const override { return primitive_scratch_bytes(); }
 
     void run(const Run& run) const override {
         if (copies_residual) std::memcpy(run.at(dst), run.at(residual), residual_bytes);
-        execute(run, static_cast<std::byte*>(run.at(src)), static_cast<std::byte*>(run.at(dst)), primitive_scratch_bytes() == 0 ? nullptr : static_cast<std::byte*>(run.at(scratch)), rows(run));
+        std::byte* const src_data = static_cast<std::byte*>(run.at(src));
+        std::byte* const dst_data = static_cast<std::byte*>(run.at(dst));
+        void* const scratch_data = scratch_bytes() == 0 ? nullptr : run.at(scratch);
+        State& state = static_cast<State&>(*run.states[id]);
+        cover_rows(blocks, rows(run), !adds_to_dst, [&](const RowsPrimitive& block, std::int64_t row) {
+            Arguments& arguments = state.arguments[std::size_t(&block - blocks.data())];
+            arguments.src.set_data_handle(src_data + std::size_t(row) * src_row_bytes);
+            arguments.dst.set_data_handle(dst_data + std::size_t(row) * dst_row_bytes);
+            if (scratch_data != nullptr) arguments.scratch.set_data_handle(scratch_data);
+            const dnnl_status_t status = dnnl_primitive_execute(block.primitive.get(), state.stream.get(), int(arguments.list.size()), arguments.list.data());
+            if (status != dnnl_success) throw dnnl::error(status, "a primitive could not be executed");
+        });
+        state.stream.wait();
     }
 
     std::unique_ptr<KernelState> make_state() const override {
@@ -135,21 +146,6 @@ public:
                                {DNNL_ARG_SCRATCHPAD, arguments.scratch.get()}}};
         }
         return state;
-    }
-
-protected:
-    /// The first `count` rows.
-    void execute(const Run& run, std::byte* src_data, std::byte* dst_data, std::byte* scratch_data, std::int64_t count) const {
-        State& state = static_cast<State&>(*run.states[id]);
-        cover_rows(blocks, count, !adds_to_dst, [&](const RowsPrimitive& block, std::int64_t row) {
-            Arguments& arguments = state.arguments[std::size_t(&block - blocks.data())];
-            arguments.src.set_data_handle(src_data + std::size_t(row) * src_row_bytes);
-            arguments.dst.set_data_handle(dst_data + std::size_t(row) * dst_row_bytes);
-            if (scratch_data != nullptr) arguments.scratch.set_data_handle(scratch_data);
-            const dnnl_status_t status = dnnl_primitive_execute(block.primitive.get(), state.stream.get(), int(arguments.list.size()), arguments.list.data());
-            if (status != dnnl_success) throw dnnl::error(status, "a primitive could not be executed");
-        });
-        state.stream.wait();
     }
 
 private:
@@ -230,8 +226,16 @@ public:
         const std::vector<Tensor>& bound = context.bound;
         weights = store.get(context.node.parameters[0].name, matrix(op.out_features, op.in_features), wanted, [&] { return channels_last_columns(bound[0], in); });
         bias = store.get(context.node.parameters[0].name + "/bias", vector_of(op.out_features), vector_of(op.out_features),
-                         [&] { return op.bias ? bound[1] : Tensor::zeros(Shape{op.out_features}); });
+                         [&] { return bias_of(op, bound); });
     }
+
+    /// Weight and bias as kernels of rows want them, of maps or vectors of shape `in`.
+    static ConvParameters parameters(const ops::Linear& op, const std::vector<Tensor>& bound, const Shape& in) {
+        return {channels_last_columns(bound[0], in), bias_of(op, bound)};
+    }
+
+private:
+    static Tensor bias_of(const ops::Linear& op, const std::vector<Tensor>& bound) { return op.bias ? bound[1] : Tensor::zeros(Shape{op.out_features}); }
 
     /// Columns in the order (h, w, c) in which maps lie; the checkpoint has (c, h, w).
     static Tensor channels_last_columns(const Tensor& weight, const Shape& in) {

@@ -51,8 +51,8 @@ struct TileResult {
     std::array<RowStretch, block_rows> stretches;
     bool adds = false, residual_is_bf16 = false, is_bf16 = false, relu = false;
 
-    std::int64_t pitch_bytes() const { return pitch * std::int64_t(is_bf16 ? sizeof(Bf16) : sizeof(float)); }
-    std::int64_t residual_pitch_bytes() const { return pitch * std::int64_t(residual_is_bf16 ? sizeof(Bf16) : sizeof(float)); }
+    std::int64_t pitch_bytes() const { return pitch * std::int64_t(element_bytes(is_bf16)); }
+    std::int64_t residual_pitch_bytes() const { return pitch * std::int64_t(element_bytes(residual_is_bf16)); }
 
     void clear() {
         rows = 0;
