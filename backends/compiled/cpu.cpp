@@ -3,7 +3,6 @@
 #include <regulus/cpu/arrangement-impl.hpp>
 #include <regulus/cpu/bf16-impl.hpp>
 #include <regulus/cpu/bf16_convolution-impl.hpp>
-#include <regulus/cpu/bf16_matrix-impl.hpp>
 #include <regulus/cpu/chosen_logits-impl.hpp>
 #include <regulus/cpu/cpu-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
@@ -18,12 +17,15 @@
 #include <regulus/cpu/onednn-impl.hpp>
 #include <regulus/cpu/overlapping_transpose-impl.hpp>
 #include <regulus/cpu/pillars-impl.hpp>
+#include <regulus/cpu/pixel_readers-impl.hpp>
 #include <regulus/cpu/plan-impl.hpp>
 #include <regulus/cpu/primitive-impl.hpp>
 #include <regulus/cpu/refine-impl.hpp>
 #include <regulus/cpu/rotated_nms-impl.hpp>
 #include <regulus/cpu/sibling_convs-impl.hpp>
 #include <regulus/cpu/strassen-impl.hpp>
+#include <regulus/cpu/tile_blocks-impl.hpp>
+#include <regulus/cpu/tile_matrix-impl.hpp>
 #include <regulus/cpu/tile_product-impl.hpp>
 #include <regulus/cpu/tile_weights-impl.hpp>
 #include <regulus/cpu/transpose-impl.hpp>

@@ -3,8 +3,7 @@
 #include <limits>
 
 #include "bf16.hpp"
-
-#include <regulus/cpu/amx_tiles-impl.hpp>
+#include "tiles.hpp"
 
 #include "../support/shared.hpp"
 
@@ -15,15 +14,6 @@ namespace {
 
 using cpu::Bf16;
 
-const cpu::TileFunctions plain{cpu::PlainTiles::begin, cpu::PlainTiles::end, cpu::PlainTiles::multiply, cpu::PlainTiles::store, cpu::PlainTiles::narrow};
-
-/// Plain loops, and what this processor has besides.
-std::vector<cpu::TileFunctions> function_sets() {
-    std::vector<cpu::TileFunctions> sets{plain};
-    if (cpu::may_use_amx()) sets.push_back(cpu::tile_functions());
-    return sets;
-}
-
 // Leaves the test case, counted as skipped, where there are plain loops only.
 #define REQUIRE_AMX()                                        \
     if (!cpu::may_use_amx()) {                               \
@@ -31,11 +21,6 @@ std::vector<cpu::TileFunctions> function_sets() {
         MESSAGE("skipped: this processor has no AMX");       \
         return;                                              \
     }
-
-std::vector<float> random_floats(std::size_t count, std::uint64_t seed) {
-    const Tensor tensor = random_tensor(Shape{std::int64_t(count)}, seed);
-    return {tensor.data<float>(), tensor.data<float>() + count};
-}
 
 std::vector<Bf16> random_halves(std::size_t count, std::uint64_t seed) {
     std::vector<Bf16> halves;
@@ -240,7 +225,7 @@ TEST_CASE("cpu bf16: AMX's results have the bits of plain loops") {
             result.relu = columns % 3 == 0;
             const float* const other = columns % 2 == 0 ? residual.data() : nullptr;
             add_rows(result, cpu::block_rows, by_plain.data(), other);
-            plain.store(result);
+            plain_tiles.store(result);
             add_rows(result, cpu::block_rows, by_amx.data(), other);
             cpu::tile_functions().store(result);
             INFO("columns " << columns << " bf16 " << is_bf16);
@@ -253,7 +238,7 @@ TEST_CASE("cpu bf16: where AMX makes zeros of denormal numbers, plain loops keep
     REQUIRE_AMX();
     for (const float value : denormals) {
         Bf16 by_plain = 1, by_amx = 1;
-        plain.narrow(&value, &by_plain, 1);
+        plain_tiles.narrow(&value, &by_plain, 1);
         cpu::tile_functions().narrow(&value, &by_amx, 1);
         INFO(value);
         CHECK(cpu::float_of(by_plain) == rounded(value));

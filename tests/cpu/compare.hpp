@@ -116,8 +116,14 @@ inline void check_outputs(const Outputs& cpu, const Outputs& reference, double l
     }
 }
 
+/// The kernels of a processor without AMX, and those of one with it, on every processor.
+inline CpuBackend plain_backend() { return CpuBackend{{.bf16x3 = CpuBf16x3::off}}; }
+inline CpuBackend split_backend() { return CpuBackend{{.bf16x3 = CpuBf16x3::anywhere}}; }
+
 inline void check_equal_to_reference(const Graph& graph, const Weights& weights, const std::vector<Tensor>& inputs, double limit = one_layer, const CompileOptions& options = {.threads = 2}) {
-    check_outputs(run_on(CpuBackend{}, graph, weights, inputs, options), run_on(BasicReferenceBackend<double>{}, graph, weights, inputs, options), limit);
+    const Outputs expected = run_on(BasicReferenceBackend<double>{}, graph, weights, inputs, options);
+    check_outputs(run_on(plain_backend(), graph, weights, inputs, options), expected, limit);
+    check_outputs(run_on(split_backend(), graph, weights, inputs, options), expected, limit);
 }
 
 inline void check_equal_to_reference(const Graph& graph, const InputSize& size, double limit = one_layer, const CompileOptions& options = {.threads = 2}) {

@@ -100,7 +100,7 @@ TEST_CASE("cpu convolution: groups at stride 2 over a large map, odd and even si
         op.activation = c.groups == 3 ? Activation::none : Activation::relu;
         const Graph graph = one_convolution(op);
         const Weights weights = random_weights(graph);
-        const CpuBackend direct{CpuOptions{.winograd = false}};
+        const CpuBackend direct{CpuOptions{.winograd = false, .bf16x3 = CpuBf16x3::off}};
         CHECK(compile(direct, graph, weights, {.threads = 2}).steps(c.size).back().kernel == "direct nhwc");  // else this test shows nothing
         const std::vector<Tensor> inputs = random_inputs(graph, c.size);
         const Outputs one = run_on(direct, graph, weights, inputs, {.threads = 1});
@@ -125,11 +125,11 @@ TEST_CASE("cpu convolution: a residual over a large map, in place and not, strid
             return c.lives ? record::add(scope / "again", sum, shortcut) : sum;
         });
         const InputSize size{1, c.side, c.side};
-        const auto steps = compile(CpuBackend{}, graph, random_weights(graph), {.threads = 2}).steps(size);
+        const auto steps = compile(plain_backend(), graph, random_weights(graph), {.threads = 2}).steps(size);
         CHECK(std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.kernel == "matrix product"; }) == 1);  // else this test shows nothing
         check_equal_to_reference(graph, size);
         const std::vector<Tensor> inputs = random_inputs(graph, size);
-        CHECK(same_bits(run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 1}), run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 3})));
+        CHECK(same_bits(run_on(plain_backend(), graph, random_weights(graph), inputs, {.threads = 1}), run_on(plain_backend(), graph, random_weights(graph), inputs, {.threads = 3})));
     }
 }
 
@@ -139,11 +139,11 @@ TEST_CASE("cpu linear: many rows, deep and shallow, widths that do not fill vect
             const ValueId hidden = record::linear(scope / "fc1", ops::Linear{6 * size.height * size.width, 81, true, Activation::relu}, image);
             return record::linear(scope / "fc2", ops::Linear{81, 5, false, Activation::none}, hidden);
         });
-        const auto steps = compile(CpuBackend{}, graph, random_weights(graph), {.threads = 2}).steps(size);
+        const auto steps = compile(plain_backend(), graph, random_weights(graph), {.threads = 2}).steps(size);
         CHECK(std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.kernel == "matrix product"; }) == 2);
         check_equal_to_reference(graph, size);
         const std::vector<Tensor> inputs = random_inputs(graph, size);
-        CHECK(same_bits(run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 1}), run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 3})));
+        CHECK(same_bits(run_on(plain_backend(), graph, random_weights(graph), inputs, {.threads = 1}), run_on(plain_backend(), graph, random_weights(graph), inputs, {.threads = 3})));
     }
 }
 

@@ -114,7 +114,7 @@ TEST_CASE("cpu rows: of logits of which only the label's are read no other is co
         for (const Activation activation : {Activation::relu, Activation::none, Activation::sigmoid}) {
             for (const bool whole : {false, true}) {
                 const MaskEnd end(channels, activation, whole);
-                const Program program = compile(CpuBackend{}, end.graph, end.weights(), {.threads = 2});
+                const Program program = compile(plain_backend(), end.graph, end.weights(), {.threads = 2});
                 INFO("channels " << channels << " whole " << whole);
                 const auto& steps = program.steps({3, height, width});
                 CHECK(std::any_of(steps.begin(), steps.end(), [](const Step& step) { return step.kernel == "matrix product, chosen class"; }) != whole);

@@ -38,7 +38,7 @@ double difference_of(const cpu::MatrixFunctions& matrix, const cpu::WinogradTran
     const std::int64_t stride = down.stride, height = down.outputs, width = across.outputs * tiles - 1, planes = down.products * across.products, sums = down.sums * across.sums;
     const std::int64_t src_height = stride * height, src_width = stride * width - (stride - 1);  // of stride 2 once even, once odd
     const ConvParameters parameters{random_tensor(Shape{out, in, 3, 3}, 1), random_tensor(Shape{out}, 2)};
-    const cpu::WinogradWeights weights = cpu::WinogradWeights::make(parameters, 1, matrix.lanes, form);
+    const cpu::WinogradWeights weights = cpu::WinogradWeights::make(parameters, 1, matrix.lanes, form, false);
     const Tensor src = random_tensor(Shape{src_height, src_width, in}, 3);
     Tensor dst = Tensor::zeros(Shape{height, width, out});
     std::vector<float> v(std::size_t(planes * tiles * in)), m(std::size_t(sums * tiles * weights.width));
@@ -109,7 +109,7 @@ TEST_CASE("cpu winograd: equals the reference over odd sizes, widths and batches
                 const Graph graph = one_convolution(conv3x3(in, out, activation));
                 INFO("in " << in << " out " << out);
                 check_equal_to_reference(graph, size, in >= 64 && out >= 64 ? wide_limit : winograd_limit);
-                CHECK(kernel_of(CpuBackend{}, graph, size).rfind("winograd", 0) == 0);  // else this test shows nothing
+                CHECK(kernel_of(plain_backend(), graph, size).rfind("winograd", 0) == 0);  // else this test shows nothing
             }
         }
     }
@@ -122,12 +122,12 @@ TEST_CASE("cpu winograd: maps of every size up to 40 x 40 are covered by tiles o
         for (int width = 17; width <= 40; ++width) {
             INFO("size " << height << " x " << width);
             check_equal_to_reference(graph, {1, height, width}, wide_limit);
-            with_sixes += kernel_of(CpuBackend{}, graph, {1, height, width}) == "winograd 6x6" ? 1 : 0;
+            with_sixes += kernel_of(plain_backend(), graph, {1, height, width}) == "winograd 6x6" ? 1 : 0;
         }
     }
     CHECK(with_sixes > 0);
     check_equal_to_reference(graph, {20, 14, 14}, wide_limit);
-    CHECK(kernel_of(CpuBackend{}, graph, {20, 14, 14}) == "winograd 6x6");
+    CHECK(kernel_of(plain_backend(), graph, {20, 14, 14}) == "winograd 6x6");
 }
 
 TEST_CASE("cpu winograd: grouped convolutions equal the reference for every group width, also where groups do not fill vectors") {
@@ -137,7 +137,7 @@ TEST_CASE("cpu winograd: grouped convolutions equal the reference for every grou
                 const Graph graph = one_convolution(conv3x3(group_width * groups, group_width * groups, groups == 2 ? Activation::none : Activation::relu, groups));
                 INFO("group width " << group_width << " groups " << groups);
                 check_equal_to_reference(graph, size, winograd_limit);
-                CHECK(kernel_of(CpuBackend{}, graph, size) == "winograd 4x4");
+                CHECK(kernel_of(plain_backend(), graph, size) == "winograd 4x4");
             }
         }
     }
@@ -152,7 +152,7 @@ TEST_CASE("cpu winograd: stride 2 equals the reference over every height and wid
             const InputSize size{24, height, width};  // pictures enough that it is chosen
             INFO("size " << height << " x " << width);
             check_equal_to_reference(graph, size, strided_limit);
-            const std::string kernel = kernel_of(CpuBackend{}, graph, size);
+            const std::string kernel = kernel_of(plain_backend(), graph, size);
             REQUIRE((kernel == "winograd 2x2" || kernel == "winograd 3x3"));  // else this test shows nothing
             ++(kernel == "winograd 3x3" ? threes : twos);
         }
@@ -175,7 +175,7 @@ TEST_CASE("cpu winograd: stride 2 equals the reference for channels and groups t
             INFO("in " << c.in << " out " << c.out << " groups " << c.groups);
             const Graph graph = one_convolution(conv3x3(c.in * c.groups, c.out * c.groups, activation, c.groups, 2));
             check_equal_to_reference(graph, c.size, strided_limit);
-            CHECK(kernel_of(CpuBackend{}, graph, c.size).rfind("winograd", 0) == 0);
+            CHECK(kernel_of(plain_backend(), graph, c.size).rfind("winograd", 0) == 0);
         }
     }
 }
@@ -186,7 +186,7 @@ TEST_CASE("cpu winograd: stride 2 over as many rows as there are regions, none a
     const ValueId wide = record::conv2d(scene.scope() / "wide", conv3x3(10, 96), scene.aligned(rois, 6));
     scene.graph.outputs = {{"count", rois[3]}, {"y", record::conv2d(scene.scope() / "strided", conv3x3(96, 90, Activation::relu, 1, 2), wide)}};
     const Weights weights = scene.weights();
-    const Program program = compile(CpuBackend{}, scene.graph, weights, {.threads = 2});
+    const Program program = compile(plain_backend(), scene.graph, weights, {.threads = 2});
     for (const std::vector<int>& counts : {std::vector<int>{0}, {1}, {5}, {29}, {30}, {31}, {0, 7}, {30, 1}}) {
         INFO(counts[0] << " regions");
         check_equal_to_reference(scene.graph, weights, Scene::inputs(counts, 15, 21), winograd_limit + strided_limit);
@@ -196,21 +196,21 @@ TEST_CASE("cpu winograd: stride 2 over as many rows as there are regions, none a
 
 TEST_CASE("cpu winograd: stride 2 where it gains nothing is left to others") {
     for (const ops::Conv2d& op : {conv3x3(32, 32, Activation::none, 1, 2), conv3x3(16 * 24, 16 * 24, Activation::relu, 16, 2), conv3x3(128, 128, Activation::sigmoid, 1, 2)}) {
-        CHECK(kernel_of(CpuBackend{}, one_convolution(op), {1, 96, 96}).rfind("winograd", 0) != 0);
+        CHECK(kernel_of(plain_backend(), one_convolution(op), {1, 96, 96}).rfind("winograd", 0) != 0);
     }
-    CHECK(kernel_of(CpuBackend{}, one_convolution(conv3x3(48 * 2, 48 * 2, Activation::relu, 2, 2)), {1, 400, 672}).rfind("winograd", 0) != 0);  // 103 MB
-    CHECK(kernel_of(CpuBackend{}, one_convolution(conv3x3(128, 128, Activation::relu, 1, 2)), {1, 12, 12}).rfind("winograd", 0) != 0);          // few tiles
+    CHECK(kernel_of(plain_backend(), one_convolution(conv3x3(48 * 2, 48 * 2, Activation::relu, 2, 2)), {1, 400, 672}).rfind("winograd", 0) != 0);  // 103 MB
+    CHECK(kernel_of(plain_backend(), one_convolution(conv3x3(128, 128, Activation::relu, 1, 2)), {1, 12, 12}).rfind("winograd", 0) != 0);          // few tiles
 }
 
 TEST_CASE("cpu winograd: can be switched off, and both ways agree") {
     for (const int stride : {1, 2}) {
         const Graph graph = one_convolution(conv3x3(96, 96, Activation::none, 1, stride));
         const InputSize size{1, 40, 40};
-        const CpuBackend direct{CpuOptions{.winograd = false}};
-        CHECK(kernel_of(CpuBackend{}, graph, size).rfind("winograd", 0) == 0);
+        const CpuBackend direct{CpuOptions{.winograd = false, .bf16x3 = CpuBf16x3::off}};
+        CHECK(kernel_of(plain_backend(), graph, size).rfind("winograd", 0) == 0);
         CHECK(kernel_of(direct, graph, size).rfind("winograd", 0) != 0);
         const std::vector<Tensor> inputs = random_inputs(graph, size);
-        CHECK(relative_difference(run_on(CpuBackend{}, graph, random_weights(graph), inputs)["y"], run_on(direct, graph, random_weights(graph), inputs)["y"]) <= (stride == 1 ? wide_limit : 2 * strided_limit));
+        CHECK(relative_difference(run_on(plain_backend(), graph, random_weights(graph), inputs)["y"], run_on(direct, graph, random_weights(graph), inputs)["y"]) <= (stride == 1 ? wide_limit : 2 * strided_limit));
     }
 }
 
@@ -219,8 +219,8 @@ TEST_CASE("cpu winograd: the same bits with 1, 2 and 3 threads") {
                                one_convolution(conv3x3(96, 83, Activation::relu, 1, 2)), one_convolution(conv3x3(3 * 88, 3 * 88, Activation::relu, 3, 2))}) {
         for (const InputSize size : {InputSize{1, 31, 45}, InputSize{2, 17, 23}, InputSize{1, 90, 80}}) {
             const std::vector<Tensor> inputs = random_inputs(graph, size);
-            const Outputs one = run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = 1});
-            for (const int threads : {2, 3}) CHECK(same_bits(one, run_on(CpuBackend{}, graph, random_weights(graph), inputs, {.threads = threads})));
+            const Outputs one = run_on(plain_backend(), graph, random_weights(graph), inputs, {.threads = 1});
+            for (const int threads : {2, 3}) CHECK(same_bits(one, run_on(plain_backend(), graph, random_weights(graph), inputs, {.threads = threads})));
         }
     }
 }

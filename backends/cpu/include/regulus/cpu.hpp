@@ -21,9 +21,17 @@ enum class CpuPrecision {
     bf16_anywhere,  // without AMX by other instructions, slower than float32: to see what it does to results
 };
 
+/// Whether float32 products may be those of bfloat16 parts: each factor is the sum of three, and six products of them make one, summed in float32.
+enum class CpuBf16x3 {
+    off,
+    with_amx,  // where the processor has AMX, which makes them faster than float32's own
+    anywhere,  // without AMX by other instructions, far slower: to see what it does to results
+};
+
 struct CpuOptions {
     bool winograd = true;  // 3x3 convolutions by Winograd: faster; of stride 1 rounding errors are up to twenty times larger, of stride 2 no larger
     bool strassen = true;  // large pointwise convolutions and linear layers by Strassen: faster; rounding errors are up to twice as large
+    CpuBf16x3 bf16x3 = CpuBf16x3::with_amx;  // products in float32: faster; rounding errors are half as large, infinity becomes NaN
     CpuPrecision precision = CpuPrecision::f32;
 };
 

@@ -125,6 +125,30 @@ inline void narrow(const float* from, Bf16* to, std::int64_t count) {
     }
 }
 
+/// The first parts of float32 numbers, as split_of() has them.
+inline Lanes first_parts(Lanes x) {
+    Words bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x8000u) & 0xFFFF0000u;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+inline void split(const float* from, std::int64_t count, Bf16* to, std::int64_t steps) {
+    const Elements whole(2 * lanes);
+    for (std::int64_t step = 0; step < steps; ++step, count -= tile_depth, from += tile_depth, to += split_tile_elements) {
+        Lanes low, high;
+        Elements(std::max<std::int64_t>(0, count)).read(from, low, high);
+        for (int part = 0; part < 2; ++part) {
+            const Lanes low_part = first_parts(low), high_part = first_parts(high);
+            whole.write(to + part * tile_rows * tile_depth, low_part, high_part);
+            low -= low_part;
+            high -= high_part;
+        }
+        whole.write(to + 2 * tile_rows * tile_depth, low, high);
+    }
+}
+
 // Loads or stores the sums of Rows x Columns tiles.
 #define REGULUS_EACH_SUM(instruction)                                                                        \
     instruction(0, sums, line);                                                                              \
@@ -133,6 +157,22 @@ inline void narrow(const float* from, Bf16* to, std::int64_t count) {
     if constexpr (Rows > 1 && Columns > 1) instruction(3, sums + row_floats + tile_columns, line);           \
     if constexpr (Rows > 2) instruction(4, sums + 2 * row_floats, line);                                     \
     if constexpr (Rows > 2 && Columns > 1) instruction(5, sums + 2 * row_floats + tile_columns, line);
+
+/// Stores the rows of a result, some after each of `steps` steps.
+class StoresBetween {
+public:
+    StoresBetween(const TileResult& result, std::int64_t steps) : result_(result), part_(result.columns), cursor_(result), steps_(steps) {}
+
+    void operator()() {
+        for (due_ += result_.rows; due_ >= steps_; due_ -= steps_) store_row(result_, part_, cursor_());
+    }
+
+private:
+    const TileResult& result_;
+    const Elements part_;
+    RowCursor cursor_;
+    std::int64_t steps_, due_ = 0;
+};
 
 /// The rows of the result before are stored between the steps: sums come from tiles to vectors slowly, and tiles need not wait for that.
 template <int Rows, int Columns>
@@ -149,10 +189,9 @@ inline void multiply_tiles(const TileProduct& p, const TileResult& before) {
         REGULUS_TILE_ZERO(4);
         REGULUS_TILE_ZERO(5);
     }
-    const Elements part(before.columns);
-    RowCursor cursor(before);
-    std::int64_t steps = 0, due = 0;
+    std::int64_t steps = 0;
     for (std::int64_t i = 0; i < p.run_count; ++i) steps += p.runs[i].steps;
+    StoresBetween stores(before, steps);
     const std::int64_t pitch = p.a_pitch * std::int64_t(sizeof(Bf16));
     const Bf16* b = p.b;
     for (std::int64_t i = 0; i < p.run_count; ++i) {
@@ -185,7 +224,7 @@ inline void multiply_tiles(const TileProduct& p, const TileResult& before) {
             second += tile_depth;
             third += tile_depth;
             b += Columns * tile_elements;
-            for (due += before.rows; due >= steps; due -= steps) store_row(before, part, cursor());
+            stores();
         }
     }
     REGULUS_EACH_SUM(REGULUS_TILE_STORE)
@@ -196,8 +235,67 @@ inline void multiply(const TileProduct& p, const TileResult& before) {
     else if (p.row_tiles == 2) p.column_tiles == 2 ? multiply_tiles<2, 2>(p, before) : multiply_tiles<2, 1>(p, before);
     else p.column_tiles == 2 ? multiply_tiles<1, 2>(p, before) : multiply_tiles<1, 1>(p, before);
 }
+
+/// All products of the tiles in 4 (first rows), 5 and 6 (first columns), 7.
+#define REGULUS_TILES_MULTIPLY()                                     \
+    REGULUS_TILE_MULTIPLY(0, 4, 6);                                  \
+    if constexpr (Rows > 1) REGULUS_TILE_MULTIPLY(2, 5, 6);          \
+    if constexpr (Columns > 1) REGULUS_TILE_MULTIPLY(1, 4, 7);       \
+    if constexpr (Rows > 1 && Columns > 1) REGULUS_TILE_MULTIPLY(3, 5, 7);
+
+#define REGULUS_TILES_OF_A(part)                                                          \
+    REGULUS_TILE_LOAD(4, a + part * tile_rows * tile_depth, 64);                          \
+    if constexpr (Rows > 1) REGULUS_TILE_LOAD(5, second + part * tile_rows * tile_depth, 64);
+
+#define REGULUS_TILES_OF_B(part)                                                                            \
+    REGULUS_TILE_LOAD_ONCE(6, b + part * Columns * tile_elements, 64);                                      \
+    if constexpr (Columns > 1) REGULUS_TILE_LOAD_ONCE(7, b + (part * Columns + 1) * tile_elements, 64);
+
+/// The same of factors in parts.
+template <int Rows, int Columns>
+inline void multiply_split_tiles(const SplitProduct& p, const TileResult& before) {
+    constexpr std::int64_t line = block_columns * sizeof(float), row_floats = tile_rows * block_columns;
+    float* const sums = p.sums;
+    if (p.adds) {
+        REGULUS_EACH_SUM(REGULUS_TILE_LOAD)
+    } else {
+        REGULUS_TILE_ZERO(0);
+        REGULUS_TILE_ZERO(1);
+        REGULUS_TILE_ZERO(2);
+        REGULUS_TILE_ZERO(3);
+    }
+    StoresBetween stores(before, p.steps);
+    const Bf16 *a = p.a, *second = a + p.a_pitch, *b = p.b;
+    const std::byte* ahead = p.ahead;
+    for (std::int64_t step = 0; step < p.steps; ++step, a += split_tile_elements, second += split_tile_elements, b += split_parts * Columns * tile_elements) {
+        for (std::int64_t i = 0; i < p.ahead_lines; ++i, ahead += 64) __builtin_prefetch(ahead, 0, 2);
+        REGULUS_TILES_OF_A(0)
+        REGULUS_TILES_OF_B(2)
+        REGULUS_TILES_MULTIPLY()
+        REGULUS_TILES_OF_B(1)
+        REGULUS_TILES_MULTIPLY()
+        REGULUS_TILES_OF_A(1)
+        REGULUS_TILES_MULTIPLY()
+        REGULUS_TILES_OF_B(0)
+        REGULUS_TILES_MULTIPLY()
+        REGULUS_TILES_OF_A(2)
+        REGULUS_TILES_MULTIPLY()
+        REGULUS_TILES_OF_A(0)
+        REGULUS_TILES_MULTIPLY()
+        stores();
+    }
+    REGULUS_EACH_SUM(REGULUS_TILE_STORE)
+}
+
+inline void multiply_split(const SplitProduct& p, const TileResult& before) {
+    if (p.row_tiles == 2) p.column_tiles == 2 ? multiply_split_tiles<2, 2>(p, before) : multiply_split_tiles<2, 1>(p, before);
+    else p.column_tiles == 2 ? multiply_split_tiles<1, 2>(p, before) : multiply_split_tiles<1, 1>(p, before);
+}
 REGULUS_SIMD_END
 }  // namespace amx_tiles
+#undef REGULUS_TILES_MULTIPLY
+#undef REGULUS_TILES_OF_A
+#undef REGULUS_TILES_OF_B
 #undef REGULUS_TILE_LOAD
 #undef REGULUS_TILE_LOAD_ONCE
 #undef REGULUS_TILE_STORE
@@ -214,16 +312,18 @@ struct TileFunctions {
     void (*begin)();
     void (*end)();
     void (*multiply)(const TileProduct&, const TileResult& before);  // stores the result before meanwhile, whose sums lie elsewhere
+    void (*multiply_split)(const SplitProduct&, const TileResult& before);
     void (*store)(const TileResult&);
     void (*narrow)(const float*, Bf16*, std::int64_t);  // floats to bfloat16
+    void (*split)(const float* row, std::int64_t count, Bf16* to, std::int64_t steps);  // a row to its place in packed tiles of parts, zeros behind its count
 };
 
 inline const TileFunctions& tile_functions() {
 #if defined(REGULUS_HAS_AMX_CODE)
-    static constexpr TileFunctions amx{amx_tiles::begin, amx_tiles::end, amx_tiles::multiply, amx_tiles::store, amx_tiles::narrow};
+    static constexpr TileFunctions amx{amx_tiles::begin, amx_tiles::end, amx_tiles::multiply, amx_tiles::multiply_split, amx_tiles::store, amx_tiles::narrow, amx_tiles::split};
     if (may_use_amx()) return amx;
 #endif
-    static constexpr TileFunctions plain{PlainTiles::begin, PlainTiles::end, PlainTiles::multiply, PlainTiles::store, PlainTiles::narrow};
+    static constexpr TileFunctions plain{PlainTiles::begin, PlainTiles::end, PlainTiles::multiply, PlainTiles::multiply_split, PlainTiles::store, PlainTiles::narrow, PlainTiles::split};
     return plain;
 }
 

@@ -39,7 +39,7 @@ struct Arrangement {
         for (std::size_t id = 0; with_products && id < graph.nodes.size(); ++id) {
             if (std::holds_alternative<ops::SelectChannel>(graph.nodes[id].operation)) choose(graph, users, NodeId(id));
         }
-        for (std::size_t id = 0; with_products && id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
         for (std::size_t id = 0; with_products && with_winograd && id < graph.nodes.size(); ++id) {
             if (!siblings[id].empty()) read_where_made(graph, shapes, users, NodeId(id));
         }

@@ -1,6 +1,7 @@
 #pragma once
 // bfloat16: the upper half of a float32. And which values of a graph may be kept in it.
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,13 @@ inline Bf16 bf16_of(float value) {
 
 inline float float_of(Bf16 value) { return std::bit_cast<float>(std::uint32_t(value) << 16); }
 
+/// The parts of a float32 number, whose sum it is; what NaN or infinity becomes has a NaN among them. Ties are rounded away from zero.
+inline std::array<Bf16, 3> split_of(float value) {
+    const auto nearest = [](float x) { return std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) + 0x8000u) & 0xFFFF0000u); };
+    const float first = nearest(value), second = nearest(value - first);
+    return {bf16_of(first), bf16_of(second), bf16_of(value - first - second)};
+}
+
 /// Of a map in either precision.
 inline std::size_t element_bytes(bool is_bf16) { return is_bf16 ? sizeof(Bf16) : sizeof(float); }
 
@@ -31,8 +39,8 @@ REGULUS_ALWAYS_INLINE float as_float(Bf16 value) { return float_of(value); }
 REGULUS_ALWAYS_INLINE void set(float& to, float value) { to = value; }
 REGULUS_ALWAYS_INLINE void set(Bf16& to, float value) { to = bf16_of(value); }
 
-/// Whether a step multiplies matrices; its inputs and its output may each be float32 or bfloat16.
-inline bool multiplies_bf16(const Operation& operation) {
+/// Whether a step multiplies matrices; in bfloat16 its inputs and its output may each be float32 or bfloat16.
+inline bool multiplies_tiles(const Operation& operation) {
     if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) return conv->activation != Activation::sigmoid;
     if (const auto* linear = std::get_if<ops::Linear>(&operation)) return linear->activation != Activation::sigmoid;
     const auto* deconv = std::get_if<ops::ConvTranspose2d>(&operation);
@@ -52,7 +60,7 @@ inline std::size_t maps_like_output(const Node& node) {
 /// Per value whether it is kept in bfloat16: what matrix products, maxima, enlargements, concatenations and RoIAlign make and nothing else reads.
 inline std::vector<bool> bf16_maps(const Graph& graph) {
     std::vector<bool> kept(graph.values.size());
-    for (const Node& node : graph.nodes) kept[std::size_t(node.outputs[0])] = node.outputs.size() == 1 && (multiplies_bf16(node.operation) || maps_like_output(node) != 0);
+    for (const Node& node : graph.nodes) kept[std::size_t(node.outputs[0])] = node.outputs.size() == 1 && (multiplies_tiles(node.operation) || maps_like_output(node) != 0);
     for (const auto& [name, id] : graph.outputs) kept[std::size_t(id)] = false;
     for (bool changed = true; changed;) {
         changed = false;
@@ -61,7 +69,7 @@ inline std::vector<bool> bf16_maps(const Graph& graph) {
             kept[std::size_t(id)] = false;
         };
         for (const Node& node : graph.nodes) {
-            if (multiplies_bf16(node.operation)) continue;
+            if (multiplies_tiles(node.operation)) continue;
             const std::size_t maps = std::min(maps_like_output(node), node.inputs.size());
             bool all = maps != 0 && kept[std::size_t(node.outputs[0])];
             for (std::size_t i = 0; i < maps; ++i) all = all && kept[std::size_t(node.inputs[i])];

@@ -9,7 +9,8 @@
 #include <memory>
 #include <vector>
 
-#include <regulus/cpu/bf16_matrix-impl.hpp>
+#include <regulus/cpu/tile_blocks-impl.hpp>
+#include <regulus/graph/bind.hpp>
 
 namespace regulus::cpu {
 
@@ -58,7 +59,7 @@ public:
         std::vector<std::int64_t> depths;
         for (const TileWindow::TapRun& run : window.runs) depths.push_back(std::int64_t(run.taps.size()) * in);
         const float *from = parameters.weight.data<float>(), *shift = parameters.bias.data<float>();
-        return TileWeights::make(op.groups, out, depths, [&](std::int64_t group, std::int64_t o, std::size_t run, std::int64_t k) {
+        return TileWeights::make(TileFactors::bf16, op.groups, out, depths, [&](std::int64_t group, std::int64_t o, std::size_t run, std::int64_t k) {
             const TileWindow::Tap& tap = window.runs[run].taps[std::size_t(k / in)];
             return from[((group * out + o) * in + k % in) * taps + tap.ky * op.kernel + tap.kx];
         }, [=](std::int64_t group, std::int64_t o) { return shift[group * out + o]; });

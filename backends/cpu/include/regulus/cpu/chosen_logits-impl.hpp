@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <regulus/cpu/simd_targets.hpp>
+#include <regulus/cpu/tile_blocks-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
 
 #define REGULUS_SIMD_NAME row_dots
@@ -28,31 +29,36 @@ public:
     /// What may stand behind the transposed convolution.
     static bool applies(const ops::Conv2d& op) { return is_matrix_product(op) && op.stride == 1 && !op.residual && op.activation == Activation::none; }
 
-    /// `context` is that of the transposed convolution; `chosen` has one channel.
-    ChosenLogitsKernel(const NodeContext& context, std::shared_ptr<const TransposedWeights> weights, std::shared_ptr<const ConvParameters> logits, Activation activation, Place labels, Place chosen, int threads)
-        : ConvTransposeKernel(context, std::move(weights), {}), logits_(std::move(logits)), dots_(row_dots_function()), activation_(activation), labels_(labels), chosen_(chosen), threads_(threads) {
-        block_ = std::min<std::int64_t>(height_, std::max<std::int64_t>(1, block_inputs / width_));
-        name = "matrix product, chosen class";
-        reason = "of the logits only the label's are read";
+    /// `context` is that of the transposed convolution; `chosen` has one channel. One of the weights is null.
+    ChosenLogitsKernel(const NodeContext& context, std::shared_ptr<const TransposedWeights> weights, std::shared_ptr<const TileWeights> tile_weights, std::shared_ptr<const ConvParameters> logits, Activation activation,
+                       Place labels, Place chosen, int threads)
+        : ConvTransposeKernel(context, std::move(weights), {}), tile_weights_(std::move(tile_weights)), logits_(std::move(logits)), dots_(row_dots_function()), activation_(activation), labels_(labels), chosen_(chosen), threads_(threads) {
+        block_ = std::min<std::int64_t>(height_, std::max<std::int64_t>(1, (tile_weights_ ? split_inputs : block_inputs) / width_));
+        name = tile_weights_ ? "amx matrix product, chosen class" : "matrix product, chosen class";
+        reason = tile_weights_ ? "float32 factors in three bfloat16 parts; of the logits only the label's are read" : "of the logits only the label's are read";
     }
 
-    std::size_t scratch_bytes() const override { return std::size_t(threads_ * block_floats()) * sizeof(float); }
+    std::size_t scratch_bytes() const override { return std::size_t(threads_ * task_floats()) * sizeof(float); }
 
     void run(const Run& run) const override {
         const std::int64_t blocks = (height_ + block_ - 1) / block_, tasks = rows_(run) * blocks;
-        parallel_tasks(threads_, tasks, [&](int thread, std::int64_t i) { choose(run, run.floats(scratch) + thread * block_floats(), i / blocks, i % blocks * block_); });
+        parallel_tasks(threads_, tasks, [&](int thread, std::int64_t i) { choose(run, run.floats(scratch) + thread * task_floats(), i / blocks, i % blocks * block_); });
     }
 
 private:
-    static constexpr std::int64_t block_inputs = 64;  // pixels of a task, whose outputs the second-level cache holds
+    static constexpr std::int64_t block_inputs = 64;   // pixels of a task, whose outputs the second-level cache holds
+    static constexpr std::int64_t split_inputs = 112;  // of which it holds half: the weights come from beyond it
 
     std::int64_t outputs_of_line() const { return op_.kernel * width_ * op_.kernel; }
-    std::int64_t block_floats() const { return block_ * outputs_of_line() * op_.out_channels; }
+    std::int64_t block_floats() const { return (block_ * outputs_of_line() * op_.out_channels + 15) / 16 * 16; }
+    std::int64_t split_floats() const { return tile_weights_ ? TileBlocks::floats + SplitRows::floats(block_ * width_, tile_weights_->steps()) : 0; }
+    std::int64_t task_floats() const { return block_floats() + split_floats(); }
 
     /// A block of input lines from `first` on, of a row of the batch.
     void choose(const Run& run, float* pixels, std::int64_t row, std::int64_t first) const {
         const std::int64_t last = std::min(height_, first + block_), classes = logits_->bias.shape()[0], count = (last - first) * outputs_of_line();
-        lines(run, row, first, last, pixels);
+        if (tile_weights_) lines_split(run, row, first, last, pixels);
+        else lines(run, row, first, last, pixels);
         const std::int64_t label = std::clamp<std::int64_t>(run.integers(labels_)[row], 0, classes - 1);
         float* const to = run.floats(chosen_) + (row * height_ + first) * outputs_of_line();
         dots_(pixels, op_.out_channels, count, op_.out_channels, logits_->weight.data<float>() + label * op_.out_channels, to);
@@ -60,6 +66,35 @@ private:
         for (std::int64_t i = 0; i < count; ++i) to[i] = activate(activation_, to[i] + bias);
     }
 
+    /// lines() of factors in parts.
+    void lines_split(const Run& run, std::int64_t row, std::int64_t first, std::int64_t last, float* to) const {
+        const std::int64_t in = op_.in_channels, out = op_.out_channels, side = op_.kernel, pixels = (last - first) * width_;
+        const float* const from = run.floats(src_) + (row * height_ + first) * width_ * in;
+        float* const memory = to + block_floats();
+        const TileFunctions& tiles = tile_functions();
+        const SplitRows split{reinterpret_cast<Bf16*>(memory + TileBlocks::floats), tile_weights_->steps()};
+        for (std::int64_t pixel = 0; pixel < pixels; ++pixel) tiles.split(from + pixel * in, in, split.at(pixel), split.steps);
+        tiles.begin();
+        TileBlocks blocks(tiles, memory);
+        for (std::int64_t tap = 0; tap < side * side; ++tap) {
+            multiply_split(blocks, split, pixels, *tile_weights_, tap, [&](TileResult& result, std::int64_t begin, std::int64_t count, std::int64_t panel) {
+                result.clear();
+                result.columns = std::min(block_columns, out - panel * block_columns);
+                result.bias = tile_weights_->bias(tap, panel);
+                result.pitch = side * out;
+                result.relu = op_.activation == Activation::relu;
+                for (std::int64_t pixel = begin, next; pixel < begin + count; pixel = next) {
+                    next = std::min(begin + count, (pixel / width_ + 1) * width_);
+                    float* const place = to + (((pixel / width_ * side + tap / side) * width_ + pixel % width_) * side + tap % side) * out + panel * block_columns;
+                    result.add({pixel - begin, next - pixel, reinterpret_cast<std::byte*>(place), nullptr});
+                }
+            });
+        }
+        blocks.finish();
+        tiles.end();
+    }
+
+    std::shared_ptr<const TileWeights> tile_weights_;
     std::shared_ptr<const ConvParameters> logits_;  // [classes, in]
     RowDots dots_;
     Activation activation_;

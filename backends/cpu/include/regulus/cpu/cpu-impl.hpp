@@ -31,6 +31,7 @@ REGULUS_INLINE std::shared_ptr<const Executable> CpuBackend::compile(const Graph
     compiled->winograd = options_.winograd;
     compiled->strassen = options_.strassen;
     compiled->bf16 = options_.precision != CpuPrecision::f32;
+    compiled->bf16x3 = !compiled->bf16 && (options_.bf16x3 == CpuBf16x3::anywhere || (options_.bf16x3 == CpuBf16x3::with_amx && cpu::may_use_amx()));
     compiled->bf16_maps = compiled->bf16 ? cpu::bf16_maps(compiled->graph) : std::vector<bool>(compiled->graph.values.size());
     compiled->threads = cpu::thread_count(options.threads);
     return std::make_shared<cpu::CpuExecutable>(std::move(compiled));

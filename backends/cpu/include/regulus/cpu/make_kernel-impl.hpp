@@ -12,6 +12,7 @@
 #include <regulus/cpu/primitive-impl.hpp>
 #include <regulus/cpu/refine-impl.hpp>
 #include <regulus/cpu/sibling_convs-impl.hpp>
+#include <regulus/cpu/tile_matrix-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>
 #include <regulus/graph/describe.hpp>
@@ -26,6 +27,7 @@ struct Compiled {
     int threads = 1;
     bool winograd = true, strassen = true;
     bool bf16 = false;
+    bool bf16x3 = false;  // float32 products of three bfloat16 parts each
     std::vector<bool> bf16_maps;  // per value: whether it is kept in bfloat16
     std::size_t weight_bytes = 0;
 };
@@ -46,8 +48,43 @@ inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compile
     });
 }
 
+/// What products of tiles multiply, where there are some.
+inline TileFactors tile_factors(const Compiled& compiled) { return compiled.bf16 ? TileFactors::bf16 : TileFactors::split; }
+
+/// Whether float32 products of so many rows had better be those of three bfloat16 parts each. Weights in parts are half as large again, which few rows do not make
+/// up for; few channels leave the time to memory; and small products are over before threads and tiles are ready.
+inline bool is_worth_splitting(std::int64_t rows, std::int64_t in, std::int64_t out) { return rows >= 96 && std::min(in, out) >= 64 && in * out >= 96 * 128 && rows * in * out >= 1 << 24; }
+
+inline std::int64_t pixels_of(const NodeContext& context, ValueId id) { return context.rows_of(id).bound * context.shape(id)[2] * context.shape(id)[3]; }
+
+inline bool multiplies_split(const NodeContext& context) {
+    const Operation& operation = context.node.operation;
+    if (!multiplies_tiles(operation)) return false;
+    if (const auto* linear = std::get_if<ops::Linear>(&operation)) return is_worth_splitting(context.rows_of(context.out(0)).bound, linear->in_features, linear->out_features);
+    if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&operation)) return is_worth_splitting(pixels_of(context, context.in(0)), deconv->in_channels, deconv->out_channels * deconv->kernel * deconv->kernel);
+    const auto& conv = std::get<ops::Conv2d>(operation);
+    return TileMatrixKernel::applies(conv, TileFactors::split) && is_worth_splitting(pixels_of(context, context.out(0)), conv.in_channels, conv.out_channels);
+}
+
+/// The same of convolutions of one map, the context's own among them.
+inline bool multiplies_split(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+    std::int64_t out = 0;
+    for (const NodeId id : nodes) out += std::get<ops::Conv2d>(compiled.graph.nodes[std::size_t(id)].operation).out_channels;
+    return is_worth_splitting(pixels_of(context, context.in(0)), std::get<ops::Conv2d>(context.node.operation).in_channels, out);
+}
+
 /// One kernel for all `nodes`, convolutions of one map, the context's own last.
 inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+    if (compiled.bf16 || (compiled.bf16x3 && multiplies_split(compiled, context, nodes))) {
+        std::vector<TileMatrixKernel::Product> products;
+        for (const NodeId id : nodes) {
+            const Node& node = compiled.graph.nodes[std::size_t(id)];
+            const auto& conv = std::get<ops::Conv2d>(node.operation);
+            auto weights = compiled.store.get<TileWeights>(parameter_key(node) + "tiles", [&] { return TileMatrixKernel::matrix_weights(tile_factors(compiled), folded_parameters(conv, compiled.bound[std::size_t(id)])); });
+            products.push_back({std::move(weights), MapPlace::of(context, node.outputs[0]), conv.activation});
+        }
+        return new_kernel<TileMatrixKernel>(context, products, compiled.threads);
+    }
     std::vector<SiblingKernel::Sibling> siblings;
     for (const NodeId id : nodes) {
         const Node& node = compiled.graph.nodes[std::size_t(id)];
@@ -58,9 +95,12 @@ inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const Nod
 }
 
 /// The transformed weights of a 3x3 convolution.
-inline std::shared_ptr<const WinogradWeights> winograd_weights(const Compiled& compiled, const Node& node, const ops::Conv2d& conv, const std::vector<Tensor>& bound) {
-    return compiled.store.get<WinogradWeights>(parameter_key(node) + "winograd",
-                                               [&] { return WinogradWeights::make(folded_parameters(conv, bound), conv.groups, winograd_functions().matrix.lanes, WinogradKernel::form(conv)); });
+inline std::shared_ptr<const WinogradWeights> winograd_weights(const Compiled& compiled, const NodeContext& context) {
+    const auto& conv = std::get<ops::Conv2d>(context.node.operation);
+    const bool splits = compiled.bf16x3 && WinogradKernel::splits(conv, context.shape(context.out(0)));
+    return compiled.store.get<WinogradWeights>(parameter_key(context.node) + (splits ? "winograd tiles" : "winograd"), [&] {
+        return WinogradWeights::make(folded_parameters(conv, context.bound), conv.groups, winograd_functions().matrix.lanes, WinogradKernel::form(conv), splits);
+    });
 }
 
 /// One kernel for the context's 3x3 convolution and `nodes`, the pointwise convolutions that read its map.
@@ -76,22 +116,36 @@ inline std::unique_ptr<Kernel> make_read_convolution(const Compiled& compiled, c
         key += parameter_key(node);
     }
     const auto& conv = std::get<ops::Conv2d>(context.node.operation);
-    readers.weights = compiled.store.get<PackedMatrix>(key + "matrix", [&] {
-        Tensor weight(Shape{width, conv.out_channels}, DType::f32), bias(Shape{width}, DType::f32);
+    const auto joined = [&] {
+        ConvParameters all{Tensor(Shape{width, conv.out_channels}, DType::f32), Tensor(Shape{width}, DType::f32)};
         for (std::size_t i = 0; i < nodes.size(); ++i) {
             const ConvParameters part = folded_parameters(std::get<ops::Conv2d>(compiled.graph.nodes[std::size_t(nodes[i])].operation), compiled.bound[std::size_t(nodes[i])]);
-            std::memcpy(weight.data<float>() + readers.outputs[i].first * conv.out_channels, part.weight.data<float>(), part.weight.bytes());
-            std::memcpy(bias.data<float>() + readers.outputs[i].first, part.bias.data<float>(), part.bias.bytes());
+            std::memcpy(all.weight.data<float>() + readers.outputs[i].first * conv.out_channels, part.weight.data<float>(), part.weight.bytes());
+            std::memcpy(all.bias.data<float>() + readers.outputs[i].first, part.bias.data<float>(), part.bias.bytes());
         }
-        return PackedMatrix::make(weight, bias, matrix_functions().lanes);
-    });
-    return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context.node, conv, context.bound), compiled.threads, std::move(readers));
+        return all;
+    };
+    if (compiled.bf16x3 && is_worth_splitting(pixels_of(context, context.out(0)), conv.out_channels, width)) {
+        readers.tiles = compiled.store.get<TileWeights>(key + "tiles", [&] { return TileMatrixKernel::matrix_weights(TileFactors::split, joined()); });
+    } else {
+        readers.weights = compiled.store.get<PackedMatrix>(key + "matrix", [&] {
+            const ConvParameters all = joined();
+            return PackedMatrix::make(all.weight, all.bias, matrix_functions().lanes);
+        });
+    }
+    return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context), compiled.threads, std::move(readers));
 }
 
 /// One kernel for the context's pointwise convolution and the one that makes its residual.
 inline std::unique_ptr<Kernel> make_sum(const Compiled& compiled, const NodeContext& context, const NodeContext& residual) {
     const auto& conv = std::get<ops::Conv2d>(context.node.operation);
     const auto& other = std::get<ops::Conv2d>(residual.node.operation);
+    if (compiled.bf16x3 && multiplies_split(context) && multiplies_split(residual)) {
+        auto weights = compiled.store.get<TileWeights>(parameter_key(residual.node) + parameter_key(context.node) + "tiles", [&] {
+            return TileMatrixKernel::sum_weights(TileFactors::split, folded_parameters(other, residual.bound), folded_parameters(conv, context.bound));
+        });
+        return new_kernel<TileMatrixKernel>(context, std::move(weights), std::vector<TileSource>{TileSource::of(residual, other), TileSource::of(context, conv)}, compiled.threads);
+    }
     auto weights = compiled.store.get<PackedMatrix>(parameter_key(residual.node) + parameter_key(context.node) + "sum", [&] {
         return PackedMatrix::make_sum(folded_parameters(other, residual.bound), folded_parameters(conv, context.bound), matrix_functions().lanes);
     });
@@ -105,32 +159,43 @@ inline std::shared_ptr<const TransposedWeights> transposed_weights(const Compile
     });
 }
 
+/// The same as tiles.
+inline std::shared_ptr<const TileWeights> transposed_tiles(const Compiled& compiled, const NodeContext& context) {
+    return compiled.store.get<TileWeights>(parameter_key(context.node) + "tiles", [&] {
+        return TileMatrixKernel::transposed_weights(tile_factors(compiled), folded_parameters(std::get<ops::ConvTranspose2d>(context.node.operation), context.bound));
+    });
+}
+
 /// One kernel for the context's transposed convolution, the convolution to logits and the choice among them.
 inline std::unique_ptr<Kernel> make_chosen(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
     const Node& conv = compiled.graph.nodes[std::size_t(nodes[0])];
     const Node& choice = compiled.graph.nodes[std::size_t(nodes[1])];
     auto logits = compiled.store.get<ConvParameters>(parameter_key(conv) + "folded", [&] { return folded_parameters(std::get<ops::Conv2d>(conv.operation), compiled.bound[std::size_t(nodes[0])]); });
-    return new_kernel<ChosenLogitsKernel>(context, transposed_weights(compiled, context), std::move(logits), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
+    std::shared_ptr<const TileWeights> tiles;
+    std::shared_ptr<const TransposedWeights> weights;
+    if (compiled.bf16x3 && multiplies_split(context)) tiles = transposed_tiles(compiled, context);
+    else weights = transposed_weights(compiled, context);
+    return new_kernel<ChosenLogitsKernel>(context, std::move(weights), std::move(tiles), std::move(logits), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
                                                 context.place(choice.outputs[0]), compiled.threads);
 }
 
-/// A step that multiplies matrices, in bfloat16.
-inline std::unique_ptr<Kernel> make_bf16(const Compiled& compiled, const NodeContext& context, const ChannelSlice& slice) {
-    const std::string key = parameter_key(context.node) + "bf16";
+/// A step that multiplies matrices, by tiles.
+inline std::unique_ptr<Kernel> make_tiled(const Compiled& compiled, const NodeContext& context, const ChannelSlice& slice) {
+    const std::string key = parameter_key(context.node) + "tiles";
+    const TileFactors factors = tile_factors(compiled);
     const std::vector<Tensor>& bound = context.bound;
     const auto weights = [&](const auto& make) { return compiled.store.get<TileWeights>(key, make); };
     if (const auto* linear = std::get_if<ops::Linear>(&context.node.operation)) {
-        auto tiles = weights([&] { return TileMatrixKernel::matrix_weights(LinearKernel::parameters(*linear, bound, context.shape(context.in(0)))); });
-        return new_kernel<TileMatrixKernel>(context, std::move(tiles), linear->in_features, linear->out_features, linear->activation, compiled.threads);
+        auto tiles = weights([&] { return TileMatrixKernel::matrix_weights(factors, LinearKernel::parameters(*linear, bound, context.shape(context.in(0)))); });
+        return new_kernel<TileMatrixKernel>(context, std::move(tiles), *linear, compiled.threads);
     }
     if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&context.node.operation)) {
-        auto tiles = weights([&] { return TileMatrixKernel::transposed_weights(folded_parameters(*deconv, bound)); });
-        return new_kernel<TileMatrixKernel>(context, std::move(tiles), deconv->in_channels, deconv->out_channels, deconv->activation, compiled.threads, slice);
+        return new_kernel<TileMatrixKernel>(context, transposed_tiles(compiled, context), *deconv, compiled.threads, slice);
     }
     const auto& conv = std::get<ops::Conv2d>(context.node.operation);
-    if (TileMatrixKernel::applies(conv)) {
-        auto tiles = weights([&] { return TileMatrixKernel::matrix_weights(folded_parameters(conv, bound)); });
-        return new_kernel<TileMatrixKernel>(context, std::move(tiles), conv.in_channels, conv.out_channels, conv.activation, compiled.threads);
+    if (TileMatrixKernel::applies(conv, factors)) {
+        auto tiles = weights([&] { return TileMatrixKernel::matrix_weights(factors, folded_parameters(conv, bound)); });
+        return new_kernel<TileMatrixKernel>(context, std::move(tiles), std::vector<TileSource>{TileSource::of(context, conv)}, compiled.threads);
     }
     // The order of the tiles follows the window, which nodes that share a weight need not.
     const std::string window = std::to_string(conv.stride) + " " + std::to_string(conv.dilation) + " " + std::to_string(conv.groups);
@@ -141,11 +206,11 @@ inline std::unique_ptr<Kernel> make_bf16(const Compiled& compiled, const NodeCon
 /// Makes the kernel of one node; throws BackendError that names it.
 inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeContext& context, bool residual_in_place, const ChannelSlice& slice) {
     const Operation& operation = context.node.operation;
-    if (compiled.bf16 && multiplies_bf16(operation)) return make_bf16(compiled, context, slice);
+    if (compiled.bf16 ? multiplies_tiles(operation) : compiled.bf16x3 && multiplies_split(context)) return make_tiled(compiled, context, slice);
     try {
         if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
             if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {
-                return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context.node, *conv, context.bound), compiled.threads);
+                return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context), compiled.threads);
             }
             if (MatrixKernel::applies(*conv, context.shape(context.out(0)), compiled.strassen)) {
                 return new_kernel<MatrixKernel>(context, *conv, packed_matrix(compiled, context.node, *conv, context.bound), compiled.threads, residual_in_place, compiled.strassen);

@@ -1,5 +1,6 @@
 #pragma once
-// Products of bfloat16 matrices in blocks of 48 x 32, as AMX makes them: three tiles of 16 rows by two of 16 columns, sums in float32.
+// Products of bfloat16 matrices in blocks of 48 x 32, as AMX makes them: three tiles of 16 rows by two of 16 columns, sums in float32. And products of float32
+// matrices in blocks of 32 x 32, each factor split into three bfloat16 parts.
 //
 // Here are the blocks, and what makes them without AMX, so that what bfloat16 does to results can be seen everywhere; amx_tiles-impl.hpp has AMX's instructions.
 #include <algorithm>
@@ -33,6 +34,35 @@ struct TileProduct {
     int row_tiles = 3, column_tiles = 2;
     float* sums = nullptr;
     bool adds = false;  // to what sums hold
+};
+
+/// A float32 number x is the sum of three bfloat16 parts: x0 = x rounded, x1 = x - x0 rounded, x2 the rest, 24 bits together.
+constexpr std::int64_t split_parts = 3;
+constexpr std::int64_t split_block_rows = 2 * tile_rows;
+constexpr std::int64_t split_tile_elements = split_parts * tile_rows * tile_depth;  // of a
+
+/// sums [32, 32] (+)= a [16 or 32, depth] . b [depth, 16 or 32] of factors in parts: a0 b0 + (a0 b1 + a1 b0) + (a0 b2 + a1 b1 + a2 b0). What is left out is below
+/// 2^-24 of a product. NaN stays NaN, infinity becomes NaN; parts below 2^-126 count as zero.
+///
+/// a is packed: for each 16 rows, for each step of depth, part by part a tile [16, 32]. b likewise: for each step, part by part its one or two tiles, as those of
+/// a TileProduct.
+struct SplitProduct {
+    const Bf16* a = nullptr;
+    std::int64_t a_pitch = 0;  // elements from 16 rows to the next
+    std::int64_t steps = 0;
+    const Bf16* b = nullptr;
+    int row_tiles = 2, column_tiles = 2;
+    float* sums = nullptr;
+    bool adds = false;  // to what sums hold
+    const std::byte* ahead = nullptr;  // fetched into the second-level cache meanwhile, `ahead_lines` lines of it in each step
+    std::int64_t ahead_lines = 0;
+
+    /// b of `count` products to come is fetched in as many turns, of which this one has number `turn`.
+    void fetch(const Bf16* next, std::int64_t turn, std::int64_t count) {
+        constexpr std::int64_t line_bytes = 64;
+        ahead_lines = (split_parts * column_tiles * tile_elements * std::int64_t(sizeof(Bf16)) / line_bytes + count - 1) / count;
+        ahead = reinterpret_cast<const std::byte*>(next) + turn * steps * ahead_lines * line_bytes;
+    }
 };
 
 /// Rows of a block whose results lie `pitch` elements apart.
@@ -115,6 +145,15 @@ struct PlainTiles {
         plain_tiles_baseline::multiply(p);
     }
 
+    static void multiply_split(const SplitProduct& p, const TileResult& before) {
+        store(before);
+#if defined(__x86_64__)
+        if (instruction_set() == InstructionSet::avx512) return plain_tiles_avx512::multiply_split(p);
+        if (instruction_set() == InstructionSet::avx2) return plain_tiles_avx2::multiply_split(p);
+#endif
+        plain_tiles_baseline::multiply_split(p);
+    }
+
     static void store(const TileResult& r) {
         RowCursor cursor(r);
         for (std::int64_t i = 0; i < r.rows; ++i) {
@@ -131,6 +170,13 @@ struct PlainTiles {
 
     static void narrow(const float* from, Bf16* to, std::int64_t count) {
         for (std::int64_t i = 0; i < count; ++i) to[i] = bf16_of(from[i]);
+    }
+
+    static void split(const float* from, std::int64_t count, Bf16* to, std::int64_t steps) {
+        for (std::int64_t i = 0; i < steps * tile_depth; ++i) {
+            const std::array<Bf16, split_parts> parts = split_of(i < count ? from[i] : 0.f);
+            for (std::int64_t part = 0; part < split_parts; ++part) to[i / tile_depth * split_tile_elements + part * tile_rows * tile_depth + i % tile_depth] = parts[std::size_t(part)];
+        }
     }
 };
 

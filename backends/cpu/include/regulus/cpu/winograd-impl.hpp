@@ -19,22 +19,12 @@
 #include <vector>
 
 #include <regulus/cpu/kernel.hpp>
-#include <regulus/cpu/matrix_kernels-impl.hpp>
 #include <regulus/cpu/parallel.hpp>
+#include <regulus/cpu/pixel_readers-impl.hpp>
+#include <regulus/cpu/tile_blocks-impl.hpp>
 #include <regulus/cpu/winograd_tiles-impl.hpp>
 
 namespace regulus::cpu {
-
-/// Pointwise convolutions that read one map: their weights beside each other, and where their outputs go.
-struct PixelReaders {
-    struct Output {
-        Place dst;
-        std::int64_t first = 0, channels = 0;  // columns of the product
-        bool relu = false;
-    };
-    std::shared_ptr<const PackedMatrix> weights;
-    std::vector<Output> outputs;
-};
 
 class WinogradKernel final : public Kernel {
 public:
@@ -60,6 +50,11 @@ public:
     /// Whether a task has all channels of its pixels.
     static bool has_whole_pixels(const ops::Conv2d& op) { return op.groups == 1; }
 
+    /// Whether its products had better be those of three bfloat16 parts: few channels do not fill tiles, and few pixels do not make up for reading larger weights.
+    static bool splits(const ops::Conv2d& op, const Shape& out) {
+        return std::min(op.in_channels, op.out_channels) / op.groups >= 2 * tile_depth && out[0] * out[2] * out[3] >= (op.stride == 1 ? 16384 : 1024);
+    }
+
     /// With `readers`, which need whole pixels, their outputs are made instead of the map.
     WinogradKernel(const NodeContext& context, std::shared_ptr<const WinogradWeights> weights, int threads, PixelReaders readers = {})
         : weights_(std::move(weights)), readers_(std::move(readers)), functions_(winograd_functions()), rows_(context.rows_of(context.out(0))), src_(context.place(context.in(0))), dst_(context.place(context.out(0))),
@@ -83,11 +78,19 @@ public:
             for (const Kind& kind : kinds_) read_pixels_ = std::max(read_pixels_, read_tiles * kind.pixels());
             task_floats_ += read_floats();
         }
+        if (splits()) {
+            for (const Kind& kind : kinds_) split_floats_ = std::max(split_floats_, SplitRows::floats(kind.tiles, weights_->tiles.steps()) + TileBlocks::floats);
+            task_floats_ = (task_floats_ + std::size_t(split_floats_) + 15) / 16 * 16;
+        }
         int side = 0;  // of the largest tiles
         for (const Kind& kind : kinds_) side = std::max({side, kind.down().outputs, kind.across().outputs});
         name = "winograd " + std::to_string(side) + "x" + std::to_string(side);
         if (op.stride == 1) reason = side == 6 ? "3x3, stride 1: a fifth of the multiplications" : "3x3, stride 1: a quarter of the multiplications";
         else reason = side == 3 ? "3x3, stride 2: six tenths of the multiplications" : "3x3, stride 2: seven tenths of the multiplications";
+        if (splits()) {
+            name += ", amx";
+            reason += "; float32 factors in three bfloat16 parts";
+        }
         if (readers_.outputs.empty()) return;
         name += ", " + std::to_string(1 + readers_.outputs.size()) + " nodes";
         reason += "; its readers' products from the caches";
@@ -100,7 +103,7 @@ public:
         std::int64_t tasks = 0;
         for (const Kind& kind : kinds_) tasks += kind.tasks(rows) * chunks_;
         parallel_tasks(threads_, tasks, [&](int thread, std::int64_t i) {
-            float* const memory = run.floats(scratch) + std::size_t(thread) * task_floats_;
+            float* const memory = run.floats(scratch) + std::size_t(thread) * task_floats_ + split_floats_;  // behind what splits() needs
             for (const Kind& kind : kinds_) {
                 const std::int64_t own = kind.tasks(rows) * chunks_;
                 if (i < own) return task(run, kind, memory, i / chunks_ * kind.tiles, std::min(rows * kind.per_image(), (i / chunks_ + 1) * kind.tiles), i % chunks_);
@@ -118,6 +121,7 @@ private:
     static constexpr std::int64_t streaming_weights = 1 << 20;    // beyond the second level
     static constexpr std::int64_t read_tiles = 4;                 // whose pixels and factors the second level holds
     static constexpr std::int64_t plane_gap = 16;                 // floats; else the planes would fall into the same lines of the cache
+    static constexpr std::int64_t split_tiles = 128;  // of a task that fetches weights ahead
     static constexpr std::int64_t most_tiles = 96, least_tiles = 24;  // of a task; with fewer the weights stream too often
 
     /// A plane of factors times a matrix of weights, as a plane of sums or added to it.
@@ -207,7 +211,7 @@ private:
         const std::int64_t group_in = in_ / groups_;
         // As many tiles as the second-level cache holds, but weights that the last level does not hold must not stream too often.
         const std::int64_t tile_bytes = chunk_ * (kind.planes() * group_in + kind.sums() * weights_->width) * std::int64_t(sizeof(float));
-        const std::int64_t most = weights_->matrices.bytes() > resident_weights ? most_tiles : std::clamp<std::int64_t>(cached_bytes / tile_bytes, least_tiles, most_tiles);
+        const std::int64_t most = weights_->bytes() <= resident_weights ? std::clamp<std::int64_t>(cached_bytes / tile_bytes, least_tiles, most_tiles) : splits() ? split_tiles : most_tiles;
         const std::int64_t total = std::max<std::int64_t>(1, images * kind.per_image());
         std::int64_t blocks = (total + most - 1) / most;
         while (blocks < total && blocks * chunks_ % threads_ != 0 && blocks * chunks_ < 8 * threads_) ++blocks;  // equal shares for the threads
@@ -244,27 +248,10 @@ private:
             const WinogradWindow window{map, at.y * down.stride - 1, at.x * across.stride - 1, height_, width_, width_ * in_, in_, tile + 1 < last ? across.outputs * across.stride * in_ : 0};
             kind.transforms->input(window, channels, v + (tile - first) * channels, kind.in_plane);
         }
-        MatrixProduct product;
-        product.a_pitch = channels;
-        product.c_pitch = products;
-        product.rows = last - first;
-        product.streams = weights_->matrices.bytes() >= streaming_weights;
-        product.depth = group_in;
-        product.width = product.stored = weights_->width;
-        const std::int64_t matrix = group_in * weights_->width;
-        for (std::int64_t group = first_group; group < last_group; ++group) {
-            const float* const matrices = weights_->matrices.data<float>() + group * weights_->points * weights_->points * matrix;
-            for (const Product& one : kind.products) {
-                product.a = v + one.from * kind.in_plane + (group - first_group) * group_in;
-                product.b = matrices + one.matrix * matrix;
-                product.c = m + one.to * kind.out_plane + (group - first_group) * weights_->width;
-                product.addend = one.adds ? product.c : nullptr;
-                product.addend_pitch = products;
-                functions_.matrix.multiply(product);
-            }
-        }
+        if (splits()) multiply_parts(kind, memory - split_floats_, v, m, last - first, first_group, last_group);
+        else multiply(kind, v, m, last - first, first_group, last_group);
         if (!readers_.outputs.empty()) {
-            float* const own = memory + task_floats_ - read_floats();
+            float* const own = memory + task_floats_ - split_floats_ - read_floats();
             for (std::int64_t tile = first; tile < last; tile += read_tiles) read(run, kind, m + (tile - first) * products, own, tile, std::min(last, tile + read_tiles));
             return;
         }
@@ -278,35 +265,78 @@ private:
         }
     }
 
+    /// Of `rows` tiles the factors times the weights of groups [first_group, last_group).
+    void multiply(const Kind& kind, const float* v, float* m, std::int64_t rows, std::int64_t first_group, std::int64_t last_group) const {
+        const std::int64_t group_in = in_ / groups_, matrix = group_in * weights_->width;
+        MatrixProduct product;
+        product.a_pitch = (last_group - first_group) * group_in;
+        product.c_pitch = product.addend_pitch = (last_group - first_group) * weights_->width;
+        product.rows = rows;
+        product.streams = weights_->matrices.bytes() >= streaming_weights;
+        product.depth = group_in;
+        product.width = product.stored = weights_->width;
+        for (std::int64_t group = first_group; group < last_group; ++group) {
+            const float* const matrices = weights_->matrices.data<float>() + group * weights_->points * weights_->points * matrix;
+            for (const Product& one : kind.products) {
+                product.a = v + one.from * kind.in_plane + (group - first_group) * group_in;
+                product.b = matrices + one.matrix * matrix;
+                product.c = m + one.to * kind.out_plane + (group - first_group) * weights_->width;
+                product.addend = one.adds ? product.c : nullptr;
+                functions_.matrix.multiply(product);
+            }
+        }
+    }
+
+    bool splits() const { return weights_->matrices.numel() == 0; }
+
+    /// The same by tiles of three bfloat16 parts; `memory` holds split_floats_.
+    void multiply_parts(const Kind& kind, float* memory, const float* v, float* m, std::int64_t rows, std::int64_t first_group, std::int64_t last_group) const {
+        const TileWeights& weights = weights_->tiles;
+        const std::int64_t group_in = in_ / groups_, channels = (last_group - first_group) * group_in, sums = (last_group - first_group) * weights_->width;
+        const SplitRows split{reinterpret_cast<Bf16*>(memory + TileBlocks::floats), weights.steps()};
+        tiles_.begin();
+        TileBlocks blocks(tiles_, memory);
+        for (std::int64_t group = first_group; group < last_group; ++group) {
+            for (const Product& one : kind.products) {
+                const float* const from = v + one.from * kind.in_plane + (group - first_group) * group_in;
+                for (std::int64_t row = 0; row < rows; ++row) tiles_.split(from + row * channels, group_in, split.at(row), weights.steps());
+                multiply_split(blocks, split, rows, weights, group * weights_->points * weights_->points + one.matrix, [&](TileResult& result, std::int64_t row, std::int64_t count, std::int64_t panel) {
+                    float* const to = m + one.to * kind.out_plane + (group - first_group) * weights_->width + row * sums + panel * block_columns;
+                    result.clear();
+                    result.columns = std::min(block_columns, weights_->width - panel * block_columns);
+                    result.bias = weights.bias(0, panel);
+                    result.pitch = sums;
+                    result.adds = one.adds;
+                    result.add({0, count, reinterpret_cast<std::byte*>(to), reinterpret_cast<const std::byte*>(to)});
+                });
+            }
+        }
+        blocks.finish();
+        tiles_.end();
+    }
+
     /// Some tiles' pixels and what is read of them.
-    std::size_t read_floats() const { return std::size_t(read_pixels_ * (packed_pitch(out_) + readers_.weights->width)); }
+    std::size_t read_floats() const { return std::size_t((read_pixels_ * (packed_pitch(out_) + readers_.width()) + 15) / 16 * 16 + readers_.scratch_floats(read_pixels_)); }
 
     /// What is read of the pixels of tiles [first, last), whose sums begin at m. `own` holds these pixels and the products.
     void read(const Run& run, const Kind& kind, const float* m, float* own, std::int64_t first, std::int64_t last) const {
         const int rows = kind.down().outputs, columns = kind.across().outputs;
-        MatrixProduct product;
-        product.a = own;
-        product.a_pitch = packed_pitch(out_);
-        product.rows = (last - first) * kind.pixels();
-        product.depth = out_;
-        product.b = readers_.weights->matrix.data<float>();
-        product.bias = readers_.weights->bias.data<float>();
-        product.width = product.stored = product.c_pitch = readers_.weights->width;
-        product.c = own + read_pixels_ * product.a_pitch;
+        const std::int64_t pitch = packed_pitch(out_), width = readers_.width(), pixels = (last - first) * kind.pixels();
+        float* const made = own + read_pixels_ * pitch;
         for (std::int64_t tile = first; tile < last; ++tile) {
-            const WinogradTarget target{own + (tile - first) * kind.pixels() * product.a_pitch, 0, 0, rows, columns, columns * product.a_pitch, product.a_pitch, 0};
+            const WinogradTarget target{own + (tile - first) * kind.pixels() * pitch, 0, 0, rows, columns, columns * pitch, pitch, 0};
             kind.transforms->output(m + (tile - first) * weights_->width, kind.out_plane, weights_->bias.data<float>(), relu_, out_, target);
         }
-        functions_.matrix.multiply(product);
+        readers_.multiply(own, pitch, pixels, out_, made, own + read_floats() - readers_.scratch_floats(read_pixels_));
         for (std::int64_t tile = first; tile < last; ++tile) {
             const Position at = position(kind, tile);
-            const float* const sums = product.c + (tile - first) * kind.pixels() * product.c_pitch;
+            const float* const sums = made + (tile - first) * kind.pixels() * width;
             for (std::int64_t y = 0; y < std::min<std::int64_t>(rows, out_height_ - at.y); ++y) {
                 const std::int64_t count = std::min<std::int64_t>(columns, out_width_ - at.x), pixel = (at.image * out_height_ + at.y + y) * out_width_ + at.x;
                 for (const PixelReaders::Output& output : readers_.outputs) {
                     float* to = run.floats(output.dst) + pixel * output.channels;
                     for (std::int64_t x = 0; x < count; ++x) {
-                        const float* const from = sums + (y * columns + x) * product.c_pitch + output.first;
+                        const float* const from = sums + (y * columns + x) * width + output.first;
                         for (std::int64_t c = 0; c < output.channels; ++c) *to++ = output.relu && from[c] < 0 ? 0.f : from[c];
                     }
                 }
@@ -332,6 +362,8 @@ private:
     bool relu_;
     int threads_;
     std::vector<Kind> kinds_;
+    const TileFunctions& tiles_ = tile_functions();
+    std::int64_t split_floats_ = 0;
     std::size_t task_floats_ = 0;                       // of a thread
     std::int64_t groups_ = 1, chunk_ = 1, chunks_ = 1;  // chunk_: groups of a task
     std::int64_t in_ = 0, out_ = 0, height_ = 0, width_ = 0, out_height_ = 0, out_width_ = 0;

@@ -6,6 +6,7 @@
 #include <regulus/cpu/matrix-impl.hpp>
 #include <regulus/cpu/parallel.hpp>
 #include <regulus/cpu/simd_targets.hpp>
+#include <regulus/cpu/tile_weights-impl.hpp>
 #include <regulus/graph/bind.hpp>
 
 namespace regulus::cpu {
@@ -87,12 +88,14 @@ inline const WinogradFunctions& winograd_functions() {
 /// Which points: one of the two sets for stride 1, or those for stride 2.
 enum class WinogradForm { fine, wide, strided };
 
-/// Transformed weights G g G^T, computed in double: for each group a matrix [in, out] per pair of points, packed for the matrix product, out
-/// padded with zeros to whole vectors; and the biases, padded alike.
+/// Transformed weights G g G^T, computed in double: for each group a matrix [in, out] per pair of points, packed for the matrix product or as tiles of
+/// parts, out padded with zeros to whole vectors; and the biases, padded alike.
 struct WinogradWeights {
-    Tensor matrices;         // [groups, points * points, width, in] of a group's in
+    Tensor matrices;         // [groups, points * points, width, in] of a group's in; or none
+    TileWeights tiles;       // a group for each pair of points of each group; or none
     Tensor bias;             // [groups, width]
     std::int64_t width = 0;  // padded out_channels of a group
+    std::size_t bytes() const { return matrices.bytes() + tiles.bytes(); }
     int points = 0;          // infinity among them, and for stride 2 the middle tap
 
     /// G: what the three taps of an axis are multiplied with. For a finite point its powers over the product of its distances to the other points.
@@ -113,7 +116,8 @@ struct WinogradWeights {
         return g;
     }
 
-    static WinogradWeights make(const ConvParameters& parameters, std::int64_t groups, int lanes, WinogradForm form) {
+    /// split: as tiles.
+    static WinogradWeights make(const ConvParameters& parameters, std::int64_t groups, int lanes, WinogradForm form, bool split) {
         const std::vector<std::array<double, 3>> g = factors(form);
         const int points = int(g.size());
         const std::int64_t out = parameters.weight.shape()[0] / groups, in = parameters.weight.shape()[1];
@@ -122,29 +126,41 @@ struct WinogradWeights {
         result.width = (out + lanes - 1) / lanes * lanes;
         result.matrices = Tensor::zeros(Shape{groups, points * points, result.width, in});
         result.bias = Tensor::zeros(Shape{groups, result.width});
-        const float* weight = parameters.weight.data<float>();
-        const float* bias = parameters.bias.data<float>();
-        float* matrices = result.matrices.data<float>();
+        for (std::int64_t o = 0; o < groups * out; ++o) result.bias.data<float>()[o / out * result.width + o % out] = parameters.bias.data<float>()[o];
         const std::int64_t plane = result.width * in;
-        parallel_for(groups, [&](std::int64_t group) {
-            for_packed_columns(result.width, in, lanes, [&](std::int64_t o, std::int64_t place, std::int64_t panel) {
-                if (o >= out) return;
-                result.bias.data<float>()[group * result.width + o] = bias[group * out + o];
-                for (std::int64_t i = 0; i < in; ++i) {
-                    const float* taps = weight + ((group * out + o) * in + i) * 9;
-                    float* to = matrices + group * points * points * plane + place + i * panel;
-                    for (const std::array<double, 3>& row : g) {
-                        double half[3];
-                        for (int x = 0; x < 3; ++x) half[x] = row[0] * double(taps[x]) + row[1] * double(taps[3 + x]) + row[2] * double(taps[6 + x]);
-                        for (const std::array<double, 3>& column : g) {
-                            *to = float(half[0] * column[0] + half[1] * column[1] + half[2] * column[2]);
-                            to += plane;
-                        }
-                    }
-                }
+        const auto transform_all = [&](const auto& for_columns) {
+            parallel_for(groups, [&](std::int64_t group) {
+                for_columns([&](std::int64_t o, std::int64_t place, std::int64_t distance) {
+                    float* const to = result.matrices.data<float>() + group * points * points * plane + place;
+                    for (std::int64_t i = 0; o < out && i < in; ++i) transform(parameters.weight.data<float>() + ((group * out + o) * in + i) * 9, g, to + i * distance, plane);
+                });
             });
+        };
+        if (!split) {
+            transform_all([&](const auto& column) { for_packed_columns(result.width, in, lanes, column); });
+            return result;
+        }
+        transform_all([&](const auto& column) {
+            for (std::int64_t o = 0; o < out; ++o) column(o, o * in, 1);
         });
+        const float* const transformed = result.matrices.data<float>();
+        result.tiles = TileWeights::make(TileFactors::split, groups * points * points, result.width, {in},
+                                         [=](std::int64_t matrix, std::int64_t o, std::size_t, std::int64_t i) { return transformed[matrix * plane + o * in + i]; }, [](std::int64_t, std::int64_t) { return 0.f; });
+        result.matrices = {};
         return result;
+    }
+
+private:
+    /// A window's weights for all pairs of points, `plane` floats apart.
+    static void transform(const float* taps, const std::vector<std::array<double, 3>>& g, float* to, std::int64_t plane) {
+        for (const std::array<double, 3>& row : g) {
+            double half[3];
+            for (int x = 0; x < 3; ++x) half[x] = row[0] * double(taps[x]) + row[1] * double(taps[3 + x]) + row[2] * double(taps[6 + x]);
+            for (const std::array<double, 3>& column : g) {
+                *to = float(half[0] * column[0] + half[1] * column[1] + half[2] * column[2]);
+                to += plane;
+            }
+        }
     }
 };
 
