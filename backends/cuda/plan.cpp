@@ -263,7 +263,7 @@ void CudaPlan::put_input(Lane& lane, std::size_t input, const Tensor& tensor) co
     if (inputs_[input].bytes != 0) std::memcpy(lane.staging() + inputs_[input].staging, tensor.raw(), inputs_[input].bytes);
 }
 
-std::vector<Tensor> CudaPlan::run(std::byte* /*arena*/, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const {
+std::vector<Tensor> CudaPlan::run(std::byte* /*arena*/, PlanState* state, OutputMemory& /*memory*/, const std::vector<Tensor>& inputs, Profile* profile) const {
     compiled_->device->make_current();
     const LaneLease lane(compiled_);
     lane->reserve(arena_, staging_);

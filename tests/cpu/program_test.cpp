@@ -203,6 +203,34 @@ TEST_CASE("cpu program: the caller's pictures stay as they were") {
     CHECK(same_bits(inputs[0], before));
 }
 
+TEST_CASE("cpu program: the memory of outputs that nobody holds serves the next run, of any size that fits; outputs that are held stay as they are") {
+    const Graph graph = graph_of(3, [](const Scope& scope, ValueId image) { return record::conv2d(scope / "conv", conv(3, 5, 3), image); });
+    const Program program = compile(CpuBackend{}, graph, random_weights(graph), {.threads = 2});
+    const auto inputs = [&](int side, std::uint64_t seed) { return random_inputs(graph, {1, side, side}, seed); };
+    Context context, other;
+    const void* const first = std::as_const(program.run(context, inputs(20, 1))["y"]).raw();
+    CHECK(std::as_const(program.run(context, inputs(20, 2))["y"]).raw() == first);
+    CHECK(std::as_const(program.run(context, inputs(12, 2))["y"]).raw() == first);
+    Outputs latest = program.run(context, inputs(20, 1));
+    std::vector<const void*> places;
+    for (int i = 0; i < 4; ++i) {
+        places.push_back(latest["y"].raw());
+        latest = program.run(context, inputs(20, 2));  // while the one before is held
+    }
+    CHECK(places[0] != places[1]);
+    CHECK(places[2] == places[0]);
+    CHECK(places[3] == places[1]);
+    latest = Outputs{};
+    const Tensor held = program.run(context, inputs(20, 1))["y"].reshaped(Shape{5, 400});
+    const Tensor copy = held.clone(), next = program.run(context, inputs(20, 2))["y"];
+    CHECK(held.raw() != next.raw());
+    CHECK(same_bits(held, copy));
+    CHECK(same_bits(next, program.run(other, inputs(20, 2))["y"]));
+    CHECK(same_bits(program.run(context, inputs(24, 3))["y"], program.run(other, inputs(24, 3))["y"]));  // larger than what is there
+    context.release();
+    CHECK(same_bits(next, program.run(other, inputs(20, 2))["y"]));  // what is held outlives the context's share of it
+}
+
 TEST_CASE("cpu program: profile and explain have a line for each step") {
     const Graph graph = recorded<TinyDetector>();
     const Program program = compile(CpuBackend{}, graph, random_weights(graph), {.threads = 2});

@@ -173,12 +173,13 @@ TEST_CASE("reference: unused entries of bounded buffers are never read") {
     const auto plan = executable->plan({1, 64, 96});
     const std::vector<Tensor> inputs{picture(1, 64, 96), whole_pictures(1, 64, 96)};
     Context clean, dirty;
+    OutputMemory memory;
     std::byte* zeros = clean.arena(plan->memory().arena, 0);
     std::byte* poison = dirty.arena(plan->memory().arena, 0);
     std::memset(zeros, 0, plan->memory().arena);
     std::memset(poison, 0x7f, plan->memory().arena);
     for (std::size_t i = 0; i + 4 <= plan->memory().arena; i += 4) poison[i + 2] = std::byte(0xff);  // 0x7fff7f7f is a NaN
-    const std::vector<Tensor> a = plan->run(zeros, nullptr, inputs, nullptr), b = plan->run(poison, nullptr, inputs, nullptr);
+    const std::vector<Tensor> a = plan->run(zeros, nullptr, memory, inputs, nullptr), b = plan->run(poison, nullptr, memory, inputs, nullptr);
     REQUIRE(a.size() == b.size());
     for (std::size_t i = 0; i < a.size(); ++i) CHECK(equal(a[i], b[i]));
 }

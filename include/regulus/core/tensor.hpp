@@ -64,6 +64,18 @@ public:
         return result;
     }
 
+    /// The same memory under a shape and type that need no more of it.
+    Tensor viewed_as(const Shape& shape, DType dtype) const {
+        Tensor result = *this;
+        result.shape_ = shape;
+        result.dtype_ = dtype;
+        if (result.bytes() > bytes()) throw ShapeError("tensor: " + to_string(shape) + " does not fit the memory of " + to_string(shape_));
+        return result;
+    }
+
+    /// Whether another tensor holds the same memory.
+    bool is_shared() const noexcept { return owner_.use_count() > 1; }
+
     Tensor clone() const {
         Tensor result(shape_, dtype_);
         if (bytes() != 0) std::memcpy(result.data_, data_, bytes());

@@ -38,6 +38,19 @@ REGULUS_INLINE std::byte* Context::arena(std::size_t bytes, std::size_t budget) 
     return memory_.get();
 }
 
+REGULUS_INLINE Tensor OutputMemory::tensor(std::size_t number, const Shape& shape, DType dtype) {
+    if (number >= blocks_.size()) blocks_.resize(number + 1);
+    std::array<Tensor, 2>& blocks = blocks_[number];
+    const std::size_t bytes = std::size_t(shape.numel()) * size_of(dtype);
+    const auto serves = [&](const Tensor& block) { return block.raw() != nullptr && !block.is_shared() && block.bytes() >= bytes; };
+    if (!serves(blocks[0])) std::swap(blocks[0], blocks[1]);
+    if (!serves(blocks[0])) {
+        if (blocks[0].is_shared()) std::swap(blocks[0], blocks[1]);
+        blocks[0] = Tensor(shape, dtype);
+    }
+    return blocks[0].viewed_as(shape, dtype);
+}
+
 REGULUS_INLINE PlanState* Context::state(const std::shared_ptr<const Plan>& plan) {
     for (const KeptState& kept : states_) {
         if (!kept.plan.owner_before(plan) && !plan.owner_before(kept.plan)) return kept.state.get();
@@ -81,7 +94,7 @@ REGULUS_INLINE void Program::prepare(Context& context, const InputSize& size) co
 REGULUS_INLINE Outputs Program::run(Context& context, const std::vector<Tensor>& inputs, Profile* profile) const {
     const InputSize size = checked_size(graph(), inputs);
     const std::shared_ptr<const Plan> plan = plan_for(size);
-    std::vector<Tensor> tensors = plan->run(context.arena(plan->host_arena(), state_->options.memory_budget), context.state(plan), inputs, profile);
+    std::vector<Tensor> tensors = plan->run(context.arena(plan->host_arena(), state_->options.memory_budget), context.state(plan), context.outputs(), inputs, profile);
     Outputs outputs;
     for (std::size_t i = 0; i < tensors.size(); ++i) outputs.add(graph().outputs[i].first, std::move(tensors[i]));
     return outputs;

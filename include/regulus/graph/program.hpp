@@ -1,5 +1,6 @@
 #pragma once
 // A graph compiled for a backend: Program (immutable, shared), Context (one per thread), plans per input size.
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -44,6 +45,18 @@ public:
     virtual ~PlanState() = default;
 };
 
+/// Memory of a run's outputs. That of a tensor which nobody else holds any more serves the next run: new memory of tens of megabytes takes the system as long as
+/// some layers.
+class OutputMemory {
+public:
+    /// The output with this number; elements are not initialised.
+    Tensor tensor(std::size_t number, const Shape& shape, DType dtype);
+    void release() noexcept { blocks_.clear(); }
+
+private:
+    std::vector<std::array<Tensor, 2>> blocks_;  // of each number: callers may hold the outputs of one run until the next has made its own
+};
+
 /// What a backend makes for one input size. Immutable; run() may be called by several threads, each with its own arena and state.
 class Plan {
 public:
@@ -54,8 +67,8 @@ public:
     virtual const std::vector<Step>& steps() const = 0;
     /// `inputs` in the graph's order, already checked; `arena` holds host_arena() bytes aligned to 64. Rows that no image
     /// fills are cut from the outputs.
-    /// `state` is what make_state() gave for this context.
-    virtual std::vector<Tensor> run(std::byte* arena, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const = 0;
+    /// `state` is what make_state() gave for this context; outputs may be made in `memory`.
+    virtual std::vector<Tensor> run(std::byte* arena, PlanState* state, OutputMemory& memory, const std::vector<Tensor>& inputs, Profile* profile) const = 0;
     virtual std::unique_ptr<PlanState> make_state() const { return nullptr; }
 };
 
@@ -88,17 +101,19 @@ private:
     std::vector<std::pair<std::string, Tensor>> entries_;
 };
 
-/// What one run needs: the arena, and the states of the plans in use. Use one per thread; the arena grows to the largest plan it met and never shrinks by itself.
+/// What one run needs: the arena, the memory of the latest outputs, and the states of the plans in use. Use one per thread; the arena grows to the largest plan it met and never shrinks by itself.
 class Context {
 public:
     Context() = default;
     /// At least `bytes`, aligned to 64. Throws BackendError when `budget` (if not 0) or the machine's memory is exceeded.
     std::byte* arena(std::size_t bytes, std::size_t budget);
     std::size_t arena_bytes() const noexcept { return capacity_; }
+    OutputMemory& outputs() noexcept { return outputs_; }
     /// The state of a plan, made at its first use; states of plans that no program keeps any more are dropped.
     PlanState* state(const std::shared_ptr<const Plan>& plan);
     void release() noexcept {
         states_.clear();
+        outputs_.release();
         memory_.reset();
         capacity_ = 0;
     }
@@ -113,6 +128,7 @@ private:
     };
     std::unique_ptr<std::byte, Free> memory_;
     std::size_t capacity_ = 0;
+    OutputMemory outputs_;
     std::vector<KeptState> states_;
 };
 

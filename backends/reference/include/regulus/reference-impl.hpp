@@ -326,7 +326,7 @@ public:
     MemoryReport memory() const override { return {places_.peak, places_.sum_of_values, network_->parameter_bytes}; }
     const std::vector<Step>& steps() const override { return steps_; }
 
-    std::vector<Tensor> run(std::byte* arena, PlanState* /*state*/, const std::vector<Tensor>& inputs, Profile* profile) const override {
+    std::vector<Tensor> run(std::byte* arena, PlanState* /*state*/, OutputMemory& /*memory*/, const std::vector<Tensor>& inputs, Profile* profile) const override {
         const Graph& graph = network_->graph;
         Run<T> run{*network_, shapes_, std::vector<void*>(graph.values.size())};
         for (std::size_t id = 0; id < graph.values.size(); ++id) {

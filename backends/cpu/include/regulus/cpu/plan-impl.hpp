@@ -95,7 +95,7 @@ public:
     MemoryReport memory() const override { return memory_; }
     const std::vector<Step>& steps() const override { return steps_; }
 
-    std::vector<Tensor> run(std::byte* arena, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const override {
+    std::vector<Tensor> run(std::byte* arena, PlanState* state, OutputMemory& memory, const std::vector<Tensor>& inputs, Profile* profile) const override {
         const ThreadScope team(compiled_->threads);
         const Graph& graph = compiled_->graph;
         std::byte** table = reinterpret_cast<std::byte**>(arena);
@@ -121,7 +121,7 @@ public:
             throw BackendError(std::string("cpu: oneDNN failed while running: ") + error.what());
         }
         std::vector<Tensor> outputs;
-        for (const auto& [name, id] : graph.outputs) outputs.push_back(copy_out(run, id));
+        for (const auto& [name, id] : graph.outputs) outputs.push_back(copy_out(run, id, memory, outputs.size()));
         return outputs;
     }
 
@@ -167,12 +167,12 @@ private:
         return dies ? source : no_value;
     }
 
-    Tensor copy_out(const Run& run, ValueId id) const {
+    Tensor copy_out(const Run& run, ValueId id, OutputMemory& memory, std::size_t number) const {
         const Graph& graph = compiled_->graph;
         const NodeContext context{graph, graph.nodes[std::size_t(graph.values[std::size_t(id)].producer)], shapes_, {}};
         Shape shape = shapes_[std::size_t(id)];
         shape[0] = context.rows_of(id)(run);
-        Tensor tensor(shape, graph.values[std::size_t(id)].dtype);
+        Tensor tensor = memory.tensor(number, shape, graph.values[std::size_t(id)].dtype);
         if (is_map(graph, id, shape)) {
             transpose(run.floats({id}), tensor.data<float>(), shape[0], shape[2] * shape[3], shape[1]);
         } else if (tensor.bytes() != 0) {

@@ -118,7 +118,7 @@ public:
     MemoryReport memory() const override { return memory_; }
     std::size_t host_arena() const override { return 0; }
     const std::vector<Step>& steps() const override { return steps_; }
-    std::vector<Tensor> run(std::byte* arena, PlanState* state, const std::vector<Tensor>& inputs, Profile* profile) const override;
+    std::vector<Tensor> run(std::byte* arena, PlanState* state, OutputMemory& memory, const std::vector<Tensor>& inputs, Profile* profile) const override;
     std::unique_ptr<PlanState> make_state() const override;
 
     /// A run whose image input is made from pictures on the lane's stream; `info` is the other input. Results lie on the device too while the lease lives.
