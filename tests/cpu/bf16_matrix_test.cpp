@@ -4,20 +4,6 @@
 using namespace regulus;
 using namespace regulus::testing;
 
-namespace {
-
-ops::ConvTranspose2d side_by_side(int in, int out, int kernel, Activation activation = Activation::none) {
-    ops::ConvTranspose2d op;
-    op.in_channels = in;
-    op.out_channels = out;
-    op.kernel = op.stride = kernel;
-    op.bias = activation == Activation::relu;
-    op.activation = activation;
-    return op;
-}
-
-}  // namespace
-
 TEST_CASE("cpu bf16 linear: many rows and few, maps flattened in the checkpoint's order") {
     for (const InputSize& size : {InputSize{1, 1, 1}, InputSize{3, 2, 5}, InputSize{64, 4, 5}, InputSize{131, 3, 7}, InputSize{300, 1, 2}}) {
         const int flat = 6 * size.height * size.width;

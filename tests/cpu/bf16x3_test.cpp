@@ -1,8 +1,5 @@
 // Float32 products of three bfloat16 parts each: the parts, blocks of products, and every kernel that makes them, against sums in double. Plain loops make
 // them everywhere; where the processor has AMX, it is tested besides.
-#include <cfloat>
-#include <limits>
-
 #include "bf16.hpp"
 #include "tiles.hpp"
 
@@ -39,15 +36,6 @@ void check_split(const Graph& graph, const InputSize& size, std::int64_t split, 
 
 ops::Conv2d with_bias(ops::Conv2d op, Activation activation) {
     op.bias = true;
-    op.activation = activation;
-    return op;
-}
-
-ops::ConvTranspose2d side_by_side(int in, int out, int kernel, Activation activation = Activation::none) {
-    ops::ConvTranspose2d op;
-    op.in_channels = in;
-    op.out_channels = out;
-    op.kernel = op.stride = kernel;
     op.activation = activation;
     return op;
 }
@@ -115,7 +103,7 @@ TEST_CASE("cpu bf16x3: blocks of products equal sums in double as closely as flo
                     product.a = packed_a.data();
                     product.b = packed_b.data();
                     product.sums = sums.data();
-                    product.fetch(packed_b.data(), 0, 2);
+                    product.fetch(packed_b.data(), product.column_tiles, 0, 2);
                     cpu::TileResult earlier;  // is stored meanwhile
                     const std::vector<float> earlier_sums = random_floats(std::size_t(cpu::block_rows * cpu::block_columns), 4), bias(std::size_t(cpu::block_columns), 0.f);
                     std::vector<float> stored(earlier_sums.size(), 77.f);

@@ -154,6 +154,17 @@ inline ops::Conv2d conv(int in, int out, int kernel, int stride = 1, int groups 
     return op;
 }
 
+/// A transposed convolution whose windows lie side by side; with biases where it has an activation.
+inline ops::ConvTranspose2d side_by_side(int in, int out, int kernel, Activation activation = Activation::none) {
+    ops::ConvTranspose2d op;
+    op.in_channels = in;
+    op.out_channels = out;
+    op.kernel = op.stride = kernel;
+    op.bias = activation != Activation::none;
+    op.activation = activation;
+    return op;
+}
+
 inline Graph one_convolution(const ops::Conv2d& op) {
     return graph_of(op.in_channels, [&](const Scope& scope, ValueId image) { return record::conv2d(scope / "conv", op, image); });
 }

@@ -101,7 +101,8 @@ private:
     std::vector<std::pair<std::string, Tensor>> entries_;
 };
 
-/// What one run needs: the arena, the memory of the latest outputs, and the states of the plans in use. Use one per thread; the arena grows to the largest plan it met and never shrinks by itself.
+/// What one run needs: the arena, the memory of the latest outputs, and the states of the plans in use. Use one per thread; arena and outputs grow to the largest
+/// that they met and never shrink by themselves.
 class Context {
 public:
     Context() = default;

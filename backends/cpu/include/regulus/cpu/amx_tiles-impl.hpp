@@ -149,7 +149,7 @@ inline void split(const float* from, std::int64_t count, Bf16* to, std::int64_t 
     }
 }
 
-// Loads or stores the sums of Rows x Columns tiles.
+// One instruction for each of the sums of Rows x Columns tiles.
 #define REGULUS_EACH_SUM(instruction)                                                                        \
     instruction(0, sums, line);                                                                              \
     if constexpr (Columns > 1) instruction(1, sums + tile_columns, line);                                    \
@@ -157,6 +157,25 @@ inline void split(const float* from, std::int64_t count, Bf16* to, std::int64_t 
     if constexpr (Rows > 1 && Columns > 1) instruction(3, sums + row_floats + tile_columns, line);           \
     if constexpr (Rows > 2) instruction(4, sums + 2 * row_floats, line);                                     \
     if constexpr (Rows > 2 && Columns > 1) instruction(5, sums + 2 * row_floats + tile_columns, line);
+
+#define REGULUS_TILE_CLEAR(number, from, bytes) REGULUS_TILE_ZERO(number)
+
+/// Sums begin as what memory holds, or as zeros.
+template <int Rows, int Columns>
+inline void begin_sums(const float* sums, bool adds) {
+    constexpr std::int64_t line = block_columns * sizeof(float), row_floats = tile_rows * block_columns;
+    if (adds) {
+        REGULUS_EACH_SUM(REGULUS_TILE_LOAD)
+    } else {
+        REGULUS_EACH_SUM(REGULUS_TILE_CLEAR)
+    }
+}
+
+template <int Rows, int Columns>
+inline void store_sums(float* sums) {
+    constexpr std::int64_t line = block_columns * sizeof(float), row_floats = tile_rows * block_columns;
+    REGULUS_EACH_SUM(REGULUS_TILE_STORE)
+}
 
 /// Stores the rows of a result, some after each of `steps` steps.
 class StoresBetween {
@@ -177,18 +196,7 @@ private:
 /// The rows of the result before are stored between the steps: sums come from tiles to vectors slowly, and tiles need not wait for that.
 template <int Rows, int Columns>
 inline void multiply_tiles(const TileProduct& p, const TileResult& before) {
-    constexpr std::int64_t line = block_columns * sizeof(float), row_floats = tile_rows * block_columns;
-    float* const sums = p.sums;
-    if (p.adds) {
-        REGULUS_EACH_SUM(REGULUS_TILE_LOAD)
-    } else {
-        REGULUS_TILE_ZERO(0);
-        REGULUS_TILE_ZERO(1);
-        REGULUS_TILE_ZERO(2);
-        REGULUS_TILE_ZERO(3);
-        REGULUS_TILE_ZERO(4);
-        REGULUS_TILE_ZERO(5);
-    }
+    begin_sums<Rows, Columns>(p.sums, p.adds);
     std::int64_t steps = 0;
     for (std::int64_t i = 0; i < p.run_count; ++i) steps += p.runs[i].steps;
     StoresBetween stores(before, steps);
@@ -227,7 +235,7 @@ inline void multiply_tiles(const TileProduct& p, const TileResult& before) {
             stores();
         }
     }
-    REGULUS_EACH_SUM(REGULUS_TILE_STORE)
+    store_sums<Rows, Columns>(p.sums);
 }
 
 inline void multiply(const TileProduct& p, const TileResult& before) {
@@ -254,16 +262,7 @@ inline void multiply(const TileProduct& p, const TileResult& before) {
 /// The same of factors in parts.
 template <int Rows, int Columns>
 inline void multiply_split_tiles(const SplitProduct& p, const TileResult& before) {
-    constexpr std::int64_t line = block_columns * sizeof(float), row_floats = tile_rows * block_columns;
-    float* const sums = p.sums;
-    if (p.adds) {
-        REGULUS_EACH_SUM(REGULUS_TILE_LOAD)
-    } else {
-        REGULUS_TILE_ZERO(0);
-        REGULUS_TILE_ZERO(1);
-        REGULUS_TILE_ZERO(2);
-        REGULUS_TILE_ZERO(3);
-    }
+    begin_sums<Rows, Columns>(p.sums, p.adds);
     StoresBetween stores(before, p.steps);
     const Bf16 *a = p.a, *second = a + p.a_pitch, *b = p.b;
     const std::byte* ahead = p.ahead;
@@ -284,7 +283,7 @@ inline void multiply_split_tiles(const SplitProduct& p, const TileResult& before
         REGULUS_TILES_MULTIPLY()
         stores();
     }
-    REGULUS_EACH_SUM(REGULUS_TILE_STORE)
+    store_sums<Rows, Columns>(p.sums);
 }
 
 inline void multiply_split(const SplitProduct& p, const TileResult& before) {
@@ -300,6 +299,7 @@ REGULUS_SIMD_END
 #undef REGULUS_TILE_LOAD_ONCE
 #undef REGULUS_TILE_STORE
 #undef REGULUS_EACH_SUM
+#undef REGULUS_TILE_CLEAR
 #undef REGULUS_TILE_ZERO
 #undef REGULUS_TILE_MULTIPLY
 

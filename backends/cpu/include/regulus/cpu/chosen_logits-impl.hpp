@@ -51,7 +51,7 @@ private:
 
     std::int64_t outputs_of_line() const { return op_.kernel * width_ * op_.kernel; }
     std::int64_t block_floats() const { return (block_ * outputs_of_line() * op_.out_channels + 15) / 16 * 16; }
-    std::int64_t split_floats() const { return tile_weights_ ? TileBlocks::floats + SplitRows::floats(block_ * width_, tile_weights_->steps()) : 0; }
+    std::int64_t split_floats() const { return tile_weights_ ? SplitProducts::floats(block_ * width_, tile_weights_->steps()) : 0; }
     std::int64_t task_floats() const { return block_floats() + split_floats(); }
 
     /// A block of input lines from `first` on, of a row of the batch.
@@ -70,19 +70,10 @@ private:
     void lines_split(const Run& run, std::int64_t row, std::int64_t first, std::int64_t last, float* to) const {
         const std::int64_t in = op_.in_channels, out = op_.out_channels, side = op_.kernel, pixels = (last - first) * width_;
         const float* const from = run.floats(src_) + (row * height_ + first) * width_ * in;
-        float* const memory = to + block_floats();
-        const TileFunctions& tiles = tile_functions();
-        const SplitRows split{reinterpret_cast<Bf16*>(memory + TileBlocks::floats), tile_weights_->steps()};
-        for (std::int64_t pixel = 0; pixel < pixels; ++pixel) tiles.split(from + pixel * in, in, split.at(pixel), split.steps);
-        tiles.begin();
-        TileBlocks blocks(tiles, memory);
+        SplitProducts products(to + block_floats(), tile_weights_->steps());
+        products.set_rows(from, in, pixels, in);
         for (std::int64_t tap = 0; tap < side * side; ++tap) {
-            multiply_split(blocks, split, pixels, *tile_weights_, tap, [&](TileResult& result, std::int64_t begin, std::int64_t count, std::int64_t panel) {
-                result.clear();
-                result.columns = std::min(block_columns, out - panel * block_columns);
-                result.bias = tile_weights_->bias(tap, panel);
-                result.pitch = side * out;
-                result.relu = op_.activation == Activation::relu;
+            products.multiply(*tile_weights_, tap, {.pitch = side * out, .relu = op_.activation == Activation::relu}, [&](TileResult& result, std::int64_t begin, std::int64_t count, std::int64_t panel) {
                 for (std::int64_t pixel = begin, next; pixel < begin + count; pixel = next) {
                     next = std::min(begin + count, (pixel / width_ + 1) * width_);
                     float* const place = to + (((pixel / width_ * side + tap / side) * width_ + pixel % width_) * side + tap % side) * out + panel * block_columns;
@@ -90,8 +81,7 @@ private:
                 }
             });
         }
-        blocks.finish();
-        tiles.end();
+        products.finish();
     }
 
     std::shared_ptr<const TileWeights> tile_weights_;

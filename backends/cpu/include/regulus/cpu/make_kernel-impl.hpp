@@ -51,6 +51,11 @@ inline std::shared_ptr<const PackedMatrix> packed_matrix(const Compiled& compile
 /// What products of tiles multiply, where there are some.
 inline TileFactors tile_factors(const Compiled& compiled) { return compiled.bf16 ? TileFactors::bf16 : TileFactors::split; }
 
+/// The weights of a pointwise convolution as tiles.
+inline std::shared_ptr<const TileWeights> matrix_tiles(const Compiled& compiled, const Node& node, const ops::Conv2d& conv, const std::vector<Tensor>& bound) {
+    return compiled.store.get<TileWeights>(parameter_key(node) + "tiles", [&] { return TileMatrixKernel::matrix_weights(tile_factors(compiled), folded_parameters(conv, bound)); });
+}
+
 /// Whether float32 products of so many rows had better be those of three bfloat16 parts each. Weights in parts are half as large again, which few rows do not make
 /// up for; few channels leave the time to memory; and small products are over before threads and tiles are ready.
 inline bool is_worth_splitting(std::int64_t rows, std::int64_t in, std::int64_t out) { return rows >= 96 && std::min(in, out) >= 64 && in * out >= 96 * 128 && rows * in * out >= 1 << 24; }
@@ -80,8 +85,7 @@ inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const Nod
         for (const NodeId id : nodes) {
             const Node& node = compiled.graph.nodes[std::size_t(id)];
             const auto& conv = std::get<ops::Conv2d>(node.operation);
-            auto weights = compiled.store.get<TileWeights>(parameter_key(node) + "tiles", [&] { return TileMatrixKernel::matrix_weights(tile_factors(compiled), folded_parameters(conv, compiled.bound[std::size_t(id)])); });
-            products.push_back({std::move(weights), MapPlace::of(context, node.outputs[0]), conv.activation});
+            products.push_back({matrix_tiles(compiled, node, conv, compiled.bound[std::size_t(id)]), MapPlace::of(context, node.outputs[0]), conv.activation});
         }
         return new_kernel<TileMatrixKernel>(context, products, compiled.threads);
     }
@@ -184,9 +188,8 @@ inline std::unique_ptr<Kernel> make_tiled(const Compiled& compiled, const NodeCo
     const std::string key = parameter_key(context.node) + "tiles";
     const TileFactors factors = tile_factors(compiled);
     const std::vector<Tensor>& bound = context.bound;
-    const auto weights = [&](const auto& make) { return compiled.store.get<TileWeights>(key, make); };
     if (const auto* linear = std::get_if<ops::Linear>(&context.node.operation)) {
-        auto tiles = weights([&] { return TileMatrixKernel::matrix_weights(factors, LinearKernel::parameters(*linear, bound, context.shape(context.in(0)))); });
+        auto tiles = compiled.store.get<TileWeights>(key, [&] { return TileMatrixKernel::matrix_weights(factors, LinearKernel::parameters(*linear, bound, context.shape(context.in(0)))); });
         return new_kernel<TileMatrixKernel>(context, std::move(tiles), *linear, compiled.threads);
     }
     if (const auto* deconv = std::get_if<ops::ConvTranspose2d>(&context.node.operation)) {
@@ -194,8 +197,7 @@ inline std::unique_ptr<Kernel> make_tiled(const Compiled& compiled, const NodeCo
     }
     const auto& conv = std::get<ops::Conv2d>(context.node.operation);
     if (TileMatrixKernel::applies(conv, factors)) {
-        auto tiles = weights([&] { return TileMatrixKernel::matrix_weights(factors, folded_parameters(conv, bound)); });
-        return new_kernel<TileMatrixKernel>(context, std::move(tiles), std::vector<TileSource>{TileSource::of(context, conv)}, compiled.threads);
+        return new_kernel<TileMatrixKernel>(context, matrix_tiles(compiled, context.node, conv, bound), std::vector<TileSource>{TileSource::of(context, conv)}, compiled.threads);
     }
     // The order of the tiles follows the window, which nodes that share a weight need not.
     const std::string window = std::to_string(conv.stride) + " " + std::to_string(conv.dilation) + " " + std::to_string(conv.groups);

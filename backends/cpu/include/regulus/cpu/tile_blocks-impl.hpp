@@ -78,7 +78,6 @@ struct SplitRows {
     std::int64_t steps = 0;
 
     static std::int64_t elements(std::int64_t rows, std::int64_t steps) { return (rows + tile_rows - 1) / tile_rows * steps * split_tile_elements; }
-    static std::int64_t floats(std::int64_t rows, std::int64_t steps) { return elements(rows, steps) / 2; }
 
     /// Where a row's parts from a step of depth on belong.
     Bf16* at(std::int64_t row, std::int64_t step = 0) const { return packed + (row / tile_rows * steps + step) * split_tile_elements + row % tile_rows * tile_depth; }
@@ -94,20 +93,48 @@ struct SplitRows {
     }
 };
 
-/// Rows times a group of weights: place(result, row, count, panel) says what becomes of the panel's columns of rows [row, row + count).
-template <class Place>
-void multiply_split(TileBlocks& blocks, const SplitRows& rows, std::int64_t count, const TileWeights& weights, std::int64_t group, const Place& place) {
-    for (std::int64_t panel = 0; panel < weights.panels(); ++panel) {
-        for (std::int64_t row = 0; row < count; row += split_block_rows) {
-            const std::int64_t part = std::min(split_block_rows, count - row);
-            SplitProduct product = rows.product(row, part);
-            product.b = weights.tiles(group, panel);
-            product.column_tiles = weights.column_tiles(panel);
-            product.fetch(weights.tiles(group, panel + 1), row / split_block_rows, (count + split_block_rows - 1) / split_block_rows);  // the next group lies behind
-            place(blocks.next(), row, part, panel);
-            blocks.multiply(product);
+/// Products of rows in parts with groups of weights, one after the other. Between construction and finish() the thread makes no other products.
+class SplitProducts {
+public:
+    /// Of the memory, for so many rows.
+    static std::int64_t floats(std::int64_t rows, std::int64_t steps) { return TileBlocks::floats + SplitRows::elements(rows, steps) * std::int64_t(sizeof(Bf16)) / std::int64_t(sizeof(float)); }
+
+    SplitProducts(float* memory, std::int64_t steps) : rows_{reinterpret_cast<Bf16*>(memory + TileBlocks::floats), steps}, blocks_(tiles_, memory) { tiles_.begin(); }
+
+    /// Takes `count` rows of `depth` floats, `pitch` apart.
+    void set_rows(const float* from, std::int64_t pitch, std::int64_t count, std::int64_t depth) {
+        count_ = count;
+        for (std::int64_t row = 0; row < count; ++row) tiles_.split(from + row * pitch, depth, rows_.at(row), rows_.steps);
+    }
+
+    /// place(result, row, count, panel) adds to `result` where a panel's columns of rows [row, row + count) belong.
+    template <class Place>
+    void multiply(const TileWeights& weights, std::int64_t group, const TileOutput& output, const Place& place) {
+        const std::int64_t turns = (count_ + split_block_rows - 1) / split_block_rows;
+        for (std::int64_t panel = 0; panel < weights.panels(); ++panel) {
+            for (std::int64_t row = 0; row < count_; row += split_block_rows) {
+                const std::int64_t count = std::min(split_block_rows, count_ - row);
+                SplitProduct product = rows_.product(row, count);
+                product.b = weights.tiles(group, panel);
+                product.column_tiles = weights.column_tiles(panel);
+                product.fetch(weights.tiles(group, panel + 1), product.column_tiles, row / split_block_rows, turns);  // the next group lies behind
+                output.start(blocks_.next(), weights, group, panel);
+                place(blocks_.next(), row, count, panel);
+                blocks_.multiply(product);
+            }
         }
     }
-}
+
+    void finish() {
+        blocks_.finish();
+        tiles_.end();
+    }
+
+private:
+    const TileFunctions& tiles_ = tile_functions();
+    SplitRows rows_;
+    TileBlocks blocks_;
+    std::int64_t count_ = 0;
+};
 
 }  // namespace regulus::cpu

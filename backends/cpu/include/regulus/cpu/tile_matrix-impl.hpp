@@ -213,10 +213,7 @@ private:
                 if (splits_) {
                     SplitProduct product = SplitRows{packed, chunk_steps_}.product(row - first, count);
                     product.steps = depth.steps;
-                    if (!rows_first_ && panel + 1 < end) {
-                        product.column_tiles = column_tiles(panel + 1);
-                        product.fetch(tiles_of(panel + 1, step), (row - first) / split_block_rows, blocks_of_task());
-                    }
+                    if (!rows_first_ && panel + 1 < end) product.fetch(tiles_of(panel + 1, step), column_tiles(panel + 1), (row - first) / split_block_rows, blocks_of_task());
                     return finish(product);
                 }
                 const bool is_copied = row >= copied_from;
@@ -293,8 +290,8 @@ private:
     std::vector<Panel> panels_;
     const TileFunctions& tiles_;
     RowCount rows_;
-    std::int64_t first_channel_ = 0;  // of the output's in its pixels
-    std::int64_t height_ = 1, width_ = 1, side_ = 1;    // side_: of a transposed convolution's window
+    std::int64_t first_channel_ = 0;                  // of the output, in the pixels that it shares
+    std::int64_t height_ = 1, width_ = 1, side_ = 1;  // side_: of a transposed convolution's window
     std::int64_t steps_ = 0, task_rows_ = 0, chunk_steps_ = 0;
     bool splits_ = false;
     bool rows_first_ = false;  // a block of rows meets all weights, not a panel of weights all rows

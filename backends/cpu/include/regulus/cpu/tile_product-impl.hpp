@@ -57,10 +57,10 @@ struct SplitProduct {
     const std::byte* ahead = nullptr;  // fetched into the second-level cache meanwhile, `ahead_lines` lines of it in each step
     std::int64_t ahead_lines = 0;
 
-    /// b of `count` products to come is fetched in as many turns, of which this one has number `turn`.
-    void fetch(const Bf16* next, std::int64_t turn, std::int64_t count) {
+    /// The next product's b, of `next_tiles` tiles a step, is fetched in `count` turns, of which this product is number `turn`.
+    void fetch(const Bf16* next, int next_tiles, std::int64_t turn, std::int64_t count) {
         constexpr std::int64_t line_bytes = 64;
-        ahead_lines = (split_parts * column_tiles * tile_elements * std::int64_t(sizeof(Bf16)) / line_bytes + count - 1) / count;
+        ahead_lines = (split_parts * next_tiles * tile_elements * std::int64_t(sizeof(Bf16)) / line_bytes + count - 1) / count;
         ahead = reinterpret_cast<const std::byte*>(next) + turn * steps * ahead_lines * line_bytes;
     }
 };

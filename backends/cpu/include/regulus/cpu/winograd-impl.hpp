@@ -79,7 +79,7 @@ public:
             task_floats_ += read_floats();
         }
         if (splits()) {
-            for (const Kind& kind : kinds_) split_floats_ = std::max(split_floats_, SplitRows::floats(kind.tiles, weights_->tiles.steps()) + TileBlocks::floats);
+            for (const Kind& kind : kinds_) split_floats_ = std::max(split_floats_, SplitProducts::floats(kind.tiles, weights_->tiles.steps()));
             task_floats_ = (task_floats_ + std::size_t(split_floats_) + 15) / 16 * 16;
         }
         int side = 0;  // of the largest tiles
@@ -103,7 +103,7 @@ public:
         std::int64_t tasks = 0;
         for (const Kind& kind : kinds_) tasks += kind.tasks(rows) * chunks_;
         parallel_tasks(threads_, tasks, [&](int thread, std::int64_t i) {
-            float* const memory = run.floats(scratch) + std::size_t(thread) * task_floats_ + split_floats_;  // behind what splits() needs
+            float* const memory = run.floats(scratch) + std::size_t(thread) * task_floats_;
             for (const Kind& kind : kinds_) {
                 const std::int64_t own = kind.tasks(rows) * chunks_;
                 if (i < own) return task(run, kind, memory, i / chunks_ * kind.tiles, std::min(rows * kind.per_image(), (i / chunks_ + 1) * kind.tiles), i % chunks_);
@@ -238,8 +238,8 @@ private:
     /// Tiles [first, last) of a kind, for one chunk of groups.
     void task(const Run& run, const Kind& kind, float* memory, std::int64_t first, std::int64_t last, std::int64_t chunk) const {
         const WinogradAxis &down = kind.down(), &across = kind.across();
-        float* const v = memory;
-        float* const m = memory + kind.planes() * kind.in_plane;
+        float* const v = memory + split_floats_;
+        float* const m = v + kind.planes() * kind.in_plane;
         const std::int64_t group_in = in_ / groups_, group_out = out_ / groups_, first_group = chunk * chunk_, last_group = std::min(groups_, first_group + chunk_);
         const std::int64_t channels = (last_group - first_group) * group_in, products = (last_group - first_group) * weights_->width;
         for (std::int64_t tile = first; tile < last; ++tile) {
@@ -248,10 +248,10 @@ private:
             const WinogradWindow window{map, at.y * down.stride - 1, at.x * across.stride - 1, height_, width_, width_ * in_, in_, tile + 1 < last ? across.outputs * across.stride * in_ : 0};
             kind.transforms->input(window, channels, v + (tile - first) * channels, kind.in_plane);
         }
-        if (splits()) multiply_parts(kind, memory - split_floats_, v, m, last - first, first_group, last_group);
+        if (splits()) multiply_split(kind, memory, v, m, last - first, first_group, last_group);
         else multiply(kind, v, m, last - first, first_group, last_group);
         if (!readers_.outputs.empty()) {
-            float* const own = memory + task_floats_ - split_floats_ - read_floats();
+            float* const own = memory + task_floats_ - read_floats();
             for (std::int64_t tile = first; tile < last; tile += read_tiles) read(run, kind, m + (tile - first) * products, own, tile, std::min(last, tile + read_tiles));
             return;
         }
@@ -290,29 +290,22 @@ private:
     bool splits() const { return weights_->matrices.numel() == 0; }
 
     /// The same by tiles of three bfloat16 parts; `memory` holds split_floats_.
-    void multiply_parts(const Kind& kind, float* memory, const float* v, float* m, std::int64_t rows, std::int64_t first_group, std::int64_t last_group) const {
+    void multiply_split(const Kind& kind, float* memory, const float* v, float* m, std::int64_t rows, std::int64_t first_group, std::int64_t last_group) const {
         const TileWeights& weights = weights_->tiles;
         const std::int64_t group_in = in_ / groups_, channels = (last_group - first_group) * group_in, sums = (last_group - first_group) * weights_->width;
-        const SplitRows split{reinterpret_cast<Bf16*>(memory + TileBlocks::floats), weights.steps()};
-        tiles_.begin();
-        TileBlocks blocks(tiles_, memory);
+        SplitProducts products(memory, weights.steps());
         for (std::int64_t group = first_group; group < last_group; ++group) {
             for (const Product& one : kind.products) {
-                const float* const from = v + one.from * kind.in_plane + (group - first_group) * group_in;
-                for (std::int64_t row = 0; row < rows; ++row) tiles_.split(from + row * channels, group_in, split.at(row), weights.steps());
-                multiply_split(blocks, split, rows, weights, group * weights_->points * weights_->points + one.matrix, [&](TileResult& result, std::int64_t row, std::int64_t count, std::int64_t panel) {
-                    float* const to = m + one.to * kind.out_plane + (group - first_group) * weights_->width + row * sums + panel * block_columns;
-                    result.clear();
-                    result.columns = std::min(block_columns, weights_->width - panel * block_columns);
-                    result.bias = weights.bias(0, panel);
-                    result.pitch = sums;
-                    result.adds = one.adds;
-                    result.add({0, count, reinterpret_cast<std::byte*>(to), reinterpret_cast<const std::byte*>(to)});
+                products.set_rows(v + one.from * kind.in_plane + (group - first_group) * group_in, channels, rows, group_in);
+                float* const to = m + one.to * kind.out_plane + (group - first_group) * weights_->width;
+                const TileOutput output{.pitch = sums, .adds = one.adds};
+                products.multiply(weights, group * weights_->points * weights_->points + one.matrix, output, [&](TileResult& result, std::int64_t row, std::int64_t count, std::int64_t panel) {
+                    std::byte* const place = reinterpret_cast<std::byte*>(to + row * sums + panel * block_columns);
+                    result.add({0, count, place, place});
                 });
             }
         }
-        blocks.finish();
-        tiles_.end();
+        products.finish();
     }
 
     /// Some tiles' pixels and what is read of them.
@@ -362,7 +355,6 @@ private:
     bool relu_;
     int threads_;
     std::vector<Kind> kinds_;
-    const TileFunctions& tiles_ = tile_functions();
     std::int64_t split_floats_ = 0;
     std::size_t task_floats_ = 0;                       // of a thread
     std::int64_t groups_ = 1, chunk_ = 1, chunks_ = 1;  // chunk_: groups of a task

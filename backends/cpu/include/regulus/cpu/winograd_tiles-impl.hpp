@@ -95,8 +95,9 @@ struct WinogradWeights {
     TileWeights tiles;       // a group for each pair of points of each group; or none
     Tensor bias;             // [groups, width]
     std::int64_t width = 0;  // padded out_channels of a group
-    std::size_t bytes() const { return matrices.bytes() + tiles.bytes(); }
     int points = 0;          // infinity among them, and for stride 2 the middle tap
+
+    std::size_t bytes() const { return matrices.bytes() + tiles.bytes(); }
 
     /// G: what the three taps of an axis are multiplied with. For a finite point its powers over the product of its distances to the other points.
     static std::vector<std::array<double, 3>> factors(WinogradForm form) {
