@@ -207,6 +207,21 @@ TEST_CASE("cpu bf16 maps: a pyramid's step down, and maps enlarged by a factor")
     check_threads(step, {1, 32, 24});
 }
 
+TEST_CASE("cpu bf16 maps: the coarser map is added where a lateral convolution's outputs are made, unless somebody else reads these") {
+    const auto merged = [](const Graph& graph) {
+        const auto steps = compile(bf16_backend(), graph, random_weights(graph), {.threads = 2}).steps({1, 16, 24});
+        return std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.node == "sum" && step.kernel.find("2 nodes") != std::string::npos; });
+    };
+    Graph graph = pyramid(ops::Resize::Mode::nearest);
+    CHECK(merged(graph) == 1);
+    CHECK(merged(pyramid(ops::Resize::Mode::bilinear)) == 0);
+    const auto lateral = std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.name == "lateral0"; });
+    REQUIRE(lateral != graph.nodes.end());
+    graph.outputs.emplace_back("lateral", lateral->outputs[0]);
+    CHECK(merged(graph) == 0);
+    check_whole_numbers(graph, {2, 19, 13});
+}
+
 TEST_CASE("cpu bf16 maps: RoIAlign over two levels and linear layers, any number of regions") {
     const Regions regions, unkept(false);
     CHECK(kept_in_bf16(regions.graph) == 4 + 3);  // levels, bins, hidden; the head's

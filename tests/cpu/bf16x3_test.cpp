@@ -103,7 +103,7 @@ TEST_CASE("cpu bf16x3: blocks of products equal sums in double as closely as flo
                     product.a = packed_a.data();
                     product.b = packed_b.data();
                     product.sums = sums.data();
-                    product.fetch(packed_b.data(), product.column_tiles, 0, 2);
+                    product.ahead = {reinterpret_cast<const std::byte*>(packed_b.data()), 3};
                     cpu::TileResult earlier;  // is stored meanwhile
                     const std::vector<float> earlier_sums = random_floats(std::size_t(cpu::block_rows * cpu::block_columns), 4), bias(std::size_t(cpu::block_columns), 0.f);
                     std::vector<float> stored(earlier_sums.size(), 77.f);
@@ -220,6 +220,21 @@ TEST_CASE("cpu bf16x3 transposed convolution: windows side by side, several that
         }
         return record::concat(scope / "concat", raised);
     }), {2, 32, 40}, 3, 2e-5);  // two layers, the first of which may be Winograd's
+}
+
+TEST_CASE("cpu bf16x3 pointwise convolution: a coarser map is added to it, enlarged, whatever its size") {
+    // How many times smaller the other map is: also no smaller, and larger in neither direction nor a whole number of times.
+    for (const InputSize& size : {InputSize{1, 40, 40}, InputSize{2, 37, 51}}) {
+        for (const int factor : {1, 2, 3, 40}) {
+            const Graph graph = graph_of(128, [&](const Scope& scope, ValueId image) {
+                const ValueId coarse = record::pool2d(scope / "coarse", ops::Pool2d{ops::Pool2d::Kind::maximum, 1, factor, 0}, image);
+                return record::resize(scope / "sum", ops::Resize{ops::Resize::Mode::nearest, true}, coarse, record::conv2d(scope / "lateral", with_bias(conv(128, 128, 1), Activation::none), image));
+            });
+            const auto steps = compile(split_backend(), graph, random_weights(graph), {.threads = 2}).steps(size);
+            CHECK(std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.node == "sum" && step.kernel.find("2 nodes") != std::string::npos; }) == 1);
+            check_split(graph, size, 1);
+        }
+    }
 }
 
 TEST_CASE("cpu bf16x3 Winograd: both strides, groups, large maps and small ones that are many") {

@@ -1,4 +1,5 @@
 // Regions of interest through the CPU backend: any number of them, none, unlike numbers in one batch.
+#include "bf16.hpp"
 #include "scene.hpp"
 
 using namespace regulus;
@@ -119,6 +120,24 @@ TEST_CASE("cpu rows: of logits of which only the label's are read no other is co
                 const auto& steps = program.steps({3, height, width});
                 CHECK(std::any_of(steps.begin(), steps.end(), [](const Step& step) { return step.kernel == "matrix product, chosen class"; }) != whole);
                 for (const std::vector<int>& counts : {std::vector<int>{0, 0, 0}, {3, 0, 1}, {30, 20, 7}}) check_equal_to_reference(end.graph, end.weights(), Scene::inputs(counts, height, width), head_limit);
+            }
+        }
+    }
+}
+
+TEST_CASE("cpu rows: the label's logits alone in bfloat16, too") {
+    for (const int channels : {6, 32, 70}) {
+        for (const Activation activation : {Activation::relu, Activation::none}) {
+            const MaskEnd end(channels, activation, false);
+            const Weights weights = changed(end.weights(), cut);  // so that regions and labels are the reference's
+            const auto steps = compile(bf16_backend(), end.graph, weights, {.threads = 2}).steps({3, height, width});
+            CHECK(std::any_of(steps.begin(), steps.end(), [](const Step& step) { return step.kernel.find("chosen class") != std::string::npos; }));
+            for (const std::vector<int>& counts : {std::vector<int>{0, 0, 0}, {3, 0, 1}, {30, 20, 7}}) {
+                std::vector<Tensor> inputs = Scene::inputs(counts, height, width);
+                inputs[0] = cut(inputs[0]);
+                INFO("channels " << channels << " first count " << counts[0]);
+                // Pooled pixels are rounded, by up to 2^-9 of each.
+                check_outputs(run_in_nan(bf16_backend(), end.graph, weights, inputs), run_on(BasicReferenceBackend<double>{}, end.graph, weights, inputs), 4e-3);
             }
         }
     }

@@ -8,6 +8,7 @@
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>
 #include <regulus/cpu/sibling_convs-impl.hpp>
+#include <regulus/cpu/tile_matrix-impl.hpp>
 #include <regulus/cpu/transposed_conv-impl.hpp>
 #include <regulus/cpu/winograd-impl.hpp>
 #include <regulus/graph/memory_plan.hpp>
@@ -17,14 +18,15 @@ namespace regulus::cpu {
 struct Arrangement {
     std::vector<std::vector<NodeId>> siblings;  // per node: the convolutions that its kernel makes, its own last; empty: its own as ever
     std::vector<std::vector<NodeId>> chosen;    // per transposed convolution: the convolution to logits and the choice that its kernel makes too; or empty
-    std::vector<NodeId> made_before;            // per node: the convolution that its kernel makes too, whose map only its siblings read or only it adds; or -1
+    std::vector<NodeId> made_before;            // per node: the convolution that its kernel makes too, whose map only its siblings read, or only it adds or is added to; or -1
     std::vector<bool> idle;                     // per node: its result is there when it comes
     std::vector<ChannelSlice> slices;           // per value
     std::vector<ValueId> owners;                // per value: the earliest value in whose memory it lies, or no_value
     std::vector<NodeId> needed_until;           // per value: the node whose kernel reads it for a node before, or -1
     std::vector<ValueId> stored;                // per value: the value that is stored in its place; itself, as a rule; no_value: nothing is
 
-    Arrangement(const Graph& graph, const std::vector<Shape>& shapes, bool with_products, bool with_winograd)
+    /// tiled: per node whether its products are those of tiles.
+    Arrangement(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<bool>& tiled, bool with_products, bool with_winograd)
         : siblings(graph.nodes.size()), chosen(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()),
           owners(graph.values.size(), no_value), needed_until(graph.values.size(), -1), stored(graph.values.size()), lives_(lifetimes(graph)) {
         std::iota(stored.begin(), stored.end(), ValueId(0));
@@ -36,7 +38,7 @@ struct Arrangement {
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             if (std::holds_alternative<ops::Concat>(graph.nodes[id].operation)) place_inside(graph, shapes, users, NodeId(id));
         }
-        for (std::size_t id = 0; with_products && id < graph.nodes.size(); ++id) {
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             if (std::holds_alternative<ops::SelectChannel>(graph.nodes[id].operation)) choose(graph, users, NodeId(id));
         }
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
@@ -44,6 +46,7 @@ struct Arrangement {
             if (!siblings[id].empty()) read_where_made(graph, shapes, users, NodeId(id));
         }
         for (std::size_t id = 1; with_products && id < graph.nodes.size(); ++id) add_where_made(graph, shapes, users, NodeId(id));
+        for (std::size_t id = 1; id < graph.nodes.size(); ++id) merge_where_made(graph, users, tiled, NodeId(id));
     }
 
 private:
@@ -126,6 +129,18 @@ private:
         const auto* other = std::get_if<ops::Conv2d>(&graph.nodes[std::size_t(producer)].operation);
         if (other == nullptr || users[std::size_t(residual)] != 1 || !MatrixKernel::applies_to_residual(*other) || idle[std::size_t(producer)] || !siblings[std::size_t(producer)].empty()) return;
         put_off(graph, producer, id);
+    }
+
+    /// A coarser map is added, enlarged, to what a pointwise convolution of tiles makes, and nothing else reads that.
+    void merge_where_made(const Graph& graph, const std::vector<int>& users, const std::vector<bool>& tiled, NodeId merge) {
+        const Node& node = graph.nodes[std::size_t(merge)];
+        const auto* resize = std::get_if<ops::Resize>(&node.operation);
+        if (resize == nullptr || resize->mode != ops::Resize::Mode::nearest || !resize->adds) return;
+        const std::size_t producer = std::size_t(graph.values[std::size_t(node.inputs[1])].producer);
+        const auto* conv = std::get_if<ops::Conv2d>(&graph.nodes[producer].operation);
+        if (conv == nullptr || !TileMatrixKernel::applies(*conv, TileFactors::bf16) || conv->residual || conv->activation != Activation::none || !tiled[producer]) return;
+        if (users[std::size_t(node.inputs[1])] != 1 || idle[producer] || !siblings[producer].empty() || made_before[producer] >= 0) return;
+        put_off(graph, NodeId(producer), merge);
     }
 
     /// `later`'s kernel makes the convolution `node` too, and reads its input then, unless the input's memory is given to somebody between.

@@ -78,6 +78,9 @@ inline bool multiplies_split(const Compiled& compiled, const NodeContext& contex
     return is_worth_splitting(pixels_of(context, context.in(0)), std::get<ops::Conv2d>(context.node.operation).in_channels, out);
 }
 
+/// Whether a node's products are those of tiles.
+inline bool is_tiled(const Compiled& compiled, const NodeContext& context) { return compiled.bf16 ? multiplies_tiles(context.node.operation) : compiled.bf16x3 && multiplies_split(context); }
+
 /// One kernel for all `nodes`, convolutions of one map, the context's own last.
 inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
     if (compiled.bf16 || (compiled.bf16x3 && multiplies_split(compiled, context, nodes))) {
@@ -156,6 +159,11 @@ inline std::unique_ptr<Kernel> make_sum(const Compiled& compiled, const NodeCont
     return new_kernel<MatrixKernel>(context, conv, RowSource::of(residual, other), std::move(weights), compiled.threads, compiled.strassen);
 }
 
+/// One kernel for the context's pointwise convolution and the step that adds a coarser map to its output.
+inline std::unique_ptr<Kernel> make_merged(const Compiled& compiled, const NodeContext& context, const NodeContext& merge) {
+    return new_kernel<TileMatrixKernel>(context, merge, matrix_tiles(compiled, context.node, std::get<ops::Conv2d>(context.node.operation), context.bound), compiled.threads);
+}
+
 /// The weights of a transposed convolution whose windows lie side by side for the matrix product.
 inline std::shared_ptr<const TransposedWeights> transposed_weights(const Compiled& compiled, const NodeContext& context) {
     return compiled.store.get<TransposedWeights>(parameter_key(context.node) + "transposed", [&] {
@@ -177,7 +185,7 @@ inline std::unique_ptr<Kernel> make_chosen(const Compiled& compiled, const NodeC
     auto logits = compiled.store.get<ConvParameters>(parameter_key(conv) + "folded", [&] { return folded_parameters(std::get<ops::Conv2d>(conv.operation), compiled.bound[std::size_t(nodes[0])]); });
     std::shared_ptr<const TileWeights> tiles;
     std::shared_ptr<const TransposedWeights> weights;
-    if (compiled.bf16x3 && multiplies_split(context)) tiles = transposed_tiles(compiled, context);
+    if (is_tiled(compiled, context)) tiles = transposed_tiles(compiled, context);
     else weights = transposed_weights(compiled, context);
     return new_kernel<ChosenLogitsKernel>(context, std::move(weights), std::move(tiles), std::move(logits), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
                                                 context.place(choice.outputs[0]), compiled.threads);
@@ -208,7 +216,7 @@ inline std::unique_ptr<Kernel> make_tiled(const Compiled& compiled, const NodeCo
 /// Makes the kernel of one node; throws BackendError that names it.
 inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeContext& context, bool residual_in_place, const ChannelSlice& slice) {
     const Operation& operation = context.node.operation;
-    if (compiled.bf16 ? multiplies_tiles(operation) : compiled.bf16x3 && multiplies_split(context)) return make_tiled(compiled, context, slice);
+    if (is_tiled(compiled, context)) return make_tiled(compiled, context, slice);
     try {
         if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
             if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {

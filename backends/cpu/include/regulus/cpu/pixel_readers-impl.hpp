@@ -24,7 +24,7 @@ struct PixelReaders {
     std::int64_t width() const { return tiles ? tiles->columns() : weights->width; }
 
     /// What multiply() needs besides for `count` pixels.
-    std::int64_t scratch_floats(std::int64_t count) const { return tiles ? SplitProducts::floats(count, tiles->steps()) : 0; }
+    std::int64_t scratch_floats(std::int64_t count) const { return tiles ? RowProducts::floats(*tiles, count) : 0; }
 
     /// The product of `count` pixels of `depth` channels, `pitch` floats apart, with biases and before activations, to lines of width() floats.
     void multiply(const float* pixels, std::int64_t pitch, std::int64_t count, std::int64_t depth, float* to, float* scratch) const {
@@ -43,9 +43,9 @@ struct PixelReaders {
 
 private:
     void multiply_split(const float* pixels, std::int64_t pitch, std::int64_t count, std::int64_t depth, float* to, float* scratch) const {
-        SplitProducts products(scratch, tiles->steps());
+        RowProducts products(*tiles, scratch);
         products.set_rows(pixels, pitch, count, depth);
-        products.multiply(*tiles, 0, {.pitch = width()}, [&](TileResult& result, std::int64_t row, std::int64_t rows, std::int64_t panel) {
+        products.multiply(0, {.pitch = width()}, [&](TileResult& result, std::int64_t row, std::int64_t rows, std::int64_t panel) {
             result.add({0, rows, reinterpret_cast<std::byte*>(to + row * width() + panel * block_columns), nullptr});
         });
         products.finish();

@@ -18,7 +18,9 @@ public:
         const ThreadScope team(compiled_->threads);
         const Graph& graph = compiled_->graph;
         const std::vector<Lifetime> lives = lifetimes(graph);
-        const Arrangement arrangement(graph, shapes_, !compiled_->bf16, compiled_->winograd);
+        std::vector<bool> tiled;
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) tiled.push_back(is_tiled(*compiled_, context_of(id)));
+        const Arrangement arrangement(graph, shapes_, tiled, !compiled_->bf16, compiled_->winograd);
         MemoryRequest request;
         request.value_bytes.assign(graph.values.size(), 0);
         request.scratch_bytes.assign(graph.nodes.size(), 0);
@@ -27,7 +29,7 @@ public:
 
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             const Node& node = graph.nodes[id];
-            const NodeContext context{graph, node, shapes_, compiled_->bound[id], &compiled_->bf16_maps};
+            const NodeContext context = context_of(id);
             for (const ValueId out : node.outputs) {
                 const ValueId stored = arrangement.stored[std::size_t(out)];
                 request.value_bytes[std::size_t(out)] = stored == no_value ? 0 : bytes_of(stored);
@@ -50,8 +52,10 @@ public:
                 if (source != no_value && is_bf16(source) != is_bf16(node.outputs[0])) source = no_value;
                 if (source != no_value) request.shares[std::size_t(node.outputs[0])] = source;
                 if (const NodeId before = arrangement.made_before[id]; before >= 0) {
-                    const NodeContext other{graph, graph.nodes[std::size_t(before)], shapes_, compiled_->bound[std::size_t(before)]};
-                    kernel = arrangement.siblings[id].empty() ? make_sum(*compiled_, context, other) : make_read_convolution(*compiled_, other, arrangement.siblings[id]);
+                    const NodeContext other = context_of(std::size_t(before));
+                    if (!arrangement.siblings[id].empty()) kernel = make_read_convolution(*compiled_, other, arrangement.siblings[id]);
+                    else if (std::holds_alternative<ops::Resize>(node.operation)) kernel = make_merged(*compiled_, other, context);
+                    else kernel = make_sum(*compiled_, context, other);
                 } else if (!arrangement.siblings[id].empty()) {
                     kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
                 } else if (!arrangement.chosen[id].empty()) {
@@ -137,6 +141,7 @@ private:
         std::vector<std::unique_ptr<KernelState>> kernels;
     };
 
+    NodeContext context_of(std::size_t id) const { return {compiled_->graph, compiled_->graph.nodes[id], shapes_, compiled_->bound[id], &compiled_->bf16_maps}; }
     bool is_bf16(ValueId id) const { return compiled_->bf16_maps[std::size_t(id)]; }
     std::size_t bytes_of(ValueId id) const {
         return std::size_t(shapes_[std::size_t(id)].numel()) * (is_bf16(id) ? sizeof(Bf16) : size_of(compiled_->graph.values[std::size_t(id)].dtype));

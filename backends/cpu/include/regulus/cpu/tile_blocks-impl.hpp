@@ -2,6 +2,7 @@
 // What kernels of tile products share: where results go, the blocks of a task one after the other, rows in parts.
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include <regulus/cpu/amx_tiles-impl.hpp>
@@ -21,9 +22,10 @@ struct MapPlace {
 
 /// Where a kernel's results go, and what is added to them before.
 struct TileOutput {
-    MapPlace dst, residual;
+    MapPlace dst{}, residual{};
     std::int64_t pitch = 0;  // elements from a row's result to the next one's in a stretch
     bool adds = false, relu = false;
+    bool shares_residual = false;  // the rows of a stretch have one row of residuals
 
     /// Of a panel's columns, no rows yet.
     void start(TileResult& result, const TileWeights& weights, std::int64_t group, std::int64_t panel) const {
@@ -35,6 +37,7 @@ struct TileOutput {
         result.relu = relu;
         result.is_bf16 = dst.is_bf16;
         result.residual_is_bf16 = residual.is_bf16;
+        result.shares_residual = shares_residual;
     }
 
     /// Rows [first, first + rows), of which the first one's results begin at `element`.
@@ -72,6 +75,9 @@ private:
     int turn_ = 0;
 };
 
+/// Elements from one row of bfloat16 factors to the next: not such a power of two that rows crowd sets of the caches.
+inline std::int64_t packed_pitch_of(std::int64_t steps) { return (steps + (steps % 8 == 0 ? 1 : 0)) * tile_depth; }
+
 /// Rows of float32 factors in parts, as SplitProduct reads them.
 struct SplitRows {
     Bf16* packed = nullptr;
@@ -93,34 +99,59 @@ struct SplitRows {
     }
 };
 
-/// Products of rows in parts with groups of weights, one after the other. Between construction and finish() the thread makes no other products.
-class SplitProducts {
+/// Products of rows with groups of weights, one after the other. Between construction and finish() the thread makes no other products.
+class RowProducts {
 public:
     /// Of the memory, for so many rows.
-    static std::int64_t floats(std::int64_t rows, std::int64_t steps) { return TileBlocks::floats + SplitRows::elements(rows, steps) * std::int64_t(sizeof(Bf16)) / std::int64_t(sizeof(float)); }
+    static std::int64_t floats(const TileWeights& weights, std::int64_t rows) {
+        const std::int64_t elements = weights.factors() == TileFactors::split ? SplitRows::elements(rows, weights.steps()) : (rows + block_rows - 1) / block_rows * block_rows * packed_pitch_of(weights.steps());
+        return TileBlocks::floats + elements * std::int64_t(sizeof(Bf16)) / std::int64_t(sizeof(float));
+    }
 
-    SplitProducts(float* memory, std::int64_t steps) : rows_{reinterpret_cast<Bf16*>(memory + TileBlocks::floats), steps}, blocks_(tiles_, memory) { tiles_.begin(); }
+    RowProducts(const TileWeights& weights, float* memory) : weights_(weights), rows_{reinterpret_cast<Bf16*>(memory + TileBlocks::floats), weights.steps()}, blocks_(tiles_, memory) { tiles_.begin(); }
 
     /// Takes `count` rows of `depth` floats, `pitch` apart.
     void set_rows(const float* from, std::int64_t pitch, std::int64_t count, std::int64_t depth) {
         count_ = count;
-        for (std::int64_t row = 0; row < count; ++row) tiles_.split(from + row * pitch, depth, rows_.at(row), rows_.steps);
+        for (std::int64_t row = 0; row < count; ++row, from += pitch) {
+            if (splits()) tiles_.split(from, depth, rows_.at(row), rows_.steps);
+            else tiles_.narrow(from, start_row(row, depth), depth);
+        }
+    }
+
+    /// The same of bfloat16, for weights of it.
+    void set_rows(const Bf16* from, std::int64_t pitch, std::int64_t count, std::int64_t depth) {
+        count_ = count;
+        for (std::int64_t row = 0; row < count; ++row, from += pitch) std::memcpy(start_row(row, depth), from, std::size_t(depth) * sizeof(Bf16));
     }
 
     /// place(result, row, count, panel) adds to `result` where a panel's columns of rows [row, row + count) belong.
     template <class Place>
-    void multiply(const TileWeights& weights, std::int64_t group, const TileOutput& output, const Place& place) {
-        const std::int64_t turns = (count_ + split_block_rows - 1) / split_block_rows;
-        for (std::int64_t panel = 0; panel < weights.panels(); ++panel) {
-            for (std::int64_t row = 0; row < count_; row += split_block_rows) {
-                const std::int64_t count = std::min(split_block_rows, count_ - row);
-                SplitProduct product = rows_.product(row, count);
-                product.b = weights.tiles(group, panel);
-                product.column_tiles = weights.column_tiles(panel);
-                product.fetch(weights.tiles(group, panel + 1), product.column_tiles, row / split_block_rows, turns);  // the next group lies behind
-                output.start(blocks_.next(), weights, group, panel);
+    void multiply(std::int64_t group, const TileOutput& output, const Place& place) {
+        const std::int64_t most = splits() ? split_block_rows : block_rows, blocks = (count_ + most - 1) / most;
+        const DepthRun depth{0, rows_.steps};
+        for (std::int64_t panel = 0; panel < weights_.panels(); ++panel) {
+            for (std::int64_t row = 0; row < count_; row += most) {
+                const std::int64_t count = std::min(most, count_ - row);
+                output.start(blocks_.next(), weights_, group, panel);
                 place(blocks_.next(), row, count, panel);
-                blocks_.multiply(product);
+                const auto finish = [&](auto product) {
+                    product.b = weights_.tiles(group, panel);
+                    product.column_tiles = weights_.column_tiles(panel);
+                    product.row_tiles = int((count + tile_rows - 1) / tile_rows);
+                    product.ahead = weights_.ahead(group, panel + 1, 0, rows_.steps, row / most, blocks);
+                    blocks_.multiply(product);
+                };
+                if (splits()) {
+                    finish(rows_.product(row, count));
+                    continue;
+                }
+                TileProduct product;
+                product.a_pitch = packed_pitch_of(rows_.steps);
+                product.a = rows_.packed + row * product.a_pitch;
+                product.runs = &depth;
+                product.run_count = 1;
+                finish(product);
             }
         }
     }
@@ -131,7 +162,18 @@ public:
     }
 
 private:
+    bool splits() const { return weights_.factors() == TileFactors::split; }
+
+    /// Where a row of bfloat16 belongs; behind its depth are zeros.
+    Bf16* start_row(std::int64_t row, std::int64_t depth) {
+        const std::int64_t pitch = packed_pitch_of(rows_.steps);
+        Bf16* const to = rows_.packed + row * pitch;
+        std::fill(to + depth, to + pitch, Bf16(0));
+        return to;
+    }
+
     const TileFunctions& tiles_ = tile_functions();
+    const TileWeights& weights_;
     SplitRows rows_;
     TileBlocks blocks_;
     std::int64_t count_ = 0;

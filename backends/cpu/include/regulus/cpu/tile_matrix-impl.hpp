@@ -82,6 +82,19 @@ public:
         reason += "; convolutions of one map: reads it once";
     }
 
+    /// A convolution of stride 1 and the step `merge` that adds a coarser map, enlarged by the nearest pixel, to its output.
+    TileMatrixKernel(const NodeContext& context, const NodeContext& merge, std::shared_ptr<const TileWeights> weights, int threads)
+        : TileMatrixKernel(context, {{std::move(weights), MapPlace::of(merge, merge.out(0))}}, {TileSource::of(context, std::get<ops::Conv2d>(context.node.operation))}, threads, ChannelSlice{}) {
+        TileOutput& output = parts_.front().output;
+        output.adds = output.shares_residual = true;
+        output.residual = MapPlace::of(merge, merge.in(0));
+        coarse_height_ = merge.shape(merge.in(0))[2];
+        coarse_width_ = merge.shape(merge.in(0))[3];
+        for (std::int64_t x = 0; x < width_; ++x) coarse_columns_.push_back(x * coarse_width_ / width_);
+        name += ", 2 nodes";
+        reason += "; the coarser map is added where the outputs are made";
+    }
+
     TileMatrixKernel(const NodeContext& context, std::shared_ptr<const TileWeights> weights, const ops::Linear& op, int threads)
         : TileMatrixKernel(context, {{std::move(weights), MapPlace::of(context, context.out(0)), op.activation}}, {{MapPlace::of(context, context.in(0)), op.in_features}}, threads, ChannelSlice{}) {}
 
@@ -105,6 +118,7 @@ public:
 
 private:
     static constexpr std::int64_t cached_steps = 256;            // of 48 rows: 768 KiB of the second-level cache
+    static constexpr std::int64_t most_steps = 33, chunk_rows = 256;  // of chunks of deep sums: rows of 540 KB, and beside them sums of 1 MB for 1024 columns
     static constexpr std::int64_t steps_of_rows_in_cache = 14;   // of 48 rows: what the first-level cache holds while all weights go by
     static constexpr std::int64_t cached_split_bytes = 512 << 10, cached_split_weights = 1200 << 10;
     static constexpr std::int64_t least_split_blocks = 3;  // of rows; with fewer the weights come from afar too often
@@ -148,12 +162,13 @@ private:
 
     /// Rows that the caches hold are read by all threads, each of which takes a part of the columns and reads that part of the weights alone.
     void share(std::int64_t rows) {
-        const std::int64_t chunks = steps_ <= 96 ? 1 : (steps_ + 48) / 49;
+        const std::int64_t chunks = steps_ <= 96 ? 1 : (steps_ + most_steps - 1) / most_steps;
         chunk_steps_ = (steps_ + chunks - 1) / chunks;
-        const std::int64_t most = chunks > 1 ? 512 : std::max<std::int64_t>(block_rows, cached_steps / (chunk_steps_ + std::int64_t(panels_.size()) / (side_ * side_)) * block_rows);
+        const std::int64_t most = chunks > 1 ? chunk_rows : std::max<std::int64_t>(block_rows, cached_steps / (chunk_steps_ + std::int64_t(panels_.size()) / (side_ * side_)) * block_rows);
         std::int64_t tasks = (rows + most - 1) / most;
         if (tasks > 1 || chunks > 1) tasks = (tasks + threads_ - 1) / threads_ * threads_;
-        task_rows_ = ((rows + tasks - 1) / tasks + block_rows - 1) / block_rows * block_rows;
+        const std::int64_t whole = chunks > 1 ? tile_rows : block_rows;  // few tasks had better be equal
+        task_rows_ = ((rows + tasks - 1) / tasks + whole - 1) / whole * whole;
         rows_first_ = chunk_steps_ <= steps_of_rows_in_cache;
     }
 
@@ -181,8 +196,7 @@ private:
         if (splits_) return SplitRows::elements(task_rows_, chunk_steps_);
         return (packs() ? task_rows_ : block_rows) * packed_row();
     }
-    /// Elements from one packed row to the next: not such a power of two that rows crowd sets of the caches.
-    std::int64_t packed_row() const { return (chunk_steps_ + (chunk_steps_ % 8 == 0 ? 1 : 0)) * tile_depth; }
+    std::int64_t packed_row() const { return packed_pitch_of(chunk_steps_); }
     std::int64_t sums_floats() const { return is_chunked() ? rows_of_block() * block_columns * (blocks_of_task() * std::int64_t(panels_.size())) : TileBlocks::floats; }
     std::size_t thread_bytes() const { return std::size_t(packed_elements()) * sizeof(Bf16) + std::size_t(sums_floats()) * sizeof(float); }
 
@@ -207,13 +221,16 @@ private:
                     product.column_tiles = column_tiles(panel);
                     if (is_chunked()) product.sums = sums + ((panel - begin) * blocks_of_task() + (row - first) / rows_of_block()) * rows_of_block() * block_columns;
                     product.adds = step != 0;
+                    if (!rows_first_ && panel + 1 < end) {
+                        const Panel& next = panels_[std::size_t(panel + 1)];
+                        product.ahead = parts_[next.part].weights->ahead(next.group, next.panel, step, depth.steps, (row - first) / rows_of_block(), blocks_of_task());
+                    }
                     if (is_done) place(run, blocks.next(), row, count, panels_[std::size_t(panel)]);
                     blocks.multiply(product, is_done);
                 };
                 if (splits_) {
                     SplitProduct product = SplitRows{packed, chunk_steps_}.product(row - first, count);
                     product.steps = depth.steps;
-                    if (!rows_first_ && panel + 1 < end) product.fetch(tiles_of(panel + 1, step), column_tiles(panel + 1), (row - first) / split_block_rows, blocks_of_task());
                     return finish(product);
                 }
                 const bool is_copied = row >= copied_from;
@@ -271,11 +288,27 @@ private:
     void place(const Run& run, TileResult& result, std::int64_t first, std::int64_t count, const Panel& panel) const {
         const Part& part = parts_[panel.part];
         part.output.start(result, *part.weights, panel.group, panel.panel);
+        if (part.output.shares_residual) return place_merged(run, result, first, count, part, panel.panel * block_columns);
         for (std::int64_t row = first; row < first + count;) {
             const std::int64_t x = side_ == 1 ? 0 : row % width_, rows = side_ == 1 ? count : std::min(first + count - row, width_ - x);
             const std::int64_t pixel = side_ == 1 ? row : ((row / width_ * side_ + panel.group / side_) * width_ + x) * side_ + panel.group % side_;
             part.output.add_rows(result, run, row - first, rows, pixel * part.pixel_pitch + first_channel_ + panel.panel * block_columns);
             row += rows;
+        }
+    }
+
+    /// The same where a pixel of a coarser map belongs to several beside each other.
+    void place_merged(const Run& run, TileResult& result, std::int64_t first, std::int64_t count, const Part& part, std::int64_t channel) const {
+        const std::int64_t end = first + count;
+        for (std::int64_t row = first; row < end;) {
+            const std::int64_t line = row / width_, last = std::min(end, (line + 1) * width_) - line * width_;
+            const std::int64_t coarse = (line / height_ * coarse_height_ + line % height_ * coarse_height_ / height_) * coarse_width_;
+            for (std::int64_t x = row - line * width_, next; x < last; x = next) {
+                const std::int64_t column = coarse_columns_[std::size_t(x)];
+                for (next = x + 1; next < last && coarse_columns_[std::size_t(next)] == column;) ++next;
+                result.add({row - first, next - x, part.output.dst.at(run, row * part.pixel_pitch + channel), part.output.residual.at(run, (coarse + column) * part.pixel_pitch + channel)});
+                row += next - x;
+            }
         }
     }
 
@@ -292,6 +325,8 @@ private:
     RowCount rows_;
     std::int64_t first_channel_ = 0;                  // of the output, in the pixels that it shares
     std::int64_t height_ = 1, width_ = 1, side_ = 1;  // side_: of a transposed convolution's window
+    std::int64_t coarse_height_ = 0, coarse_width_ = 0;
+    std::vector<std::int64_t> coarse_columns_;  // per column of the output
     std::int64_t steps_ = 0, task_rows_ = 0, chunk_steps_ = 0;
     bool splits_ = false;
     bool rows_first_ = false;  // a block of rows meets all weights, not a panel of weights all rows

@@ -23,6 +23,12 @@ struct DepthRun {
     std::int64_t offset = 0, steps = 0;
 };
 
+/// What products to come read, fetched into the second-level cache meanwhile: `lines` lines of it in each step.
+struct FetchedAhead {
+    const std::byte* from = nullptr;
+    std::int64_t lines = 0;
+};
+
 /// sums [48, 32] (+)= a [16 to 48, depth] . b [depth, 16 or 32]. b is packed: for each step of depth its one or two tiles, in each of them line i holds elements
 /// 2i and 2i + 1 of all columns, pair by pair.
 struct TileProduct {
@@ -34,6 +40,7 @@ struct TileProduct {
     int row_tiles = 3, column_tiles = 2;
     float* sums = nullptr;
     bool adds = false;  // to what sums hold
+    FetchedAhead ahead;
 };
 
 /// A float32 number x is the sum of three bfloat16 parts: x0 = x rounded, x1 = x - x0 rounded, x2 the rest, 24 bits together.
@@ -54,15 +61,7 @@ struct SplitProduct {
     int row_tiles = 2, column_tiles = 2;
     float* sums = nullptr;
     bool adds = false;  // to what sums hold
-    const std::byte* ahead = nullptr;  // fetched into the second-level cache meanwhile, `ahead_lines` lines of it in each step
-    std::int64_t ahead_lines = 0;
-
-    /// The next product's b, of `next_tiles` tiles a step, is fetched in `count` turns, of which this product is number `turn`.
-    void fetch(const Bf16* next, int next_tiles, std::int64_t turn, std::int64_t count) {
-        constexpr std::int64_t line_bytes = 64;
-        ahead_lines = (split_parts * next_tiles * tile_elements * std::int64_t(sizeof(Bf16)) / line_bytes + count - 1) / count;
-        ahead = reinterpret_cast<const std::byte*>(next) + turn * steps * ahead_lines * line_bytes;
-    }
+    FetchedAhead ahead;
 };
 
 /// Rows of a block whose results lie `pitch` elements apart.
@@ -80,9 +79,10 @@ struct TileResult {
     std::int64_t rows = 0;        // of all stretches
     std::array<RowStretch, block_rows> stretches;
     bool adds = false, residual_is_bf16 = false, is_bf16 = false, relu = false;
+    bool shares_residual = false;  // the rows of a stretch have one row of residuals
 
     std::int64_t pitch_bytes() const { return pitch * std::int64_t(element_bytes(is_bf16)); }
-    std::int64_t residual_pitch_bytes() const { return pitch * std::int64_t(element_bytes(residual_is_bf16)); }
+    std::int64_t residual_pitch_bytes() const { return shares_residual ? 0 : pitch * std::int64_t(element_bytes(residual_is_bf16)); }
 
     void clear() {
         rows = 0;

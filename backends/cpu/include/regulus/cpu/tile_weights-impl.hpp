@@ -22,6 +22,7 @@ public:
     static TileWeights make(TileFactors factors, std::int64_t groups, std::int64_t columns, const std::vector<std::int64_t>& depths, const Weight& weight, const Bias& bias) {
         TileWeights result;
         result.factors_ = factors;
+        result.groups_ = groups;
         result.columns_ = columns;
         result.tiles_ = (columns + tile_columns - 1) / tile_columns;
         for (const std::int64_t depth : depths) result.steps_ += (depth + tile_depth - 1) / tile_depth;
@@ -62,6 +63,15 @@ public:
     const Bf16* tiles(std::int64_t group, std::int64_t panel, std::int64_t step = 0) const {
         return static_cast<const Bf16*>(elements_.raw()) + offset(group, panel) + step * step_elements(panel);
     }
+    /// Of `steps` steps of these what one of `count` products of as many steps fetches. Behind a group's last panel comes the next group's first.
+    FetchedAhead ahead(std::int64_t group, std::int64_t panel, std::int64_t step, std::int64_t steps, std::int64_t product, std::int64_t count) const {
+        constexpr std::int64_t line_bytes = 64;
+        group += panel / panels();
+        panel %= panels();
+        if (group == groups_) return {};
+        const std::int64_t lines = (step_elements(panel) * std::int64_t(sizeof(Bf16)) / line_bytes + count - 1) / count;
+        return {reinterpret_cast<const std::byte*>(tiles(group, panel, step)) + product * steps * lines * line_bytes, lines};
+    }
     const float* bias(std::int64_t group, std::int64_t panel) const { return bias_.data<float>() + (group * panels() + panel) * block_columns; }
 
 private:
@@ -71,7 +81,7 @@ private:
 
     TileFactors factors_ = TileFactors::bf16;
     Tensor elements_, bias_;
-    std::int64_t columns_ = 0, tiles_ = 0, steps_ = 0;
+    std::int64_t groups_ = 0, columns_ = 0, tiles_ = 0, steps_ = 0;
 };
 
 }  // namespace regulus::cpu

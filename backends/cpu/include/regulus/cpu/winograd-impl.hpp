@@ -79,7 +79,7 @@ public:
             task_floats_ += read_floats();
         }
         if (splits()) {
-            for (const Kind& kind : kinds_) split_floats_ = std::max(split_floats_, SplitProducts::floats(kind.tiles, weights_->tiles.steps()));
+            for (const Kind& kind : kinds_) split_floats_ = std::max(split_floats_, RowProducts::floats(weights_->tiles, kind.tiles));
             task_floats_ = (task_floats_ + std::size_t(split_floats_) + 15) / 16 * 16;
         }
         int side = 0;  // of the largest tiles
@@ -291,15 +291,14 @@ private:
 
     /// The same by tiles of three bfloat16 parts; `memory` holds split_floats_.
     void multiply_split(const Kind& kind, float* memory, const float* v, float* m, std::int64_t rows, std::int64_t first_group, std::int64_t last_group) const {
-        const TileWeights& weights = weights_->tiles;
         const std::int64_t group_in = in_ / groups_, channels = (last_group - first_group) * group_in, sums = (last_group - first_group) * weights_->width;
-        SplitProducts products(memory, weights.steps());
+        RowProducts products(weights_->tiles, memory);
         for (std::int64_t group = first_group; group < last_group; ++group) {
             for (const Product& one : kind.products) {
                 products.set_rows(v + one.from * kind.in_plane + (group - first_group) * group_in, channels, rows, group_in);
                 float* const to = m + one.to * kind.out_plane + (group - first_group) * weights_->width;
                 const TileOutput output{.pitch = sums, .adds = one.adds};
-                products.multiply(weights, group * weights_->points * weights_->points + one.matrix, output, [&](TileResult& result, std::int64_t row, std::int64_t count, std::int64_t panel) {
+                products.multiply(group * weights_->points * weights_->points + one.matrix, output, [&](TileResult& result, std::int64_t row, std::int64_t count, std::int64_t panel) {
                     std::byte* const place = reinterpret_cast<std::byte*>(to + row * sums + panel * block_columns);
                     result.add({0, count, place, place});
                 });
