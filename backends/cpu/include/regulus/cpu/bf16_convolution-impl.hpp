@@ -55,13 +55,13 @@ class TileConvolutionKernel final : public Kernel {
 public:
     static TileWeights weights_of(const ops::Conv2d& op, const ConvParameters& parameters) {
         const TileWindow window(op);
-        const std::int64_t in = op.in_channels / op.groups, out = op.out_channels / op.groups, taps = std::int64_t(op.kernel) * op.kernel;
+        const std::int64_t in = op.in_channels / op.groups, out = op.out_channels / op.groups, taps = std::int64_t(op.kernel) * op.kernel, place = place_of(op, window);
         std::vector<std::int64_t> depths;
-        for (const TileWindow::TapRun& run : window.runs) depths.push_back(std::int64_t(run.taps.size()) * in);
+        for (const TileWindow::TapRun& run : window.runs) depths.push_back(std::int64_t(run.taps.size()) * place);
         const float *from = parameters.weight.data<float>(), *shift = parameters.bias.data<float>();
         return TileWeights::make(TileFactors::bf16, op.groups, out, depths, [&](std::int64_t group, std::int64_t o, std::size_t run, std::int64_t k) {
-            const TileWindow::Tap& tap = window.runs[run].taps[std::size_t(k / in)];
-            return from[((group * out + o) * in + k % in) * taps + tap.ky * op.kernel + tap.kx];
+            const TileWindow::Tap& tap = window.runs[run].taps[std::size_t(k / place)];
+            return k % place < in ? from[((group * out + o) * in + k % place) * taps + tap.ky * op.kernel + tap.kx] : 0.f;
         }, [=](std::int64_t group, std::int64_t o) { return shift[group * out + o]; });
     }
 
@@ -76,10 +76,10 @@ public:
         name = may_use_amx() ? "amx convolution" : "tiled convolution";
         reason = "bfloat16 factors, float32 sums";
         output_ = {MapPlace::of(context, context.out(0)), op_.residual ? MapPlace::of(context, context.in(1)) : MapPlace{}, op_.out_channels, op_.residual, op_.activation == Activation::relu};
-        place_ = op_.kernel == 1 ? (in_ + tile_depth - 1) / tile_depth * tile_depth : in_;
+        place_ = place_of(op_, window_);
         choose_rectangle();
         for (const TileWindow::TapRun& run : window_.runs) {
-            runs_.push_back({(run.plane * plane_places() + run.line * pitch_ + run.column) * place_, (std::int64_t(run.taps.size()) * in_ + tile_depth - 1) / tile_depth});
+            runs_.push_back({(run.plane * plane_places() + run.line * pitch_ + run.column) * place_, (std::int64_t(run.taps.size()) * place_ + tile_depth - 1) / tile_depth});
         }
     }
 
@@ -99,6 +99,15 @@ public:
     }
 
 private:
+    /// Elements of a place: the channels of a group, and zeros up to whole tiles where that takes no more steps, because rows of tiles load twice as fast where each
+    /// lies in one line of the cache.
+    static std::int64_t place_of(const ops::Conv2d& op, const TileWindow& window) {
+        const auto steps = [](std::int64_t elements) { return (elements + tile_depth - 1) / tile_depth; };
+        const std::int64_t in = op.in_channels / op.groups, whole = steps(in) * tile_depth;
+        const bool is_free = std::all_of(window.runs.begin(), window.runs.end(), [&](const TileWindow::TapRun& run) { return steps(std::int64_t(run.taps.size()) * in) == steps(std::int64_t(run.taps.size()) * whole); });
+        return is_free ? whole : in;
+    }
+
     struct Rectangle {
         std::int64_t image = 0, y = 0, x = 0;  // of its first output
     };
@@ -236,7 +245,7 @@ private:
     TileOutput output_;
     std::vector<DepthRun> runs_;
     std::int64_t in_ = 0, out_ = 0;  // channels of a group
-    std::int64_t place_ = 0;         // elements of a place: the channels of a group, and where there is but one tap zeros behind them to the end of a tile
+    std::int64_t place_ = 0;         // elements of a place, see place_of()
     std::int64_t height_ = 0, width_ = 0, out_height_ = 0, out_width_ = 0;
     std::int64_t task_height_ = 0, task_width_ = 0, pitch_ = 0;  // outputs of a rectangle; places in a line of a plane
     std::int64_t shared_columns_ = 0;                            // zeros that end one line and begin the next

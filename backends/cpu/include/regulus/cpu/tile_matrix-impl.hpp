@@ -104,21 +104,24 @@ public:
     std::size_t scratch_bytes() const override { return std::size_t(threads_) * thread_bytes(); }
 
     void run(const Run& run) const override {
-        const std::int64_t total = rows_(run) * height_ * width_, blocks = (total + task_rows_ - 1) / task_rows_;
+        const std::int64_t total = rows_(run) * height_ * width_, blocks = (total + rows_of_block() - 1) / rows_of_block();
         if (total == 0) return;
-        const std::int64_t panels = std::int64_t(panels_.size()), parts = std::clamp<std::int64_t>(threads_ / blocks, 1, panels);
-        parallel_tasks(threads_, blocks * parts, [&](int thread, std::int64_t i) {
-            const std::int64_t first = i / parts * task_rows_;
+        std::int64_t tasks = (blocks + task_blocks_ - 1) / task_blocks_;  // of equal shares for the threads, but for a block
+        if (tasks > 1 || is_chunked()) tasks = std::min(blocks, (tasks + threads_ - 1) / threads_ * threads_);
+        const std::int64_t panels = std::int64_t(panels_.size()), parts = std::clamp<std::int64_t>(threads_ / tasks, 1, panels);
+        parallel_tasks(threads_, tasks * parts, [&](int thread, std::int64_t i) {
+            const std::int64_t number = i / parts, part = i % parts;
             tiles_.begin();
-            task(run, static_cast<std::byte*>(run.at(scratch)) + std::size_t(thread) * thread_bytes(), total, first, std::min(total, first + task_rows_), i % parts * panels / parts,
-                 (i % parts + 1) * panels / parts);
+            task(run, static_cast<std::byte*>(run.at(scratch)) + std::size_t(thread) * thread_bytes(), total, number * blocks / tasks * rows_of_block(),
+                 std::min(total, (number + 1) * blocks / tasks * rows_of_block()), part * panels / parts, (part + 1) * panels / parts);
             tiles_.end();
         });
     }
 
 private:
     static constexpr std::int64_t cached_steps = 256;            // of 48 rows: 768 KiB of the second-level cache
-    static constexpr std::int64_t most_steps = 33, chunk_rows = 256;  // of chunks of deep sums: rows of 540 KB, and beside them sums of 1 MB for 1024 columns
+    static constexpr std::int64_t most_steps = 33, chunk_blocks = 6;  // of chunks of deep sums: rows of 600 KB, and beside them sums of 1.2 MB for 1024 columns
+    static constexpr std::int64_t split_chunk_blocks = 8;
     static constexpr std::int64_t steps_of_rows_in_cache = 14;   // of 48 rows: what the first-level cache holds while all weights go by
     static constexpr std::int64_t cached_split_bytes = 512 << 10, cached_split_weights = 1200 << 10;
     static constexpr std::int64_t least_split_blocks = 3;  // of rows; with fewer the weights come from afar too often
@@ -164,40 +167,34 @@ private:
     void share(std::int64_t rows) {
         const std::int64_t chunks = steps_ <= 96 ? 1 : (steps_ + most_steps - 1) / most_steps;
         chunk_steps_ = (steps_ + chunks - 1) / chunks;
-        const std::int64_t most = chunks > 1 ? chunk_rows : std::max<std::int64_t>(block_rows, cached_steps / (chunk_steps_ + std::int64_t(panels_.size()) / (side_ * side_)) * block_rows);
-        std::int64_t tasks = (rows + most - 1) / most;
-        if (tasks > 1 || chunks > 1) tasks = (tasks + threads_ - 1) / threads_ * threads_;
-        const std::int64_t whole = chunks > 1 ? tile_rows : block_rows;  // few tasks had better be equal
-        task_rows_ = ((rows + tasks - 1) / tasks + whole - 1) / whole * whole;
+        const std::int64_t most = chunks > 1 ? chunk_blocks : std::max<std::int64_t>(1, cached_steps / (chunk_steps_ + std::int64_t(panels_.size()) / (side_ * side_)));
+        task_blocks_ = std::min(most, (rows + block_rows - 1) / block_rows);
         rows_first_ = chunk_steps_ <= steps_of_rows_in_cache;
     }
 
     /// A task's parts fill a quarter of the second-level cache; deep sums are made in chunks of depth, and kept meanwhile.
     void share_split(std::int64_t rows) {
-        const std::int64_t chunks = steps_ <= 96 ? 1 : (steps_ + 15) / 16, row_bytes = split_parts * tile_depth * std::int64_t(sizeof(Bf16));
+        const std::int64_t chunks = steps_ <= 96 ? 1 : (steps_ + 15) / 16, row_bytes = split_parts * tile_depth * std::int64_t(sizeof(Bf16)), blocks = (rows + split_block_rows - 1) / split_block_rows;
         std::int64_t weight_bytes = 0;
         for (const Part& part : parts_) weight_bytes += std::int64_t(part.weights->bytes());
         chunk_steps_ = (steps_ + chunks - 1) / chunks;
-        const std::int64_t most = chunks > 1 ? 256 : std::max<std::int64_t>(least_split_blocks, cached_split_bytes / (chunk_steps_ * row_bytes * split_block_rows)) * split_block_rows;
+        const std::int64_t most = chunks > 1 ? split_chunk_blocks : std::max<std::int64_t>(least_split_blocks, cached_split_bytes / (chunk_steps_ * row_bytes * split_block_rows));
         // Where all rows are less than the weights each thread has a part of the columns, and of the weights.
         const bool few = chunks == 1 && rows * steps_ * row_bytes <= std::min(2 * cached_split_bytes, weight_bytes);
-        std::int64_t tasks = few ? 1 : (rows + most - 1) / most;
-        if (tasks > 1 || chunks > 1) tasks = (tasks + threads_ - 1) / threads_ * threads_;
-        task_rows_ = ((rows + tasks - 1) / tasks + tile_rows - 1) / tile_rows * tile_rows;
+        task_blocks_ = few ? blocks : std::min(most, blocks);
         rows_first_ = !few && weight_bytes <= cached_split_weights;
     }
 
     std::int64_t rows_of_block() const { return splits_ ? split_block_rows : block_rows; }
-    std::int64_t blocks_of_task() const { return (task_rows_ + rows_of_block() - 1) / rows_of_block(); }
     bool is_chunked() const { return chunk_steps_ < steps_; }
     bool packs() const { return splits_ || !only().src.is_bf16 || only().in % tile_depth != 0 || is_chunked(); }
     const TileSource& only() const { return sources_.front(); }
     std::int64_t packed_elements() const {
-        if (splits_) return SplitRows::elements(task_rows_, chunk_steps_);
-        return (packs() ? task_rows_ : block_rows) * packed_row();
+        if (splits_) return SplitRows::elements(task_blocks_ * split_block_rows, chunk_steps_);
+        return (packs() ? task_blocks_ : 1) * block_rows * packed_row();
     }
     std::int64_t packed_row() const { return packed_pitch_of(chunk_steps_); }
-    std::int64_t sums_floats() const { return is_chunked() ? rows_of_block() * block_columns * (blocks_of_task() * std::int64_t(panels_.size())) : TileBlocks::floats; }
+    std::int64_t sums_floats() const { return is_chunked() ? rows_of_block() * block_columns * (task_blocks_ * std::int64_t(panels_.size())) : TileBlocks::floats; }
     std::size_t thread_bytes() const { return std::size_t(packed_elements()) * sizeof(Bf16) + std::size_t(sums_floats()) * sizeof(float); }
 
     /// Rows [first, last) of `total`, panels [begin, end).
@@ -219,11 +216,11 @@ private:
                     product.b = tiles_of(panel, step);
                     product.row_tiles = int((count + tile_rows - 1) / tile_rows);
                     product.column_tiles = column_tiles(panel);
-                    if (is_chunked()) product.sums = sums + ((panel - begin) * blocks_of_task() + (row - first) / rows_of_block()) * rows_of_block() * block_columns;
+                    if (is_chunked()) product.sums = sums + ((panel - begin) * task_blocks_ + (row - first) / rows_of_block()) * rows_of_block() * block_columns;
                     product.adds = step != 0;
                     if (!rows_first_ && panel + 1 < end) {
                         const Panel& next = panels_[std::size_t(panel + 1)];
-                        product.ahead = parts_[next.part].weights->ahead(next.group, next.panel, step, depth.steps, (row - first) / rows_of_block(), blocks_of_task());
+                        product.ahead = parts_[next.part].weights->ahead(next.group, next.panel, step, depth.steps, (row - first) / rows_of_block(), task_blocks_);
                     }
                     if (is_done) place(run, blocks.next(), row, count, panels_[std::size_t(panel)]);
                     blocks.multiply(product, is_done);
@@ -327,7 +324,7 @@ private:
     std::int64_t height_ = 1, width_ = 1, side_ = 1;  // side_: of a transposed convolution's window
     std::int64_t coarse_height_ = 0, coarse_width_ = 0;
     std::vector<std::int64_t> coarse_columns_;  // per column of the output
-    std::int64_t steps_ = 0, task_rows_ = 0, chunk_steps_ = 0;
+    std::int64_t steps_ = 0, task_blocks_ = 0, chunk_steps_ = 0;
     bool splits_ = false;
     bool rows_first_ = false;  // a block of rows meets all weights, not a panel of weights all rows
     int threads_ = 1;
