@@ -120,49 +120,51 @@ struct WinogradWeights {
     /// split: as tiles.
     static WinogradWeights make(const ConvParameters& parameters, std::int64_t groups, int lanes, WinogradForm form, bool split) {
         const std::vector<std::array<double, 3>> g = factors(form);
-        const int points = int(g.size());
-        const std::int64_t out = parameters.weight.shape()[0] / groups, in = parameters.weight.shape()[1];
+        const std::int64_t out = parameters.weight.shape()[0] / groups, in = parameters.weight.shape()[1], points = std::int64_t(g.size());
+        const float* const taps = parameters.weight.data<float>();
         WinogradWeights result;
-        result.points = points;
+        result.points = int(points);
         result.width = (out + lanes - 1) / lanes * lanes;
-        result.matrices = Tensor::zeros(Shape{groups, points * points, result.width, in});
         result.bias = Tensor::zeros(Shape{groups, result.width});
         for (std::int64_t o = 0; o < groups * out; ++o) result.bias.data<float>()[o / out * result.width + o % out] = parameters.bias.data<float>()[o];
-        const std::int64_t plane = result.width * in;
-        const auto transform_all = [&](const auto& for_columns) {
-            parallel_for(groups, [&](std::int64_t group) {
-                for_columns([&](std::int64_t o, std::int64_t place, std::int64_t distance) {
-                    float* const to = result.matrices.data<float>() + group * points * points * plane + place;
-                    for (std::int64_t i = 0; o < out && i < in; ++i) transform(parameters.weight.data<float>() + ((group * out + o) * in + i) * 9, g, to + i * distance, plane);
-                });
-            });
-        };
-        if (!split) {
-            transform_all([&](const auto& column) { for_packed_columns(result.width, in, lanes, column); });
+        if (split) {
+            const auto weight = [&](std::int64_t matrix, std::int64_t o, std::size_t, std::int64_t i) {
+                const std::int64_t group = matrix / (points * points), point = matrix % (points * points);
+                return o < out ? element(half(taps + ((group * out + o) * in + i) * 9, g[std::size_t(point / points)]), g[std::size_t(point % points)]) : 0.f;
+            };
+            result.tiles = TileWeights::make(TileFactors::split, groups * points * points, result.width, {in}, weight, [](std::int64_t, std::int64_t) { return 0.f; });
             return result;
         }
-        transform_all([&](const auto& column) {
-            for (std::int64_t o = 0; o < out; ++o) column(o, o * in, 1);
+        const std::int64_t plane = result.width * in;
+        result.matrices = Tensor::zeros(Shape{groups, points * points, result.width, in});
+        parallel_for(groups, [&](std::int64_t group) {
+            for_packed_columns(result.width, in, lanes, [&](std::int64_t o, std::int64_t place, std::int64_t distance) {
+                float* to = result.matrices.data<float>() + group * points * points * plane + place;
+                for (std::int64_t i = 0; o < out && i < in; ++i, to += distance) {
+                    float* next = to;
+                    for (const std::array<double, 3>& down : g) {
+                        const std::array<double, 3> line = half(taps + ((group * out + o) * in + i) * 9, down);
+                        for (const std::array<double, 3>& across : g) {
+                            *next = element(line, across);
+                            next += plane;
+                        }
+                    }
+                }
+            });
         });
-        const float* const transformed = result.matrices.data<float>();
-        result.tiles = TileWeights::make(TileFactors::split, groups * points * points, result.width, {in},
-                                         [=](std::int64_t matrix, std::int64_t o, std::size_t, std::int64_t i) { return transformed[matrix * plane + o * in + i]; }, [](std::int64_t, std::int64_t) { return 0.f; });
-        result.matrices = {};
         return result;
     }
 
 private:
-    /// A window's weights for all pairs of points, `plane` floats apart.
-    static void transform(const float* taps, const std::vector<std::array<double, 3>>& g, float* to, std::int64_t plane) {
-        for (const std::array<double, 3>& row : g) {
-            double half[3];
-            for (int x = 0; x < 3; ++x) half[x] = row[0] * double(taps[x]) + row[1] * double(taps[3 + x]) + row[2] * double(taps[6 + x]);
-            for (const std::array<double, 3>& column : g) {
-                *to = float(half[0] * column[0] + half[1] * column[1] + half[2] * column[2]);
-                to += plane;
-            }
-        }
+    /// The taps of a window times a factor of its lines.
+    static std::array<double, 3> half(const float* taps, const std::array<double, 3>& down) {
+        std::array<double, 3> line;
+        for (std::size_t x = 0; x < 3; ++x) line[x] = down[0] * double(taps[x]) + down[1] * double(taps[3 + x]) + down[2] * double(taps[6 + x]);
+        return line;
     }
+
+    /// And times one of its columns.
+    static float element(const std::array<double, 3>& line, const std::array<double, 3>& across) { return float(line[0] * across[0] + line[1] * across[1] + line[2] * across[2]); }
 };
 
 }  // namespace regulus::cpu
