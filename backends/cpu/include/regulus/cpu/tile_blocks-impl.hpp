@@ -108,13 +108,13 @@ public:
         return TileBlocks::floats + elements * std::int64_t(sizeof(Bf16)) / std::int64_t(sizeof(float));
     }
 
-    RowProducts(const TileWeights& weights, float* memory) : weights_(weights), rows_{reinterpret_cast<Bf16*>(memory + TileBlocks::floats), weights.steps()}, blocks_(tiles_, memory) { tiles_.begin(); }
+    RowProducts(const TileWeights& weights, float* memory) : weights_(weights), packed_(reinterpret_cast<Bf16*>(memory + TileBlocks::floats)), blocks_(tiles_, memory) { tiles_.begin(); }
 
     /// Takes `count` rows of `depth` floats, `pitch` apart.
     void set_rows(const float* from, std::int64_t pitch, std::int64_t count, std::int64_t depth) {
         count_ = count;
         for (std::int64_t row = 0; row < count; ++row, from += pitch) {
-            if (splits()) tiles_.split(from, depth, rows_.at(row), rows_.steps);
+            if (splits()) tiles_.split(from, depth, split_rows().at(row), weights_.steps());
             else tiles_.narrow(from, start_row(row, depth), depth);
         }
     }
@@ -129,7 +129,7 @@ public:
     template <class Place>
     void multiply(std::int64_t group, const TileOutput& output, const Place& place) {
         const std::int64_t most = splits() ? split_block_rows : block_rows, blocks = (count_ + most - 1) / most;
-        const DepthRun depth{0, rows_.steps};
+        const DepthRun depth{0, weights_.steps()};
         for (std::int64_t panel = 0; panel < weights_.panels(); ++panel) {
             for (std::int64_t row = 0; row < count_; row += most) {
                 const std::int64_t count = std::min(most, count_ - row);
@@ -139,16 +139,16 @@ public:
                     product.b = weights_.tiles(group, panel);
                     product.column_tiles = weights_.column_tiles(panel);
                     product.row_tiles = int((count + tile_rows - 1) / tile_rows);
-                    product.ahead = weights_.ahead(group, panel + 1, 0, rows_.steps, row / most, blocks);
+                    product.ahead = weights_.ahead(group, panel + 1, 0, weights_.steps(), row / most, blocks);
                     blocks_.multiply(product);
                 };
                 if (splits()) {
-                    finish(rows_.product(row, count));
+                    finish(split_rows().product(row, count));
                     continue;
                 }
                 TileProduct product;
-                product.a_pitch = packed_pitch_of(rows_.steps);
-                product.a = rows_.packed + row * product.a_pitch;
+                product.a_pitch = packed_pitch_of(weights_.steps());
+                product.a = packed_ + row * product.a_pitch;
                 product.runs = &depth;
                 product.run_count = 1;
                 finish(product);
@@ -163,18 +163,19 @@ public:
 
 private:
     bool splits() const { return weights_.factors() == TileFactors::split; }
+    SplitRows split_rows() const { return {packed_, weights_.steps()}; }
 
     /// Where a row of bfloat16 belongs; behind its depth are zeros.
     Bf16* start_row(std::int64_t row, std::int64_t depth) {
-        const std::int64_t pitch = packed_pitch_of(rows_.steps);
-        Bf16* const to = rows_.packed + row * pitch;
+        const std::int64_t pitch = packed_pitch_of(weights_.steps());
+        Bf16* const to = packed_ + row * pitch;
         std::fill(to + depth, to + pitch, Bf16(0));
         return to;
     }
 
     const TileFunctions& tiles_ = tile_functions();
     const TileWeights& weights_;
-    SplitRows rows_;
+    Bf16* packed_;
     TileBlocks blocks_;
     std::int64_t count_ = 0;
 };
