@@ -1,8 +1,11 @@
 #pragma once
 #include <regulus/core/mapped_file.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <new>
 
 #include <fcntl.h>
@@ -24,6 +27,17 @@ struct FileHandle {
     }
 };
 
+/// The files that are mapped: where each begins, and its size.
+struct Mappings {
+    std::mutex mutex;
+    std::map<const std::uint8_t*, std::size_t> sizes;
+};
+
+inline Mappings& mappings() {
+    static Mappings& all = *new Mappings;  // outlives files that other static objects hold
+    return all;
+}
+
 }  // namespace detail
 
 REGULUS_INLINE std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
@@ -42,6 +56,9 @@ REGULUS_INLINE std::shared_ptr<const MappedFile> MappedFile::open(const std::str
         result->data_ = static_cast<const std::uint8_t*>(memory);
         result->size_ = size;
         result->mapped_ = true;
+        detail::Mappings& all = detail::mappings();
+        const std::lock_guard lock(all.mutex);
+        all.sizes.emplace(result->data_, size);
     } else {
         result->data_ = &detail::no_bytes;
     }
@@ -60,9 +77,29 @@ REGULUS_INLINE std::shared_ptr<const MappedFile> MappedFile::copy_of(const void*
     return result;
 }
 
+REGULUS_INLINE void MappedFile::release_pages(const void* bytes, std::size_t size) noexcept {
+    const auto* const begin = static_cast<const std::uint8_t*>(bytes);
+    detail::Mappings& all = detail::mappings();
+    const std::lock_guard lock(all.mutex);  // no file is unmapped meanwhile
+    auto file = all.sizes.upper_bound(begin);
+    if (file == all.sizes.begin()) return;
+    --file;
+    const std::size_t offset = std::size_t(begin - file->first), page = std::size_t(::sysconf(_SC_PAGESIZE));
+    if (offset >= file->second) return;
+    const std::size_t first = (offset + page - 1) / page * page, last = (offset + std::min(size, file->second - offset)) / page * page;
+    // The mapping is private and cannot be written: what its pages hold is the file's.
+    if (first < last) ::madvise(const_cast<std::uint8_t*>(file->first) + first, last - first, MADV_DONTNEED);
+}
+
 REGULUS_INLINE MappedFile::~MappedFile() {
-    if (mapped_) ::munmap(const_cast<std::uint8_t*>(data_), size_);
-    else if (size_ != 0) ::operator delete(const_cast<std::uint8_t*>(data_), detail::own_alignment);
+    if (mapped_) {
+        detail::Mappings& all = detail::mappings();
+        const std::lock_guard lock(all.mutex);
+        all.sizes.erase(data_);
+        ::munmap(const_cast<std::uint8_t*>(data_), size_);
+    } else if (size_ != 0) {
+        ::operator delete(const_cast<std::uint8_t*>(data_), detail::own_alignment);
+    }
 }
 
 }  // namespace regulus

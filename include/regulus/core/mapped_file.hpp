@@ -20,6 +20,9 @@ public:
     /// A copy of bytes that are in memory already, as a file of that name; begins at a multiple of 64.
     static std::shared_ptr<const MappedFile> copy_of(const void* bytes, std::size_t size, const std::string& name);
 
+    /// Gives the system back the pages of mapped files that lie wholly within these bytes; whoever reads them again has them loaded again. Other memory stays as it is.
+    static void release_pages(const void* bytes, std::size_t size) noexcept;
+
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
     ~MappedFile();

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 
+#include <regulus/core/mapped_file.hpp>
 #include <regulus/cpu/arrangement-impl.hpp>
 #include <regulus/cpu/make_kernel-impl.hpp>
 #include <regulus/graph/memory_plan.hpp>
@@ -70,6 +71,11 @@ public:
                 request.scratch_bytes[id] = kernel->scratch_bytes();
             }
             kernels_.push_back(std::move(kernel));
+        }
+
+        // Kernels have forms of their own. What another size needs is read from the file again.
+        for (const std::vector<Tensor>& tensors : compiled_->bound) {
+            for (const Tensor& tensor : tensors) MappedFile::release_pages(tensor.raw(), tensor.bytes());
         }
 
         // The table of addresses stands at the head of the arena.
