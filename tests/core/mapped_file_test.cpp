@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <cstdio>
 #include <fstream>
 #include <numeric>
 #include <string>
@@ -12,22 +11,21 @@
 
 #include <unistd.h>
 
+#include "support/temporary_file.hpp"
+
 using namespace regulus;
+using namespace regulus::testing;
 
 namespace {
 
 constexpr std::size_t file_bytes = (16 << 20) + 1234;
 
-/// A file of bytes that tell where they are.
-struct PatternFile {
-    std::string path = "mapped-" + std::to_string(::getpid()) + ".bin";
-    PatternFile() {
-        std::vector<char> bytes(file_bytes);
-        for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = char(i * 2654435761u >> 24);
-        std::ofstream(path, std::ios::binary).write(bytes.data(), std::streamsize(bytes.size()));
-    }
-    ~PatternFile() { std::remove(path.c_str()); }
-};
+/// Bytes that tell where they are.
+std::string pattern_bytes() {
+    std::string bytes(file_bytes, 0);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = char(i * 2654435761u >> 24);
+    return bytes;
+}
 
 std::uint64_t sum(const std::uint8_t* bytes, std::size_t size) { return std::accumulate(bytes, bytes + size, std::uint64_t(0)); }
 
@@ -41,8 +39,8 @@ double resident() {
 }  // namespace
 
 TEST_CASE("mapped file: pages are given back, and hold the same when they are read again") {
-    const PatternFile pattern;
-    const auto file = MappedFile::open(pattern.path);
+    const TemporaryFile pattern(pattern_bytes());
+    const auto file = MappedFile::open(pattern.path());
     REQUIRE(file->size() == file_bytes);
     const std::uint64_t before = sum(file->data(), file_bytes);
     const double touched = resident();
@@ -53,8 +51,8 @@ TEST_CASE("mapped file: pages are given back, and hold the same when they are re
 }
 
 TEST_CASE("mapped file: parts of pages and what lies beyond a file stay") {
-    const PatternFile pattern;
-    const auto file = MappedFile::open(pattern.path);
+    const TemporaryFile pattern(pattern_bytes());
+    const auto file = MappedFile::open(pattern.path());
     const std::uint64_t before = sum(file->data(), file_bytes);
     const double touched = resident();
     MappedFile::release_pages(file->data() + 1, 4000);
@@ -71,10 +69,10 @@ TEST_CASE("mapped file: memory that is no mapped file stays as it is") {
     MappedFile::release_pages(own.data(), own.size());
     CHECK(sum(own.data(), own.size()) == 7u << 20);
     const auto copy = MappedFile::copy_of(own.data(), own.size(), "copy");
-    const PatternFile pattern;
+    const TemporaryFile pattern(pattern_bytes());
     const std::uint8_t* unmapped = nullptr;
     {
-        const auto file = MappedFile::open(pattern.path);
+        const auto file = MappedFile::open(pattern.path());
         unmapped = file->data();
         MappedFile::release_pages(copy->data(), copy->size());
         MappedFile::release_pages(nullptr, 0);

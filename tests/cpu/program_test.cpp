@@ -1,11 +1,8 @@
 // Programs of the CPU backend: plans, sizes that change, memory, threads, wrong weights.
-#include <cstdio>
-#include <string>
 #include <thread>
 
-#include <unistd.h>
-
 #include "scene.hpp"
+#include "support/temporary_file.hpp"
 
 #include <regulus/models/classifier.hpp>
 #include <regulus/models/faster_rcnn.hpp>
@@ -257,13 +254,12 @@ TEST_CASE("cpu program: profile and explain have a line for each step") {
 TEST_CASE("cpu program: weights of a file are read again where another size needs them") {
     const Graph graph = recorded<TinyDetector>();
     const Weights weights = random_weights(graph);
-    const std::string path = "program-" + std::to_string(::getpid()) + ".safetensors";
-    write_safetensors(path, weights);
-    const Program program = compile(CpuBackend{}, graph, read_weights(path), {.threads = 2}), expected = compile(CpuBackend{}, graph, weights, {.threads = 2});
+    const TemporaryFile file;
+    write_safetensors(file.path(), weights);
+    const Program program = compile(CpuBackend{}, graph, read_weights(file.path()), {.threads = 2}), expected = compile(CpuBackend{}, graph, weights, {.threads = 2});
     Context context, other;
     for (const InputSize& size : several_sizes) {
         const std::vector<Tensor> inputs = random_inputs(graph, size);
         CHECK(same_bits(program.run(context, inputs), expected.run(other, inputs)));
     }
-    std::remove(path.c_str());
 }

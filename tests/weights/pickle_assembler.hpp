@@ -2,44 +2,20 @@
 // Builds small checkpoint files, good and hostile, opcode by opcode.
 #include <bit>
 #include <cstdint>
-#include <cstdio>
-#include <fstream>
 #include <initializer_list>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <unistd.h>
-
 #include <regulus/weights/bytes.hpp>
 #include <regulus/weights/crc32.hpp>
+
+#include "../support/temporary_file.hpp"
 
 namespace regulus::testing {
 
 using namespace std::string_literals;
-
-/// A file in the working folder that goes with its object.
-class TemporaryFile {
-public:
-    explicit TemporaryFile(const std::string& bytes = "", const std::string& suffix = ".bin") {
-        static int count = 0;
-        path_ = "regulus-weights-" + std::to_string(::getpid()) + "-" + std::to_string(count++) + suffix;
-        std::ofstream(path_, std::ios::binary) << bytes;
-    }
-    ~TemporaryFile() { std::remove(path_.c_str()); }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    const std::string& path() const { return path_; }
-    std::string bytes() const {
-        std::ifstream file(path_, std::ios::binary);
-        return {std::istreambuf_iterator<char>(file), {}};
-    }
-
-private:
-    std::string path_;
-};
 
 template <class T> std::string little(T value) {
     std::string out;

@@ -221,11 +221,11 @@ inline void multiply_tiles(const TileProduct& p, const TileResult& before) {
     StoresAwake keep_awake;
     const std::int64_t pitch = p.a_pitch * std::int64_t(sizeof(Bf16));
     const Bf16* b = p.b;
-    const std::byte* ahead = p.ahead.from;
+    FetchedAhead ahead = p.ahead;
     for (std::int64_t i = 0; i < p.run_count; ++i) {
         const Bf16 *a = p.a + p.runs[i].offset, *second = a + tile_rows * p.a_pitch, *third = second + tile_rows * p.a_pitch;
         for (std::int64_t step = 0; step < p.runs[i].steps; ++step) {
-            for (std::int64_t line = 0; line < p.ahead.lines; ++line, ahead += 64) __builtin_prefetch(ahead, 0, 2);
+            ahead.step();
             REGULUS_TILE_LOAD_ONCE(7, b, 64);
             REGULUS_TILE_LOAD(6, a, pitch);
             REGULUS_TILE_MULTIPLY(0, 6, 7);
@@ -287,9 +287,9 @@ inline void multiply_split_tiles(const SplitProduct& p, const TileResult& before
     begin_sums<Rows, Columns>(p.sums, p.adds);
     StoresBetween stores(before, p.steps);
     const Bf16 *a = p.a, *second = a + p.a_pitch, *b = p.b;
-    const std::byte* ahead = p.ahead.from;
+    FetchedAhead ahead = p.ahead;
     for (std::int64_t step = 0; step < p.steps; ++step, a += split_tile_elements, second += split_tile_elements, b += split_parts * Columns * tile_elements) {
-        for (std::int64_t line = 0; line < p.ahead.lines; ++line, ahead += 64) __builtin_prefetch(ahead, 0, 2);
+        ahead.step();
         REGULUS_TILES_OF_A(0)
         REGULUS_TILES_OF_B(2)
         REGULUS_TILES_MULTIPLY()

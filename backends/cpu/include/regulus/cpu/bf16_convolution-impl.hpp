@@ -74,7 +74,7 @@ public:
         out_height_ = out[2];
         out_width_ = out[3];
         name = may_use_amx() ? "amx convolution" : "tiled convolution";
-        reason = "bfloat16 factors, float32 sums";
+        reason = reason_of(TileFactors::bf16);
         output_ = {MapPlace::of(context, context.out(0)), op_.residual ? MapPlace::of(context, context.in(1)) : MapPlace{}, op_.out_channels, op_.residual, op_.activation == Activation::relu};
         place_ = place_of(op_, window_);
         choose_rectangle();

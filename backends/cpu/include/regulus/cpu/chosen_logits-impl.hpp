@@ -38,7 +38,7 @@ public:
         reason = "of the logits only the label's are read";
         if (!tile_weights_) return;
         name = (may_use_amx() ? "amx " : "tiled ") + name;
-        reason = (tile_weights_->factors() == TileFactors::split ? "float32 factors in three bfloat16 parts; " : "bfloat16 factors, float32 sums; ") + reason;
+        reason = reason_of(tile_weights_->factors()) + ("; " + reason);
     }
 
     std::size_t scratch_bytes() const override { return std::size_t(threads_ * task_floats()) * sizeof(float); }

@@ -142,7 +142,7 @@ private:
         : sources_(std::move(sources)), tiles_(tile_functions()), rows_(context.rows_of(context.out(0))), first_channel_(slice.first), steps_(products.front().weights->steps()),
           splits_(products.front().weights->factors() == TileFactors::split), threads_(threads) {
         name = may_use_amx() ? "amx matrix product" : "tiled matrix product";
-        reason = splits_ ? "float32 factors in three bfloat16 parts" : "bfloat16 factors, float32 sums";
+        reason = reason_of(products.front().weights->factors());
         const auto* deconv = std::get_if<ops::ConvTranspose2d>(&context.node.operation);
         if (const Shape& shape = context.shape(deconv != nullptr ? context.in(0) : context.out(0)); shape.rank() == 4) {
             height_ = shape[2];

@@ -25,8 +25,14 @@ struct DepthRun {
 
 /// What products to come read, fetched into the second-level cache meanwhile: `lines` lines of it in each step.
 struct FetchedAhead {
+    static constexpr std::int64_t line_bytes = 64;
     const std::byte* from = nullptr;
     std::int64_t lines = 0;
+
+    /// Asks for the lines of a step.
+    REGULUS_ALWAYS_INLINE void step() {
+        for (std::int64_t line = 0; line < lines; ++line, from += line_bytes) __builtin_prefetch(from, 0, 2);
+    }
 };
 
 /// sums [48, 32] (+)= a [16 to 48, depth] . b [depth, 16 or 32]. b is packed: for each step of depth its one or two tiles, in each of them line i holds elements

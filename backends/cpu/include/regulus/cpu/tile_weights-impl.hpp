@@ -14,6 +14,9 @@ namespace regulus::cpu {
 /// What tiles hold of a factor.
 enum class TileFactors { bf16, split };
 
+/// As `explain` says it.
+inline const char* reason_of(TileFactors factors) { return factors == TileFactors::split ? "float32 factors in three bfloat16 parts" : "bfloat16 factors, float32 sums"; }
+
 /// For each group the columns in panels of 32 (the last may have 16), each with all its steps of depth, as TileProduct or SplitProduct reads them; and the biases.
 class TileWeights {
 public:
@@ -65,12 +68,11 @@ public:
     }
     /// Of `steps` steps of these what one of `count` products of as many steps fetches. Behind a group's last panel comes the next group's first.
     FetchedAhead ahead(std::int64_t group, std::int64_t panel, std::int64_t step, std::int64_t steps, std::int64_t product, std::int64_t count) const {
-        constexpr std::int64_t line_bytes = 64;
         group += panel / panels();
         panel %= panels();
         if (group == groups_) return {};
-        const std::int64_t lines = (step_elements(panel) * std::int64_t(sizeof(Bf16)) / line_bytes + count - 1) / count;
-        return {reinterpret_cast<const std::byte*>(tiles(group, panel, step)) + product * steps * lines * line_bytes, lines};
+        const std::int64_t lines = (step_elements(panel) * std::int64_t(sizeof(Bf16)) / FetchedAhead::line_bytes + count - 1) / count;
+        return {reinterpret_cast<const std::byte*>(tiles(group, panel, step)) + product * steps * lines * FetchedAhead::line_bytes, lines};
     }
     const float* bias(std::int64_t group, std::int64_t panel) const { return bias_.data<float>() + (group * panels() + panel) * block_columns; }
 

@@ -89,7 +89,7 @@ public:
         else reason = side == 3 ? "3x3, stride 2: six tenths of the multiplications" : "3x3, stride 2: seven tenths of the multiplications";
         if (splits()) {
             name += ", amx";
-            reason += "; float32 factors in three bfloat16 parts";
+            reason += std::string("; ") + reason_of(TileFactors::split);
         }
         if (readers_.outputs.empty()) return;
         name += ", " + std::to_string(1 + readers_.outputs.size()) + " nodes";
