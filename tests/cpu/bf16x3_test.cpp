@@ -3,6 +3,8 @@
 #include "bf16.hpp"
 #include "tiles.hpp"
 
+#include <regulus/cpu/tile_weights-impl.hpp>
+
 using namespace regulus;
 using namespace regulus::testing;
 
@@ -71,6 +73,66 @@ TEST_CASE("cpu bf16x3: rows are packed part by part, with zeros behind their end
             INFO("count " << count);
             CHECK(wrong == 0);
         }
+    }
+}
+
+TEST_CASE("cpu bf16x3: weights are split all at once or in shares between products, of one term or of three") {
+    for (const cpu::TileFunctions& functions : function_sets()) {
+        functions.begin();
+        for (const int terms : {1, 3}) {
+            for (const int column_tiles : {1, 2}) {
+                constexpr std::int64_t steps = 5;
+                const std::int64_t of_step = column_tiles * cpu::tile_rows, lines = steps * of_step, distance = lines * cpu::tile_depth + 96;
+                const std::vector<float> from = random_floats(std::size_t(3 * distance), 7);
+                const std::array<float, 3> factors{0.75f, -1.3f, 3.1f};
+                cpu::SplitAhead all;
+                all.from = from.data();
+                all.terms = terms;
+                all.term_distance = distance;
+                all.factors = factors;
+                all.column_tiles = column_tiles;
+                all.left = lines;
+                std::vector<Bf16> at_once(std::size_t(lines * cpu::tile_depth * 3 + 32), 77), in_shares = at_once;
+                all.to = at_once.data();
+                functions.split_weights(all);
+                int wrong = 0;
+                for (std::int64_t i = 0; i < lines * cpu::tile_depth; ++i) {
+                    const std::int64_t line = i / cpu::tile_depth, place = (line / of_step * 3 * of_step + line % of_step) * cpu::tile_depth + i % cpu::tile_depth;
+                    double value = 0, magnitudes = 0, sum = 0;
+                    for (int term = 0; term < terms; ++term) {
+                        const double product = double(from[std::size_t(term * distance + i)]) * (terms == 1 ? 1 : double(factors[std::size_t(term)]));
+                        value += product;
+                        magnitudes += std::fabs(product);
+                    }
+                    for (std::int64_t part = 0; part < 3; ++part) sum += double(cpu::float_of(at_once[std::size_t(place + part * of_step * cpu::tile_depth)]));
+                    wrong += std::fabs(sum - value) <= (terms == 1 ? 0 : 3 * 0x1p-24 * magnitudes) ? 0 : 1;  // three roundings; one term is exact
+                }
+                CHECK(wrong == 0);
+                CHECK(std::all_of(at_once.end() - 32, at_once.end(), [](Bf16 element) { return element == 77; }));
+
+                // Seven products of a block, between whose tiles a part of the lines each is split.
+                const std::vector<Bf16> zeros(std::size_t(steps * 2 * cpu::split_tile_elements), Bf16(0));
+                std::vector<float> sums(std::size_t(cpu::block_rows * cpu::block_columns), 0.f);
+                const cpu::TileResult nothing;
+                for (std::int64_t first = 0; first < lines;) {
+                    const std::int64_t last = first == 0 ? 1 : std::min(lines, first + lines / 6 + 3);
+                    cpu::SplitProduct product;
+                    product.a = product.b = zeros.data();
+                    product.a_pitch = steps * cpu::split_tile_elements;
+                    product.steps = steps;
+                    product.sums = sums.data();
+                    product.split = all;
+                    product.split.left = last - first;
+                    product.split.line = first % of_step;
+                    product.split.from += first * cpu::tile_depth;
+                    product.split.to = in_shares.data() + (first / of_step * 3 * of_step + first % of_step) * cpu::tile_depth;
+                    functions.multiply_split(product, nothing);
+                    first = last;
+                }
+                CHECK(in_shares == at_once);
+            }
+        }
+        functions.end();
     }
 }
 
@@ -206,6 +268,18 @@ TEST_CASE("cpu bf16x3 linear: shallow, and so deep that sums are made in chunks;
     }
 }
 
+TEST_CASE("cpu bf16x3 linear: weights too large to be kept in parts are split while the panel before is multiplied") {
+    const struct {
+        int rows, in, out;  // the last panel of columns has one tile or two
+    } cases[] = {{131, 6 * 24 * 26, 961}, {100, 6 * 24 * 16, 1600}, {300, 6 * 24 * 26, 950}};
+    for (const auto& c : cases) {
+        INFO("rows " << c.rows << " out " << c.out);
+        const auto zero = [](auto...) { return 0.f; };
+        CHECK(cpu::TileWeights::make(cpu::TileFactors::split, 1, c.out, {c.in}, zero, zero).is_late());
+        check_split(graph_of(6, [&](const Scope& scope, ValueId image) { return record::linear(scope / "fc", ops::Linear{c.in, c.out, true, Activation::relu}, image); }), {c.rows, 24, c.in / 6 / 24}, 1);
+    }
+}
+
 TEST_CASE("cpu bf16x3 transposed convolution: windows side by side, several that write into one wider map") {
     for (const int kernel : {2, 3}) {
         for (const Activation activation : {Activation::none, Activation::relu}) {
@@ -242,7 +316,7 @@ TEST_CASE("cpu bf16x3 Winograd: both strides, groups, large maps and small ones 
     const struct {
         int channels, groups, stride;
         InputSize size;
-    } cases[] = {{64, 1, 1, {1, 127, 131}}, {72, 1, 1, {85, 14, 14}}, {160, 2, 1, {2, 96, 90}}, {96, 1, 2, {1, 70, 66}}, {192, 2, 2, {1, 70, 75}}};
+    } cases[] = {{64, 1, 1, {1, 127, 131}}, {116, 1, 1, {85, 14, 14}}, {160, 2, 1, {2, 96, 90}}, {96, 1, 2, {1, 70, 66}}, {176, 1, 2, {1, 70, 66}}, {256, 2, 2, {1, 66, 69}}};  // those of 116, 176 and 256 have weights in terms
     for (const auto& c : cases) {
         INFO("channels " << c.channels << " groups " << c.groups << " stride " << c.stride);
         const Graph graph = graph_of(c.channels, [&](const Scope& scope, ValueId image) { return record::conv2d(scope / "conv", with_bias(conv(c.channels, c.channels, 3, c.stride, c.groups), Activation::relu), image); });

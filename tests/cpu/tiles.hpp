@@ -6,7 +6,7 @@
 
 namespace regulus::testing {
 
-inline const cpu::TileFunctions plain_tiles{cpu::PlainTiles::begin, cpu::PlainTiles::end, cpu::PlainTiles::multiply, cpu::PlainTiles::multiply_split, cpu::PlainTiles::store, cpu::PlainTiles::narrow, cpu::PlainTiles::split};
+inline const cpu::TileFunctions plain_tiles{cpu::PlainTiles::begin, cpu::PlainTiles::end, cpu::PlainTiles::multiply, cpu::PlainTiles::multiply_split, cpu::PlainTiles::store, cpu::PlainTiles::narrow, cpu::PlainTiles::split, cpu::PlainTiles::split_weights};
 
 /// Plain loops, and what this processor has besides.
 inline std::vector<cpu::TileFunctions> function_sets() {

@@ -134,19 +134,42 @@ inline Lanes first_parts(Lanes x) {
     return x;
 }
 
-inline void split(const float* from, std::int64_t count, Bf16* to, std::int64_t steps) {
+/// 32 numbers as parts, `distance` elements apart.
+REGULUS_ALWAYS_INLINE void split_line(Lanes low, Lanes high, Bf16* to, std::int64_t distance) {
     const Elements whole(2 * lanes);
+    for (int part = 0; part < 2; ++part, to += distance) {
+        const Lanes low_part = first_parts(low), high_part = first_parts(high);
+        whole.write(to, low_part, high_part);
+        low -= low_part;
+        high -= high_part;
+    }
+    whole.write(to, low, high);
+}
+
+inline void split(const float* from, std::int64_t count, Bf16* to, std::int64_t steps) {
     for (std::int64_t step = 0; step < steps; ++step, count -= tile_depth, from += tile_depth, to += split_tile_elements) {
         Lanes low, high;
         Elements(std::max<std::int64_t>(0, count)).read(from, low, high);
-        for (int part = 0; part < 2; ++part) {
-            const Lanes low_part = first_parts(low), high_part = first_parts(high);
-            whole.write(to + part * tile_rows * tile_depth, low_part, high_part);
-            low -= low_part;
-            high -= high_part;
-        }
-        whole.write(to + 2 * tile_rows * tile_depth, low, high);
+        split_line(low, high, to, tile_rows * tile_depth);
     }
+}
+
+REGULUS_ALWAYS_INLINE void split_line(const SplitAhead& ahead) {
+    Lanes low = load(ahead.from), high = load(ahead.from + lanes);
+    if (ahead.terms > 1) {
+        low *= ahead.factors[0];
+        high *= ahead.factors[0];
+        for (int term = 1; term < ahead.terms; ++term) {
+            const float* const from = ahead.from + term * ahead.term_distance;
+            low += ahead.factors[std::size_t(term)] * load(from);
+            high += ahead.factors[std::size_t(term)] * load(from + lanes);
+        }
+    }
+    split_line(low, high, ahead.to, ahead.part_elements());
+}
+
+inline void split_weights(SplitAhead ahead) {
+    for (; ahead.left > 0; ahead.advance()) split_line(ahead);
 }
 
 // One instruction for each of the sums of Rows x Columns tiles.
@@ -209,6 +232,20 @@ private:
     const Elements part_;
     RowCursor cursor_;
     std::int64_t steps_, due_ = 0;
+};
+
+/// Splits weights to come, some in each of `turns` turns.
+class SplitsBetween {
+public:
+    SplitsBetween(const SplitAhead& ahead, std::int64_t turns) : ahead_(ahead), lines_(ahead.left), turns_(turns) {}
+
+    REGULUS_ALWAYS_INLINE void operator()() {
+        for (due_ += lines_; due_ >= turns_; due_ -= turns_, ahead_.advance()) split_line(ahead_);
+    }
+
+private:
+    SplitAhead ahead_;
+    std::int64_t lines_, turns_, due_ = 0;
 };
 
 /// The rows of the result before are stored between the steps: sums come from tiles to vectors slowly, and tiles need not wait for that.
@@ -285,22 +322,28 @@ inline void multiply(const TileProduct& p, const TileResult& before) {
 template <int Rows, int Columns>
 inline void multiply_split_tiles(const SplitProduct& p, const TileResult& before) {
     begin_sums<Rows, Columns>(p.sums, p.adds);
-    StoresBetween stores(before, p.steps);
+    StoresBetween stores(before, 2 * p.steps);
     const Bf16 *a = p.a, *second = a + p.a_pitch, *b = p.b;
     FetchedAhead ahead = p.ahead;
+    SplitsBetween splits(p.split, 4 * p.steps);  // between tiles, which would wait for more at a time
     for (std::int64_t step = 0; step < p.steps; ++step, a += split_tile_elements, second += split_tile_elements, b += split_parts * Columns * tile_elements) {
         ahead.step();
         REGULUS_TILES_OF_A(0)
         REGULUS_TILES_OF_B(2)
         REGULUS_TILES_MULTIPLY()
+        splits();
         REGULUS_TILES_OF_B(1)
         REGULUS_TILES_MULTIPLY()
+        splits();
         REGULUS_TILES_OF_A(1)
         REGULUS_TILES_MULTIPLY()
+        splits();
         REGULUS_TILES_OF_B(0)
         REGULUS_TILES_MULTIPLY()
+        splits();
         REGULUS_TILES_OF_A(2)
         REGULUS_TILES_MULTIPLY()
+        stores();
         REGULUS_TILES_OF_A(0)
         REGULUS_TILES_MULTIPLY()
         stores();
@@ -338,14 +381,15 @@ struct TileFunctions {
     void (*store)(const TileResult&);
     void (*narrow)(const float*, Bf16*, std::int64_t);  // floats to bfloat16
     void (*split)(const float* row, std::int64_t count, Bf16* to, std::int64_t steps);  // a row to its place in packed tiles of parts, zeros behind its count
+    void (*split_weights)(SplitAhead);  // all at once
 };
 
 inline const TileFunctions& tile_functions() {
 #if defined(REGULUS_HAS_AMX_CODE)
-    static constexpr TileFunctions amx{amx_tiles::begin, amx_tiles::end, amx_tiles::multiply, amx_tiles::multiply_split, amx_tiles::store, amx_tiles::narrow, amx_tiles::split};
+    static constexpr TileFunctions amx{amx_tiles::begin, amx_tiles::end, amx_tiles::multiply, amx_tiles::multiply_split, amx_tiles::store, amx_tiles::narrow, amx_tiles::split, amx_tiles::split_weights};
     if (may_use_amx()) return amx;
 #endif
-    static constexpr TileFunctions plain{PlainTiles::begin, PlainTiles::end, PlainTiles::multiply, PlainTiles::multiply_split, PlainTiles::store, PlainTiles::narrow, PlainTiles::split};
+    static constexpr TileFunctions plain{PlainTiles::begin, PlainTiles::end, PlainTiles::multiply, PlainTiles::multiply_split, PlainTiles::store, PlainTiles::narrow, PlainTiles::split, PlainTiles::split_weights};
     return plain;
 }
 

@@ -160,7 +160,7 @@ private:
             for (std::int64_t row = 0; row < rows; row += block_rows) {
                 product.a = a + row * place_;
                 product.row_tiles = int(std::min(block_rows, rows - row + tile_rows - 1) / tile_rows);
-                if (panel + 1 < end) product.ahead = weights_->ahead(group, panel % panels + 1, 0, weights_->steps(), row / block_rows, (rows + block_rows - 1) / block_rows);
+                if (panel + 1 < end) product.ahead = weights_->ahead((panel + 1) / panels, (panel + 1) % panels, 0, weights_->steps(), {row, std::min(rows, row + block_rows), rows});
                 else product.ahead = {};
                 place(run, blocks.next(), from, row, std::min(rows, row + block_rows), width, group, panel % panels);
                 blocks.multiply(product);

@@ -77,7 +77,7 @@ private:
         if (map_.is_bf16) products.set_rows(reinterpret_cast<const Bf16*>(from), in, pixels, in);
         else products.set_rows(reinterpret_cast<const float*>(from), in, pixels, in);
         for (std::int64_t tap = 0; tap < side * side; ++tap) {
-            products.multiply(tap, {.pitch = side * out, .relu = op_.activation == Activation::relu}, [&](TileResult& result, std::int64_t begin, std::int64_t count, std::int64_t panel) {
+            products.multiply(tap, tap + 1, {.pitch = side * out, .relu = op_.activation == Activation::relu}, [&](TileResult& result, std::int64_t begin, std::int64_t count, std::int64_t panel) {
                 for (std::int64_t pixel = begin, next; pixel < begin + count; pixel = next) {
                     next = std::min(begin + count, (pixel / width_ + 1) * width_);
                     float* const place = to + (((pixel / width_ * side + tap / side) * width_ + pixel % width_) * side + tap % side) * out + panel * block_columns;

@@ -45,7 +45,7 @@ private:
     void multiply_split(const float* pixels, std::int64_t pitch, std::int64_t count, std::int64_t depth, float* to, float* scratch) const {
         RowProducts products(*tiles, scratch);
         products.set_rows(pixels, pitch, count, depth);
-        products.multiply(0, {.pitch = width()}, [&](TileResult& result, std::int64_t row, std::int64_t rows, std::int64_t panel) {
+        products.multiply(0, 1, {.pitch = width()}, [&](TileResult& result, std::int64_t row, std::int64_t rows, std::int64_t panel) {
             result.add({0, rows, reinterpret_cast<std::byte*>(to + row * width() + panel * block_columns), nullptr});
         });
         products.finish();

@@ -99,16 +99,92 @@ struct SplitRows {
     }
 };
 
+/// Some steps of depth of a panel of weights; or none.
+struct TilePanel {
+    const TileWeights* weights = nullptr;
+    std::int64_t group = 0, panel = 0, step = 0, steps = 0;
+};
+
+/// The tiles of panels, one after the other: where weights have them, or split while the panel before is multiplied.
+class PanelTiles {
+public:
+    /// Of the memory, for panels of at most so many steps.
+    static std::int64_t floats(const TileWeights& weights, std::int64_t steps) { return weights.is_late() ? 2 * elements(steps) * std::int64_t(sizeof(Bf16)) / std::int64_t(sizeof(float)) : 0; }
+
+    PanelTiles(const TileFunctions& tiles, float* memory, std::int64_t steps) : tiles_(tiles), memory_(reinterpret_cast<Bf16*>(memory)), elements_(elements(steps)) {}
+
+    /// Lets a product read a panel, and get its share of `next` ready.
+    template <class Product>
+    void set(Product& product, const TilePanel& panel, const TilePanel& next, const Share& share) {
+        product.column_tiles = panel.weights->column_tiles(panel.panel);
+        if (next.weights != nullptr && !next.weights->is_late()) product.ahead = next.weights->ahead(next.group, next.panel, next.step, next.steps, share);
+        if (!panel.weights->is_late()) {
+            product.b = panel.weights->tiles(panel.group, panel.panel, panel.step);
+            return;
+        }
+        if constexpr (std::is_same_v<Product, SplitProduct>) {
+            product.b = tiles_of(panel);
+            if (next.weights != nullptr && next.weights->is_late()) product.split = share_of(next, share);
+        }
+    }
+
+private:
+    static std::int64_t elements(std::int64_t steps) { return steps * split_parts * block_columns * tile_depth; }
+
+    /// Of a panel that is ready, or at once.
+    const Bf16* tiles_of(const TilePanel& panel) {
+        SplitAhead all = panel.weights->late_tiles(panel.group, panel.panel, panel.step, panel.steps);
+        if (!held_[turn_].is(all)) turn_ = 1 - turn_;
+        if (!held_[turn_].is(all)) {
+            held_[turn_] = {all.from, all.factors};
+            all.to = memory(turn_);
+            tiles_.split_weights(all);
+        }
+        return memory(turn_);
+    }
+
+    SplitAhead share_of(const TilePanel& next, const Share& share) {
+        SplitAhead result = next.weights->late_tiles(next.group, next.panel, next.step, next.steps);
+        if (share.last == share.all) held_[1 - turn_] = {result.from, result.factors};
+        const std::int64_t of_step = result.column_tiles * tile_rows, first = share.begin(result.left);
+        result.left = share.end(result.left) - first;
+        result.from += first * tile_depth;
+        result.to = memory(1 - turn_) + (first / of_step * split_parts * of_step + first % of_step) * tile_depth;
+        result.line = first % of_step;
+        return result;
+    }
+
+    Bf16* memory(int turn) const { return memory_ + turn * elements_; }
+
+    /// What weights a memory has.
+    struct Held {
+        const float* from = nullptr;
+        std::array<float, SplitAhead::most_terms> factors{};
+
+        bool is(const SplitAhead& other) const { return from == other.from && factors == other.factors; }
+    };
+
+    const TileFunctions& tiles_;
+    Bf16* memory_;  // of two panels, elements_ apart
+    std::int64_t elements_;
+    Held held_[2];
+    int turn_ = 0;
+};
+
 /// Products of rows with groups of weights, one after the other. Between construction and finish() the thread makes no other products.
 class RowProducts {
 public:
     /// Of the memory, for so many rows.
     static std::int64_t floats(const TileWeights& weights, std::int64_t rows) {
         const std::int64_t elements = weights.factors() == TileFactors::split ? SplitRows::elements(rows, weights.steps()) : (rows + block_rows - 1) / block_rows * block_rows * packed_pitch_of(weights.steps());
-        return TileBlocks::floats + elements * std::int64_t(sizeof(Bf16)) / std::int64_t(sizeof(float));
+        return TileBlocks::floats + PanelTiles::floats(weights, weights.steps()) + elements * std::int64_t(sizeof(Bf16)) / std::int64_t(sizeof(float));
     }
 
-    RowProducts(const TileWeights& weights, float* memory) : weights_(weights), packed_(reinterpret_cast<Bf16*>(memory + TileBlocks::floats)), blocks_(tiles_, memory) { tiles_.begin(); }
+    RowProducts(const TileWeights& weights, float* memory)
+        : weights_(weights), panels_(tiles_, memory + TileBlocks::floats, weights.steps()), packed_(reinterpret_cast<Bf16*>(memory + TileBlocks::floats + PanelTiles::floats(weights, weights.steps()))),
+          blocks_(tiles_, memory) {
+        tiles_.begin();
+    }
 
     /// Takes `count` rows of `depth` floats, `pitch` apart.
     void set_rows(const float* from, std::int64_t pitch, std::int64_t count, std::int64_t depth) {
@@ -125,21 +201,21 @@ public:
         for (std::int64_t row = 0; row < count; ++row, from += pitch) std::memcpy(start_row(row, depth), from, std::size_t(depth) * sizeof(Bf16));
     }
 
-    /// place(result, row, count, panel) adds to `result` where a panel's columns of rows [row, row + count) belong.
+    /// place(result, row, count, panel) adds to `result` where a panel's columns of rows [row, row + count) belong. `next` is the group that comes next, if one does.
     template <class Place>
-    void multiply(std::int64_t group, const TileOutput& output, const Place& place) {
-        const std::int64_t most = splits() ? split_block_rows : block_rows, blocks = (count_ + most - 1) / most;
+    void multiply(std::int64_t group, std::int64_t next, const TileOutput& output, const Place& place) {
+        const std::int64_t most = splits() ? split_block_rows : block_rows;
         const DepthRun depth{0, weights_.steps()};
         for (std::int64_t panel = 0; panel < weights_.panels(); ++panel) {
+            const TilePanel now{&weights_, group, panel, 0, depth.steps};
+            const TilePanel then = panel + 1 < weights_.panels() ? TilePanel{&weights_, group, panel + 1, 0, depth.steps} : next < weights_.groups() ? TilePanel{&weights_, next, 0, 0, depth.steps} : TilePanel{};
             for (std::int64_t row = 0; row < count_; row += most) {
                 const std::int64_t count = std::min(most, count_ - row);
                 output.start(blocks_.next(), weights_, group, panel);
                 place(blocks_.next(), row, count, panel);
                 const auto finish = [&](auto product) {
-                    product.b = weights_.tiles(group, panel);
-                    product.column_tiles = weights_.column_tiles(panel);
+                    panels_.set(product, now, then, {row, row + count, count_});
                     product.row_tiles = int((count + tile_rows - 1) / tile_rows);
-                    product.ahead = weights_.ahead(group, panel + 1, 0, weights_.steps(), row / most, blocks);
                     blocks_.multiply(product);
                 };
                 if (splits()) {
@@ -175,6 +251,7 @@ private:
 
     const TileFunctions& tiles_ = tile_functions();
     const TileWeights& weights_;
+    PanelTiles panels_;
     Bf16* packed_;
     TileBlocks blocks_;
     std::int64_t count_ = 0;

@@ -195,13 +195,19 @@ private:
     }
     std::int64_t packed_row() const { return packed_pitch_of(chunk_steps_); }
     std::int64_t sums_floats() const { return is_chunked() ? rows_of_block() * block_columns * (task_blocks_ * std::int64_t(panels_.size())) : TileBlocks::floats; }
-    std::size_t thread_bytes() const { return std::size_t(packed_elements()) * sizeof(Bf16) + std::size_t(sums_floats()) * sizeof(float); }
+    std::int64_t tile_floats() const {
+        std::int64_t most = 0;
+        for (const Part& part : parts_) most = std::max(most, PanelTiles::floats(*part.weights, chunk_steps_));
+        return most;
+    }
+    std::size_t thread_bytes() const { return std::size_t(packed_elements()) * sizeof(Bf16) + std::size_t(sums_floats() + tile_floats()) * sizeof(float); }
 
     /// Rows [first, last) of `total`, panels [begin, end).
     void task(const Run& run, std::byte* memory, std::int64_t total, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) const {
         float* const sums = reinterpret_cast<float*>(memory);
-        Bf16* const packed = reinterpret_cast<Bf16*>(memory + std::size_t(sums_floats()) * sizeof(float));
+        Bf16* const packed = reinterpret_cast<Bf16*>(sums + sums_floats() + tile_floats());
         TileBlocks blocks(tiles_, sums);
+        PanelTiles panel_tiles(tiles_, sums + sums_floats(), chunk_steps_);
         for (std::int64_t step = 0; step < steps_; step += chunk_steps_) {
             const DepthRun depth{0, std::min(chunk_steps_, steps_ - step)};
             // Rows in float32 are converted, and those that would end within a tile or across cache lines are copied. Of others the last block is copied, whose
@@ -213,15 +219,11 @@ private:
                 const std::int64_t count = std::min(rows_of_block(), last - row);
                 const bool is_done = step + depth.steps == steps_;
                 const auto finish = [&](auto product) {
-                    product.b = tiles_of(panel, step);
+                    const TilePanel next = rows_first_ ? TilePanel{} : panel + 1 < end ? panel_at(panel + 1, step) : is_done ? TilePanel{} : panel_at(begin, step + depth.steps);
+                    panel_tiles.set(product, panel_at(panel, step), next, {row - first, row - first + count, last - first});
                     product.row_tiles = int((count + tile_rows - 1) / tile_rows);
-                    product.column_tiles = column_tiles(panel);
                     if (is_chunked()) product.sums = sums + ((panel - begin) * task_blocks_ + (row - first) / rows_of_block()) * rows_of_block() * block_columns;
                     product.adds = step != 0;
-                    if (!rows_first_ && panel + 1 < end) {
-                        const Panel& next = panels_[std::size_t(panel + 1)];
-                        product.ahead = parts_[next.part].weights->ahead(next.group, next.panel, step, depth.steps, (row - first) / rows_of_block(), task_blocks_);
-                    }
                     if (is_done) place(run, blocks.next(), row, count, panels_[std::size_t(panel)]);
                     blocks.multiply(product, is_done);
                 };
@@ -309,11 +311,11 @@ private:
         }
     }
 
-    const Bf16* tiles_of(std::int64_t panel, std::int64_t step) const {
+    /// A chunk of a panel's depth.
+    TilePanel panel_at(std::int64_t panel, std::int64_t step) const {
         const Panel& at = panels_[std::size_t(panel)];
-        return parts_[at.part].weights->tiles(at.group, at.panel, step);
+        return {parts_[at.part].weights.get(), at.group, at.panel, step, std::min(chunk_steps_, steps_ - step)};
     }
-    int column_tiles(std::int64_t panel) const { return parts_[panels_[std::size_t(panel)].part].weights->column_tiles(panels_[std::size_t(panel)].panel); }
 
     std::vector<TileSource> sources_;
     std::vector<Part> parts_;

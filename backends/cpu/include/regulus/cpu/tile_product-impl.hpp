@@ -54,6 +54,30 @@ constexpr std::int64_t split_parts = 3;
 constexpr std::int64_t split_block_rows = 2 * tile_rows;
 constexpr std::int64_t split_tile_elements = split_parts * tile_rows * tile_depth;  // of a
 
+/// Weights of a product to come, made and split into parts meanwhile, a few of the `left` lines of 32 at each turn. A weight is the sum of as many terms as
+/// there are, each times its factor, or the only one as it is. Terms are in the order of tiles, a step of depth after the other.
+struct SplitAhead {
+    static constexpr int most_terms = 3;
+    const float* from = nullptr;
+    std::int64_t term_distance = 0;  // floats from a term to the next
+    int terms = 1;
+    std::array<float, most_terms> factors{};
+    Bf16* to = nullptr;
+    int column_tiles = 2;
+    std::int64_t left = 0;
+    std::int64_t line = 0;  // the next one in its step of depth
+
+    std::int64_t part_elements() const { return column_tiles * tile_elements; }
+    void advance() {
+        from += tile_depth;
+        to += tile_depth;
+        --left;
+        if (++line < column_tiles * tile_rows) return;
+        line = 0;
+        to += (split_parts - 1) * part_elements();
+    }
+};
+
 /// sums [32, 32] (+)= a [16 or 32, depth] . b [depth, 16 or 32] of factors in parts: a0 b0 + (a0 b1 + a1 b0) + (a0 b2 + a1 b1 + a2 b0). What is left out is below
 /// 2^-24 of a product. NaN stays NaN, infinity becomes NaN; parts below 2^-126 count as zero.
 ///
@@ -68,6 +92,7 @@ struct SplitProduct {
     float* sums = nullptr;
     bool adds = false;  // to what sums hold
     FetchedAhead ahead;
+    SplitAhead split;
 };
 
 /// Rows of a block whose results lie `pitch` elements apart.
@@ -153,6 +178,7 @@ struct PlainTiles {
 
     static void multiply_split(const SplitProduct& p, const TileResult& before) {
         store(before);
+        split_weights(p.split);
 #if defined(__x86_64__)
         if (instruction_set() == InstructionSet::avx512) return plain_tiles_avx512::multiply_split(p);
         if (instruction_set() == InstructionSet::avx2) return plain_tiles_avx2::multiply_split(p);
@@ -182,6 +208,17 @@ struct PlainTiles {
         for (std::int64_t i = 0; i < steps * tile_depth; ++i) {
             const std::array<Bf16, split_parts> parts = split_of(i < count ? from[i] : 0.f);
             for (std::int64_t part = 0; part < split_parts; ++part) to[i / tile_depth * split_tile_elements + part * tile_rows * tile_depth + i % tile_depth] = parts[std::size_t(part)];
+        }
+    }
+
+    static void split_weights(SplitAhead ahead) {
+        for (; ahead.left > 0; ahead.advance()) {
+            for (std::int64_t i = 0; i < tile_depth; ++i) {
+                float value = ahead.terms == 1 ? ahead.from[i] : 0.f;
+                for (int term = 0; term < ahead.terms && ahead.terms > 1; ++term) value += ahead.factors[std::size_t(term)] * ahead.from[term * ahead.term_distance + i];
+                const std::array<Bf16, split_parts> parts = split_of(value);
+                for (std::int64_t part = 0; part < split_parts; ++part) ahead.to[part * ahead.part_elements() + i] = parts[std::size_t(part)];
+            }
         }
     }
 };

@@ -121,7 +121,7 @@ private:
     static constexpr std::int64_t streaming_weights = 1 << 20;    // beyond the second level
     static constexpr std::int64_t read_tiles = 4;                 // whose pixels and factors the second level holds
     static constexpr std::int64_t plane_gap = 16;                 // floats; else the planes would fall into the same lines of the cache
-    static constexpr std::int64_t split_tiles = 128;  // of a task that fetches weights ahead
+    static constexpr std::int64_t split_tiles = 128;  // of a task that fetches or splits weights ahead
     static constexpr std::int64_t most_tiles = 96, least_tiles = 24;  // of a task; with fewer the weights stream too often
 
     /// A plane of factors times a matrix of weights, as a plane of sums or added to it.
@@ -209,9 +209,10 @@ private:
 
     void set_up(Kind& kind, std::int64_t images) {
         const std::int64_t group_in = in_ / groups_;
-        // As many tiles as the second-level cache holds, but weights that the last level does not hold must not stream too often.
+        // As many tiles as the second-level cache holds, but weights that the last level does not hold must not stream too often, nor be split.
         const std::int64_t tile_bytes = chunk_ * (kind.planes() * group_in + kind.sums() * weights_->width) * std::int64_t(sizeof(float));
-        const std::int64_t most = weights_->bytes() <= resident_weights ? std::clamp<std::int64_t>(cached_bytes / tile_bytes, least_tiles, most_tiles) : splits() ? split_tiles : most_tiles;
+        const bool streams = weights_->bytes() > resident_weights || weights_->tiles.is_late();
+        const std::int64_t most = streams ? (splits() ? split_tiles : most_tiles) : std::clamp<std::int64_t>(cached_bytes / tile_bytes, least_tiles, most_tiles);
         const std::int64_t total = std::max<std::int64_t>(1, images * kind.per_image());
         std::int64_t blocks = (total + most - 1) / most;
         while (blocks < total && blocks * chunks_ % threads_ != 0 && blocks * chunks_ < 8 * threads_) ++blocks;  // equal shares for the threads
@@ -291,14 +292,18 @@ private:
 
     /// The same by tiles of three bfloat16 parts; `memory` holds split_floats_.
     void multiply_split(const Kind& kind, float* memory, const float* v, float* m, std::int64_t rows, std::int64_t first_group, std::int64_t last_group) const {
-        const std::int64_t group_in = in_ / groups_, channels = (last_group - first_group) * group_in, sums = (last_group - first_group) * weights_->width;
+        const std::int64_t group_in = in_ / groups_, channels = (last_group - first_group) * group_in, sums = (last_group - first_group) * weights_->width, matrices = weights_->points * weights_->points;
+        const std::int64_t product_count = std::int64_t(kind.products.size());
+        const auto matrix_of = [&](std::int64_t group, std::int64_t i) { return group * matrices + kind.products[std::size_t(i)].matrix; };
         RowProducts products(weights_->tiles, memory);
         for (std::int64_t group = first_group; group < last_group; ++group) {
-            for (const Product& one : kind.products) {
+            for (std::int64_t i = 0; i < product_count; ++i) {
+                const Product& one = kind.products[std::size_t(i)];
+                const std::int64_t next = i + 1 < product_count ? matrix_of(group, i + 1) : group + 1 < last_group ? matrix_of(group + 1, 0) : weights_->tiles.groups();
                 products.set_rows(v + one.from * kind.in_plane + (group - first_group) * group_in, channels, rows, group_in);
                 float* const to = m + one.to * kind.out_plane + (group - first_group) * weights_->width;
                 const TileOutput output{.pitch = sums, .adds = one.adds};
-                products.multiply(group * weights_->points * weights_->points + one.matrix, output, [&](TileResult& result, std::int64_t row, std::int64_t count, std::int64_t panel) {
+                products.multiply(matrix_of(group, i), next, output, [&](TileResult& result, std::int64_t row, std::int64_t count, std::int64_t panel) {
                     std::byte* const place = reinterpret_cast<std::byte*>(to + row * sums + panel * block_columns);
                     result.add({0, count, place, place});
                 });

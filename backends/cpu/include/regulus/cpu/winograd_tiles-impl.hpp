@@ -127,6 +127,16 @@ struct WinogradWeights {
         result.width = (out + lanes - 1) / lanes * lanes;
         result.bias = Tensor::zeros(Shape{groups, result.width});
         for (std::int64_t o = 0; o < groups * out; ++o) result.bias.data<float>()[o / out * result.width + o % out] = parameters.bias.data<float>()[o];
+        if (split && 6 * points * points * groups * in * result.width > most_bytes_of_parts) {
+            std::vector<std::array<float, 3>> across;
+            for (const std::array<double, 3>& x : g) across.push_back({float(x[0]), float(x[1]), float(x[2])});
+            const auto weight = [&](std::int64_t term, std::int64_t o, std::int64_t i) {
+                const std::int64_t line = term / 3, group = line / points;
+                return o < out ? float(half(taps + ((group * out + o) * in + i) * 9, g[std::size_t(line % points)])[std::size_t(term % 3)]) : 0.f;
+            };
+            result.tiles = TileWeights::make_sums(groups * points * 3, result.width, in, std::move(across), weight);
+            return result;
+        }
         if (split) {
             const auto weight = [&](std::int64_t matrix, std::int64_t o, std::size_t, std::int64_t i) {
                 const std::int64_t group = matrix / (points * points), point = matrix % (points * points);
@@ -156,6 +166,8 @@ struct WinogradWeights {
     }
 
 private:
+    static constexpr std::int64_t most_bytes_of_parts = 4 << 20;
+
     /// The taps of a window times a factor of its lines.
     static std::array<double, 3> half(const float* taps, const std::array<double, 3>& down) {
         std::array<double, 3> line;
