@@ -22,6 +22,21 @@ void check_convolution(const ops::Conv2d& op, const InputSize& size) {
     check_whole_numbers(kept, size);
 }
 
+/// A convolution behind a pointwise one of `in` inputs, itself behind one of the picture.
+Graph behind_pointwise(int in, const ops::Conv2d& op, Activation activation = Activation::relu) {
+    return graph_of(3, [&](const Scope& scope, ValueId image) {
+        ops::Conv2d pointwise = conv(in, op.in_channels, 1);
+        pointwise.bias = true;
+        pointwise.activation = activation;
+        return record::conv2d(scope / "conv", op, record::conv2d(scope / "before", pointwise, record::conv2d(scope / "first", with_relu(conv(3, in, 1)), image)));
+    });
+}
+
+std::int64_t made_where_read(const Graph& graph, const InputSize& size) {
+    const auto steps = compile(bf16_backend(), graph, random_weights(graph), {.threads = 2}).steps(size);
+    return std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.node == "conv" && step.kernel.find("convolution, 2 nodes") != std::string::npos; });
+}
+
 const std::vector<InputSize> odd_sizes{{1, 1, 1}, {1, 1, 33}, {3, 7, 5}, {1, 19, 23}};
 
 }  // namespace
@@ -103,6 +118,38 @@ TEST_CASE("cpu bf16 convolution: the same bits with any number of threads") {
     check_threads(of_kept_map(conv(24, 100, 1)), {1, 13, 17});
     check_threads(of_kept_map(conv(24, 100, 1)), {1, 2, 3});
     check_threads(of_kept_map(conv(20, 64, 3, 2)), {3, 9, 7});
+}
+
+TEST_CASE("cpu bf16 convolution: the pointwise one before it is made where it is read, whatever the window, groups and size") {
+    const struct {
+        int in;
+        ops::Conv2d op;
+        InputSize size;
+    } cases[] = {{32, conv(96, 96, 3, 2, 2), {1, 107, 121}}, {64, conv(64, 64, 3), {2, 93, 98}},         {96, conv(112, 56, 3, 1, 2), {1, 99, 203}},
+                 {32, conv(40, 40, 3, 3), {1, 163, 170}},     {128, conv(24, 48, 5, 1, 3), {3, 130, 115}}, {32, conv(72, 24, 3, 2, 3, 2), {1, 90, 170}}};
+    for (const auto& c : cases) {
+        for (const Activation activation : {Activation::none, Activation::relu}) {
+            INFO("in " << c.in << " channels " << c.op.in_channels << " groups " << c.op.groups << " stride " << c.op.stride);
+            const Graph graph = behind_pointwise(c.in, c.op, activation);
+            CHECK(made_where_read(graph, c.size) == 1);
+            check_whole_numbers(graph, c.size, 1);
+        }
+    }
+    check_threads(behind_pointwise(32, conv(96, 96, 3, 2, 2)), {1, 107, 121});
+}
+
+TEST_CASE("cpu bf16 convolution: the pointwise one before it is a step of its own where its map is small or read by others, or its inputs are many or do not fill tiles") {
+    const InputSize size{1, 110, 110};
+    const ops::Conv2d op = conv(96, 96, 3);
+    CHECK(made_where_read(behind_pointwise(32, op), size) == 1);
+    CHECK(made_where_read(behind_pointwise(32, op), {1, 100, 100}) == 0);
+    CHECK(made_where_read(behind_pointwise(33, op), size) == 0);
+    CHECK(made_where_read(behind_pointwise(160, op), size) == 0);
+    CHECK(made_where_read(behind_pointwise(32, op, Activation::sigmoid), size) == 0);
+    Graph graph = behind_pointwise(32, op);
+    graph.outputs.emplace_back("before", graph.nodes[std::size_t(graph.values[std::size_t(graph.outputs[0].second)].producer)].inputs[0]);
+    CHECK(made_where_read(graph, size) == 0);
+    check_whole_numbers(graph, size, 1);
 }
 
 TEST_CASE("cpu bf16 convolution: a residual, both precisions of it and of the result, in place and not") {

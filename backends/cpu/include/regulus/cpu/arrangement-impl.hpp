@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include <regulus/cpu/bf16_convolution-impl.hpp>
 #include <regulus/cpu/chosen_logits-impl.hpp>
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>
@@ -18,15 +19,15 @@ namespace regulus::cpu {
 struct Arrangement {
     std::vector<std::vector<NodeId>> siblings;  // per node: the convolutions that its kernel makes, its own last; empty: its own as ever
     std::vector<std::vector<NodeId>> chosen;    // per transposed convolution: the convolution to logits and the choice that its kernel makes too; or empty
-    std::vector<NodeId> made_before;            // per node: the convolution that its kernel makes too, whose map only its siblings read, or only it adds or is added to; or -1
+    std::vector<NodeId> made_before;            // per node: the convolution that its kernel makes too, whose map only it or its siblings read, or only it adds or is added to; or -1
     std::vector<bool> idle;                     // per node: its result is there when it comes
     std::vector<ChannelSlice> slices;           // per value
     std::vector<ValueId> owners;                // per value: the earliest value in whose memory it lies, or no_value
     std::vector<NodeId> needed_until;           // per value: the node whose kernel reads it for a node before, or -1
     std::vector<ValueId> stored;                // per value: the value that is stored in its place; itself, as a rule; no_value: nothing is
 
-    /// tiled: per node whether its products are those of tiles.
-    Arrangement(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<bool>& tiled, bool with_products, bool with_winograd)
+    /// tiled: per node whether its products are those of tiles; bf16_maps: per value whether it is kept in bfloat16.
+    Arrangement(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<bool>& tiled, const std::vector<bool>& bf16_maps, bool with_products, bool with_winograd)
         : siblings(graph.nodes.size()), chosen(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()),
           owners(graph.values.size(), no_value), needed_until(graph.values.size(), -1), stored(graph.values.size()), lives_(lifetimes(graph)) {
         std::iota(stored.begin(), stored.end(), ValueId(0));
@@ -47,6 +48,7 @@ struct Arrangement {
         }
         for (std::size_t id = 1; with_products && id < graph.nodes.size(); ++id) add_where_made(graph, shapes, users, NodeId(id));
         for (std::size_t id = 1; id < graph.nodes.size(); ++id) merge_where_made(graph, users, tiled, NodeId(id));
+        for (std::size_t id = 1; !with_products && id < graph.nodes.size(); ++id) make_where_read(graph, shapes, users, bf16_maps, NodeId(id));
     }
 
 private:
@@ -141,6 +143,18 @@ private:
         if (conv == nullptr || !TileMatrixKernel::applies(*conv, TileFactors::bf16) || conv->residual || conv->activation != Activation::none || !tiled[producer]) return;
         if (users[std::size_t(node.inputs[1])] != 1 || idle[producer] || !siblings[producer].empty() || made_before[producer] >= 0) return;
         put_off(graph, NodeId(producer), merge);
+    }
+
+    /// The pointwise convolution that makes the large map of this one alone, which makes those pixels where it reads them.
+    void make_where_read(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, const std::vector<bool>& bf16_maps, NodeId id) {
+        const Node& node = graph.nodes[std::size_t(id)];
+        const auto* conv = std::get_if<ops::Conv2d>(&node.operation);
+        if (conv == nullptr || idle[std::size_t(id)] || made_before[std::size_t(id)] >= 0 || TileMatrixKernel::applies(*conv, TileFactors::bf16)) return;
+        const ValueId map = node.inputs[0];
+        const std::size_t producer = std::size_t(graph.values[std::size_t(map)].producer);
+        const auto* before = std::get_if<ops::Conv2d>(&graph.nodes[producer].operation);
+        if (before == nullptr || !TileConvolutionKernel::applies_before(*before, shapes[std::size_t(map)]) || !bf16_maps[std::size_t(map)] || !bf16_maps[std::size_t(graph.nodes[producer].inputs[0])]) return;
+        if (users[std::size_t(map)] == 1 && !idle[producer] && siblings[producer].empty() && made_before[producer] < 0) put_off(graph, NodeId(producer), id);
     }
 
     /// `later`'s kernel makes the convolution `node` too, and reads its input then, unless the input's memory is given to somebody between.

@@ -4,6 +4,8 @@
 // A task takes a rectangle of output pixels. What it reads is put in order first: group by group, and of a stride of s in s * s planes, so that neighbouring
 // outputs read neighbouring places whatever the stride. Then the rows of a tile are outputs beside each other, and taps that lie beside each other in a line
 // are one run of depth. Where a rectangle's line ends, a few rows are computed that belong to no output.
+//
+// Where a pointwise convolution makes a large map that nothing else reads, its outputs are made in that order, of the map before, and never written to the map.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -65,6 +67,35 @@ public:
         }, [=](std::int64_t group, std::int64_t o) { return shift[group * out + o]; });
     }
 
+    /// Whether a pointwise convolution may be made where its outputs are read, and should: of few inputs, as those at the edges of rectangles are made more than
+    /// once, and for a map that is more than the nearer caches hold.
+    static bool applies_before(const ops::Conv2d& op, const Shape& out) {
+        if (op.kernel != 1 || op.stride != 1 || op.padding != 0 || op.groups != 1 || op.residual || op.activation == Activation::sigmoid) return false;
+        return op.in_channels % tile_depth == 0 && op.in_channels <= most_before && out.numel() * std::int64_t(sizeof(Bf16)) >= least_before_bytes;
+    }
+
+    /// Their weights, in groups and places of the convolution `op` that reads them.
+    static TileWeights weights_before(const ops::Conv2d& op, const ConvParameters& before) {
+        const std::int64_t in = op.in_channels / op.groups, depth = before.weight.numel() / op.in_channels;
+        const float *from = before.weight.data<float>(), *shift = before.bias.data<float>();
+        return TileWeights::make(TileFactors::bf16, op.groups, place_of(op, TileWindow(op)), {depth}, [=](std::int64_t group, std::int64_t o, std::size_t, std::int64_t k) { return o < in ? from[(group * in + o) * depth + k] : 0.f; },
+                                 [=](std::int64_t group, std::int64_t o) { return o < in ? shift[group * in + o] : 0.f; });
+    }
+
+    /// With the pointwise convolution that makes its input, which is never stored.
+    TileConvolutionKernel(const NodeContext& context, std::shared_ptr<const TileWeights> weights, const NodeContext& before, std::shared_ptr<const TileWeights> weights_before, int threads)
+        : TileConvolutionKernel(context, std::move(weights), threads) {
+        const auto& op = std::get<ops::Conv2d>(before.node.operation);
+        src_ = MapPlace::of(before, before.in(0));
+        before_ = std::move(weights_before);
+        before_channels_ = op.in_channels;
+        before_output_.dst.is_bf16 = true;
+        before_output_.pitch = place_;
+        before_output_.relu = op.activation == Activation::relu;
+        name += ", 2 nodes";
+        reason += "; the pointwise convolution before it is made where it is read";
+    }
+
     TileConvolutionKernel(const NodeContext& context, std::shared_ptr<const TileWeights> weights, int threads)
         : op_(std::get<ops::Conv2d>(context.node.operation)), window_(op_), weights_(std::move(weights)), tiles_(tile_functions()), rows_(context.rows_of(context.out(0))),
           src_(MapPlace::of(context, context.in(0))), in_(op_.in_channels / op_.groups), out_(op_.out_channels / op_.groups), threads_(threads) {
@@ -88,7 +119,7 @@ public:
     void run(const Run& run) const override {
         const std::int64_t images = rows_(run), across = (out_width_ + task_width_ - 1) / task_width_, down = (out_height_ + task_height_ - 1) / task_height_, rectangles = images * across * down;
         if (rectangles == 0) return;
-        const std::int64_t panels = op_.groups * weights_->panels(), parts = std::clamp<std::int64_t>(2 * threads_ / rectangles, 1, panels);
+        const std::int64_t panels = op_.groups * weights_->panels(), parts = before_ ? 1 : std::clamp<std::int64_t>(2 * threads_ / rectangles, 1, panels);
         parallel_tasks(threads_, rectangles * parts, [&](int thread, std::int64_t i) {
             const std::int64_t rectangle = i / parts, part = i % parts;
             tiles_.begin();
@@ -113,13 +144,15 @@ private:
     };
 
     static constexpr std::int64_t cached_elements = 512 * 1024;  // of the input: 1 MiB of the second-level cache
+    static constexpr std::int64_t most_before = 128, least_before_bytes = 2 << 20;
     static constexpr std::int64_t narrow_line = 96;              // lines of so many outputs are not cut
 
     std::int64_t plane_places() const { return (task_height_ + window_.more_lines) * pitch_ + shared_columns_; }
     std::int64_t group_elements() const { return std::int64_t(window_.planes.size()) * plane_places() * place_; }
     /// What tiles read behind the last plane: rows that belong to no output, and zeros that the weights have behind the end of a run.
     std::int64_t slack_elements() const { return (block_rows + 1) * place_ + tile_depth; }
-    std::int64_t line_elements() const { return src_.is_bf16 ? 0 : (width_ * op_.in_channels + 31) / 32 * 32; }
+    /// A line's pixels in bfloat16, or a block's before the map's end.
+    std::int64_t line_elements() const { return before_ ? block_rows * before_channels_ : src_.is_bf16 ? 0 : (width_ * op_.in_channels + 31) / 32 * 32; }
     std::size_t thread_bytes() const {
         const std::int64_t elements = op_.groups * group_elements() + slack_elements() + line_elements();
         return std::size_t((elements + 31) / 32 * 32) * sizeof(Bf16) + std::size_t(TileBlocks::floats) * sizeof(float);
@@ -146,7 +179,7 @@ private:
         Bf16* const ordered = reinterpret_cast<Bf16*>(memory) + 2 * TileBlocks::floats;
         const std::int64_t height = std::min(task_height_, out_height_ - from.y), width = std::min(task_width_, out_width_ - from.x), panels = weights_->panels();
         const std::int64_t first_group = begin / panels, last_group = (end - 1) / panels + 1, rows = (height - 1) * pitch_ + width;
-        order(run, ordered, from, height, first_group, last_group);
+        order(run, sums, ordered, from, height, first_group, last_group);
         TileProduct product;
         product.a_pitch = place_;
         product.runs = runs_.data();
@@ -181,7 +214,8 @@ private:
     }
 
     /// What the outputs of a rectangle read, of groups [begin, end): [groups, planes, lines, places, channels], zeros beyond the map.
-    void order(const Run& run, Bf16* ordered, const Rectangle& from, std::int64_t height, std::int64_t begin, std::int64_t end) const {
+    void order(const Run& run, float* sums, Bf16* ordered, const Rectangle& from, std::int64_t height, std::int64_t begin, std::int64_t end) const {
+        TileBlocks blocks(tiles_, sums);
         Bf16* const narrowed = ordered + op_.groups * group_elements() + slack_elements();
         const std::int64_t group_pitch = group_elements();
         for (std::size_t plane = 0; plane < window_.planes.size(); ++plane) {
@@ -193,13 +227,15 @@ private:
                 std::int64_t left = first_x < 0 ? (-first_x + op_.stride - 1) / op_.stride : 0, right = first_x >= width_ ? 0 : std::min(pitch_, (width_ - 1 - first_x) / op_.stride + 1);
                 if (y < 0 || y >= height_) right = 0;
                 left = std::min(left, right);
+                const std::int64_t first_pixel = (from.image * height_ + y) * width_ + first_x + left * op_.stride;
                 const Bf16* pixels = nullptr;
-                if (left < right) pixels = line_of(run, narrowed, (from.image * height_ + y) * width_, first_x + left * op_.stride, (right - left - 1) * op_.stride + 1);
+                if (left < right && before_) make_places(run, blocks, first_pixel, right - left, to + left * place_, narrowed);
+                else if (left < right) pixels = line_of(run, narrowed, first_pixel, (right - left - 1) * op_.stride + 1);
                 for (std::int64_t group = begin; group < end; ++group) {
                     Bf16* const places = to + (group - begin) * group_pitch;
                     std::fill(places, places + left * place_, Bf16(0));
                     std::fill(places + right * place_, places + pitch_ * place_, Bf16(0));
-                    if (left < right) copy_places(pixels + group * in_, op_.in_channels * op_.stride, places + left * place_, right - left);
+                    if (pixels != nullptr) copy_places(pixels + group * in_, op_.in_channels * op_.stride, places + left * place_, right - left);
                 }
             }
             for (std::int64_t group = begin; group < end; ++group) {
@@ -210,11 +246,44 @@ private:
         }
         Bf16* const behind = ordered + (end - begin) * group_pitch;
         std::fill(behind, behind + tile_depth, Bf16(0));
+        blocks.finish();
     }
 
-    /// `count` pixels of the map from column x of a line on, in bfloat16.
-    const Bf16* line_of(const Run& run, Bf16* narrowed, std::int64_t first_pixel, std::int64_t x, std::int64_t count) const {
-        const std::byte* const pixels = src_.at(run, (first_pixel + x) * op_.in_channels);
+    /// All groups' channels of `count` pixels from first_pixel on, as the convolution before makes them, to places beside each other. `copied` is for the last
+    /// pixels of the map, behind which tiles would read.
+    void make_places(const Run& run, TileBlocks& blocks, std::int64_t first_pixel, std::int64_t count, Bf16* to, Bf16* copied) const {
+        const std::int64_t pixels = rows_(run) * height_ * width_, stride = op_.stride;
+        const DepthRun depth{0, before_->steps()};
+        TileProduct product;
+        product.runs = &depth;
+        product.run_count = 1;
+        for (std::int64_t row = 0; row < count; row += block_rows) {
+            const std::int64_t rows = std::min(block_rows, count - row), first = first_pixel + row * stride;
+            product.row_tiles = int((rows + tile_rows - 1) / tile_rows);
+            product.a = pixels_at(run, first);
+            product.a_pitch = stride * before_channels_;
+            if (first + (product.row_tiles * tile_rows - 1) * stride >= pixels) {
+                for (std::int64_t i = 0; i < rows; ++i) std::memcpy(copied + i * before_channels_, pixels_at(run, first + i * stride), std::size_t(before_channels_) * sizeof(Bf16));
+                product.a = copied;
+                product.a_pitch = before_channels_;
+            }
+            for (std::int64_t group = 0; group < op_.groups; ++group) {
+                for (std::int64_t panel = 0; panel < before_->panels(); ++panel) {
+                    product.b = before_->tiles(group, panel);
+                    product.column_tiles = before_->column_tiles(panel);
+                    before_output_.start(blocks.next(), *before_, group, panel);
+                    blocks.next().add({0, rows, reinterpret_cast<std::byte*>(to + group * group_elements() + row * place_ + panel * block_columns), nullptr});
+                    blocks.multiply(product);
+                }
+            }
+        }
+    }
+
+    const Bf16* pixels_at(const Run& run, std::int64_t pixel) const { return reinterpret_cast<const Bf16*>(src_.at(run, pixel * before_channels_)); }
+
+    /// `count` pixels of the map from one on, in bfloat16.
+    const Bf16* line_of(const Run& run, Bf16* narrowed, std::int64_t first_pixel, std::int64_t count) const {
+        const std::byte* const pixels = src_.at(run, first_pixel * op_.in_channels);
         if (src_.is_bf16) return reinterpret_cast<const Bf16*>(pixels);
         tiles_.narrow(reinterpret_cast<const float*>(pixels), narrowed, count * op_.in_channels);
         return narrowed;
@@ -243,6 +312,9 @@ private:
     RowCount rows_;
     MapPlace src_;
     TileOutput output_;
+    std::shared_ptr<const TileWeights> before_;  // of the pointwise convolution that makes the input; or none
+    TileOutput before_output_;
+    std::int64_t before_channels_ = 0;
     std::vector<DepthRun> runs_;
     std::int64_t in_ = 0, out_ = 0;  // channels of a group
     std::int64_t place_ = 0;         // elements of a place, see place_of()

@@ -191,6 +191,21 @@ inline std::unique_ptr<Kernel> make_chosen(const Compiled& compiled, const NodeC
                                                 context.place(choice.outputs[0]), compiled.threads);
 }
 
+/// The weights of a convolution with windows, strides or groups as tiles, whose order follows the window, which nodes that share a weight need not.
+inline std::shared_ptr<const TileWeights> window_tiles(const Compiled& compiled, const NodeContext& context) {
+    const auto& conv = std::get<ops::Conv2d>(context.node.operation);
+    const std::string window = std::to_string(conv.stride) + " " + std::to_string(conv.dilation) + " " + std::to_string(conv.groups);
+    return compiled.store.get<TileWeights>(parameter_key(context.node) + "tiles" + window, [&] { return TileConvolutionKernel::weights_of(conv, folded_parameters(conv, context.bound)); });
+}
+
+/// One kernel for the context's convolution and the pointwise one that makes its input, both in bfloat16.
+inline std::unique_ptr<Kernel> make_with_input(const Compiled& compiled, const NodeContext& context, const NodeContext& before) {
+    auto weights = compiled.store.get<TileWeights>(parameter_key(before.node) + parameter_key(context.node) + "tiles", [&] {
+        return TileConvolutionKernel::weights_before(std::get<ops::Conv2d>(context.node.operation), folded_parameters(std::get<ops::Conv2d>(before.node.operation), before.bound));
+    });
+    return new_kernel<TileConvolutionKernel>(context, window_tiles(compiled, context), before, std::move(weights), compiled.threads);
+}
+
 /// A step that multiplies matrices, by tiles.
 inline std::unique_ptr<Kernel> make_tiled(const Compiled& compiled, const NodeContext& context, const ChannelSlice& slice) {
     const std::string key = parameter_key(context.node) + "tiles";
@@ -207,10 +222,7 @@ inline std::unique_ptr<Kernel> make_tiled(const Compiled& compiled, const NodeCo
     if (TileMatrixKernel::applies(conv, factors)) {
         return new_kernel<TileMatrixKernel>(context, matrix_tiles(compiled, context.node, conv, bound), std::vector<TileSource>{TileSource::of(context, conv)}, compiled.threads);
     }
-    // The order of the tiles follows the window, which nodes that share a weight need not.
-    const std::string window = std::to_string(conv.stride) + " " + std::to_string(conv.dilation) + " " + std::to_string(conv.groups);
-    auto tiles = compiled.store.get<TileWeights>(key + window, [&] { return TileConvolutionKernel::weights_of(conv, folded_parameters(conv, bound)); });
-    return new_kernel<TileConvolutionKernel>(context, std::move(tiles), compiled.threads);
+    return new_kernel<TileConvolutionKernel>(context, window_tiles(compiled, context), compiled.threads);
 }
 
 /// Makes the kernel of one node; throws BackendError that names it.

@@ -21,7 +21,7 @@ public:
         const std::vector<Lifetime> lives = lifetimes(graph);
         std::vector<bool> tiled;
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) tiled.push_back(is_tiled(*compiled_, context_of(id)));
-        const Arrangement arrangement(graph, shapes_, tiled, !compiled_->bf16, compiled_->winograd);
+        const Arrangement arrangement(graph, shapes_, tiled, compiled_->bf16_maps, !compiled_->bf16, compiled_->winograd);
         MemoryRequest request;
         request.value_bytes.assign(graph.values.size(), 0);
         request.scratch_bytes.assign(graph.nodes.size(), 0);
@@ -56,6 +56,7 @@ public:
                     const NodeContext other = context_of(std::size_t(before));
                     if (!arrangement.siblings[id].empty()) kernel = make_read_convolution(*compiled_, other, arrangement.siblings[id]);
                     else if (std::holds_alternative<ops::Resize>(node.operation)) kernel = make_merged(*compiled_, other, context);
+                    else if (other.node.outputs[0] == node.inputs[0]) kernel = make_with_input(*compiled_, context, other);
                     else kernel = make_sum(*compiled_, context, other);
                 } else if (!arrangement.siblings[id].empty()) {
                     kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
