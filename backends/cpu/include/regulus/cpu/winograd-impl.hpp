@@ -52,7 +52,7 @@ public:
 
     /// Whether its products had better be those of three bfloat16 parts: few channels do not fill tiles, and few pixels do not make up for reading larger weights.
     static bool splits(const ops::Conv2d& op, const Shape& out) {
-        return std::min(op.in_channels, op.out_channels) / op.groups >= 2 * tile_depth && out[0] * out[2] * out[3] >= (op.stride == 1 ? 16384 : 1024);
+        return std::min(op.in_channels, op.out_channels) / op.groups >= 2 * tile_depth && out[0] * out[2] * out[3] >= (op.stride == 1 ? 2048 : 1024);
     }
 
     /// With `readers`, which need whole pixels, their outputs are made instead of the map.
@@ -122,6 +122,7 @@ private:
     static constexpr std::int64_t read_tiles = 4;                 // whose pixels and factors the second level holds
     static constexpr std::int64_t plane_gap = 16;                 // floats; else the planes would fall into the same lines of the cache
     static constexpr std::int64_t split_tiles = 128;  // of a task that fetches or splits weights ahead
+    static constexpr std::int64_t rows_while_splitting = 80;  // of a product that splits weights for the next one meanwhile
     static constexpr std::int64_t most_tiles = 96, least_tiles = 24;  // of a task; with fewer the weights stream too often
 
     /// A plane of factors times a matrix of weights, as a plane of sums or added to it.
@@ -174,10 +175,16 @@ private:
         }
         const auto table = form == WinogradForm::wide ? functions_.wide : functions_.strided;
         const WinogradAxis &large = *table[0][0].down, &small = *table[1][1].down;
-        const auto only_small = [&](std::int64_t outputs) { return Cover{0, (outputs + small.outputs - 1) / small.outputs}; };
-        kinds_ = grids(table, only_small(out_height_), only_small(out_width_));
-        std::vector<Kind> mixed = grids(table, cover(out_height_, large, small), cover(out_width_, large, small));
-        if (cost(mixed, images) < cost(kinds_, images)) kinds_ = std::move(mixed);
+        const auto only = [&](const WinogradAxis& axis, std::int64_t outputs) { return (outputs + axis.outputs - 1) / axis.outputs; };
+        // The errors of larger tiles are larger: where the cost is but an estimate, they must save a tenth.
+        const bool late = weights_->tiles.is_late();
+        const auto take_cheaper = [&](const Cover& y, const Cover& x) {
+            std::vector<Kind> kinds = grids(table, y, x);
+            if (10 * cost(kinds, images) < (late ? 9 : 10) * cost(kinds_, images)) kinds_ = std::move(kinds);
+        };
+        kinds_ = grids(table, {0, only(small, out_height_)}, {0, only(small, out_width_)});
+        take_cheaper(cover(out_height_, large, small), cover(out_width_, large, small));
+        if (late) take_cheaper({only(large, out_height_), 0}, {only(large, out_width_), 0});
     }
 
     static std::vector<Kind> grids(const WinogradTransforms (*table)[2], const Cover& y, const Cover& x) {
@@ -196,13 +203,14 @@ private:
         return kinds;
     }
 
-    /// Rows of products; to read a matrix of weights takes about as long as to multiply 12 rows with it. The same for every number of threads, as
-    /// results are.
-    static std::int64_t cost(const std::vector<Kind>& kinds, std::int64_t images) {
+    /// Rows of products; to read a matrix of weights takes about as long as to multiply 12 rows with it, and to split the next one as long as 80. The same for
+    /// every number of threads, as results are.
+    std::int64_t cost(const std::vector<Kind>& kinds, std::int64_t images) const {
         std::int64_t sum = 0;
         for (const Kind& kind : kinds) {
-            const std::int64_t total = images * kind.per_image(), tasks = std::max(std::min<std::int64_t>(total, 2), total / 48);
-            sum += kind.planes() * (total + 12 * tasks);
+            const std::int64_t total = images * kind.per_image(), least = std::min<std::int64_t>(total, 2);
+            if (weights_->tiles.is_late()) sum += kind.planes() * std::max(total, rows_while_splitting * std::max(least, (total + 2 * split_tiles - 1) / (2 * split_tiles) * 2));
+            else sum += kind.planes() * (total + 12 * std::max(least, total / 48));
         }
         return sum;
     }
