@@ -1,6 +1,7 @@
 // The definitions of backends/cpu/.
 #include <regulus/cpu/amx_tiles-impl.hpp>
 #include <regulus/cpu/arrangement-impl.hpp>
+#include <regulus/cpu/avx512_tiles-impl.hpp>
 #include <regulus/cpu/bf16-impl.hpp>
 #include <regulus/cpu/bf16_convolution-impl.hpp>
 #include <regulus/cpu/chosen_logits-impl.hpp>
@@ -8,6 +9,7 @@
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
 #include <regulus/cpu/direct_conv-impl.hpp>
+#include <regulus/cpu/dot_tiles-impl.hpp>
 #include <regulus/cpu/encode_pillars-impl.hpp>
 #include <regulus/cpu/group_norm-impl.hpp>
 #include <regulus/cpu/make_kernel-impl.hpp>
@@ -25,6 +27,7 @@
 #include <regulus/cpu/sibling_convs-impl.hpp>
 #include <regulus/cpu/strassen-impl.hpp>
 #include <regulus/cpu/tile_blocks-impl.hpp>
+#include <regulus/cpu/tile_functions-impl.hpp>
 #include <regulus/cpu/tile_matrix-impl.hpp>
 #include <regulus/cpu/tile_product-impl.hpp>
 #include <regulus/cpu/tile_weights-impl.hpp>

@@ -64,7 +64,7 @@ inline constexpr const char* device_help = "Backend; auto: cuda where there is a
 /// What --precision may name, and its help.
 inline const std::vector<std::string> precision_names{"f32", "tf32", "f16", "bf16", "bf16_anywhere"};
 inline constexpr const char* precision_help =
-    "f32; bf16: bfloat16 factors, float32 sums, for GPUs and processors with AMX; bf16_anywhere: also where it gains nothing; for GPUs also f16, and tf32: factors of 10 bits";
+    "f32; bf16: bfloat16 factors, float32 sums, for GPUs and processors with AMX or AVX512-BF16; bf16_anywhere: also where it gains nothing; for GPUs also f16, and tf32: factors of 10 bits";
 
 /// The backend of that name. The precision is one of precision_names: "f32" everywhere, "bf16" on cpu and cuda, "bf16_anywhere" on cpu (regulus::CpuPrecision),
 /// "f16" and "tf32" on cuda. auto says on stderr why it takes the CPU. Throws regulus::ArgumentError for what a backend cannot compute in and for cuda in a

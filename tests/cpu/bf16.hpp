@@ -11,7 +11,11 @@
 
 namespace regulus::testing {
 
-inline CpuBackend bf16_backend() { return CpuBackend{{.precision = CpuPrecision::bf16_anywhere}}; }
+/// All products in bfloat16.
+inline CpuBackend bf16_backend() { return CpuBackend{{.winograd = false, .precision = CpuPrecision::bf16_anywhere}}; }
+
+/// With Winograd in float32 where this processor gains by it.
+inline CpuBackend fastest_bf16_backend() { return CpuBackend{{.precision = CpuPrecision::bf16_anywhere}}; }
 
 /// The values cut to what bfloat16 holds exactly.
 inline Tensor cut(const Tensor& tensor) {

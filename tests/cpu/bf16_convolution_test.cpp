@@ -1,7 +1,11 @@
 // Convolutions in bfloat16 against plain sums in double.
+#include <regex>
+
 #include "bf16.hpp"
 
-#include <regulus/cpu/amx_tiles-impl.hpp>
+#include <regulus/cpu/tile_functions-impl.hpp>
+
+#include "../support/shared.hpp"
 
 using namespace regulus;
 using namespace regulus::testing;
@@ -237,6 +241,35 @@ TEST_CASE("cpu bf16 convolution: NaN and infinity pass through ReLU and reach th
             }
             INFO("channels " << c.channels << " kernel " << c.kernel << " value " << value);
             CHECK(wrong == 0);
+        }
+    }
+}
+
+TEST_CASE("cpu bf16 convolution: where Winograd is faster it reads maps in bfloat16 and makes such, and its readers' float32") {
+    if (cpu::tile_functions().beats_winograd) {
+        ++skipped_count();
+        MESSAGE("skipped: this processor's bfloat16 is faster than Winograd");
+        return;
+    }
+    for (const int groups : {1, 2}) {
+        const Graph graph = graph_of(3, [&](const Scope& scope, ValueId image) {
+            const ValueId first = record::conv2d(scope / "first", with_relu(conv(3, 64, 1)), image);
+            const ValueId second = record::conv2d(scope / "second", with_relu(conv(64, 48, 3, 1, groups)), first);
+            const ValueId third = record::conv2d(scope / "third", with_relu(conv(48, 96, 3)), second);
+            const ValueId logits = record::conv2d(scope / "logits", conv(96, 3, 1), third);
+            return record::concat(scope / "both", {logits, record::conv2d(scope / "deltas", conv(96, 12, 1), third)});
+        });
+        CHECK(kept_in_bf16(graph) == 3);
+        std::string kernels;
+        for (const Step& step : compile(fastest_bf16_backend(), graph, random_weights(graph), {.threads = 2}).steps({1, 60, 50})) kernels += step.kernel + "; ";
+        INFO(kernels);
+        CHECK(std::regex_search(kernels, std::regex("winograd.*; winograd [46]x[46], 3 nodes")));
+        for (const InputSize size : {InputSize{1, 60, 50}, InputSize{2, 23, 21}}) {
+            const std::vector<Tensor> inputs = cut_inputs(graph, size);
+            const Weights weights = cut_weights(graph);
+            const Outputs one = run_in_nan(fastest_bf16_backend(), graph, weights, inputs, 1);
+            check_outputs(one, run_on(BasicReferenceBackend<double>{}, graph, weights, inputs), 6e-3);  // three maps are rounded, by up to 2^-9 of each pixel
+            CHECK(same_bits(run_in_nan(fastest_bf16_backend(), graph, weights, inputs, 3), one));
         }
     }
 }

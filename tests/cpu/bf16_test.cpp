@@ -1,7 +1,7 @@
 // The CPU backend in bfloat16: that it is bfloat16, what it does to a detector, where it is refused.
 #include "bf16.hpp"
 
-#include <regulus/cpu/amx_tiles-impl.hpp>
+#include <regulus/cpu/tile_functions-impl.hpp>
 #include <regulus/data/image_file.hpp>
 #include <regulus/models/recorded.hpp>
 #include <regulus/pipeline/detector.hpp>
@@ -37,7 +37,7 @@ TEST_CASE("cpu bf16: all convolutions and linear layers of a detector are made i
     const Graph graph = recorded<Fasteners>();
     const Program program = compile(bf16_backend(), graph, read_weights(REGULUS_SOURCE_DIR "/examples/model/fasteners.safetensors"), {.threads = 2});
     const InputSize size{1, 128, 160};
-    const std::string kernels[] = {cpu::may_use_amx() ? "amx convolution" : "tiled convolution", cpu::may_use_amx() ? "amx matrix product" : "tiled matrix product"};
+    const std::string set = cpu::tile_functions().name, kernels[] = {set + " convolution", set + " matrix product"};
     for (const Step& step : program.steps(size)) {
         const bool multiplies = step.macs != 0 && step.operation.find("roi_align") == std::string::npos;
         INFO(step.node << " " << step.operation << " " << step.kernel);
@@ -55,7 +55,7 @@ TEST_CASE("cpu bf16: all convolutions and linear layers of a detector are made i
 
 TEST_CASE("cpu bf16: the shipped detector finds nearly the same objects") {
     const Weights weights = read_weights(REGULUS_SOURCE_DIR "/examples/model/fasteners.safetensors");
-    const Detector<Fasteners> exact{CpuBackend{}, weights, CompileOptions{.threads = 2}}, rounded{bf16_backend(), weights, CompileOptions{.threads = 2}};
+    const Detector<Fasteners> exact{CpuBackend{}, weights, CompileOptions{.threads = 2}}, rounded{fastest_bf16_backend(), weights, CompileOptions{.threads = 2}};
     const Image image = read_image(REGULUS_TEST_DATA "/fasteners/val_0001.jpg");
     const DetectionList a = above(exact(image), 0.5f), b = above(rounded(image), 0.5f);
     REQUIRE(a.size() > 5);
@@ -80,10 +80,10 @@ TEST_CASE("cpu bf16: is refused in one sentence where it gains nothing, else it 
     const CpuBackend bf16{{.precision = CpuPrecision::bf16}};
     const Weights weights = random_weights(graph);
     const std::vector<Tensor> inputs = random_inputs(graph, {1, 8, 8});
-    if (cpu::may_use_amx()) {
-        CHECK(same_bits(run_on(bf16, graph, weights, inputs), run_on(bf16_backend(), graph, weights, inputs)));
+    if (cpu::has_bf16_products()) {
+        CHECK(same_bits(run_on(bf16, graph, weights, inputs), run_on(fastest_bf16_backend(), graph, weights, inputs)));
     } else {
         CHECK_THROWS_WITH_AS(compile(bf16, graph, weights),
-                             "cpu: bfloat16 gains nothing on this machine, whose processor lacks AMX; use float32 (or bf16_anywhere, to see what bfloat16 does to results)", BackendError);
+                             "cpu: bfloat16 gains nothing on this machine, whose processor has neither AMX nor AVX512-BF16; use float32 (or bf16_anywhere, to see what bfloat16 does to results)", BackendError);
     }
 }

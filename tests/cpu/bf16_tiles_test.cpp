@@ -1,4 +1,4 @@
-// Blocks of bfloat16 products: plain loops and AMX, each against plain sums in double, and against each other.
+// Blocks of bfloat16 products: plain loops, dot products and AMX, each against plain sums in double, and against each other.
 #include <cfloat>
 #include <limits>
 
@@ -15,11 +15,11 @@ namespace {
 using cpu::Bf16;
 
 // Leaves the test case, counted as skipped, where there are plain loops only.
-#define REQUIRE_AMX()                                        \
-    if (!cpu::may_use_amx()) {                               \
-        ++skipped_count();                                   \
-        MESSAGE("skipped: this processor has no AMX");       \
-        return;                                              \
+#define REQUIRE_AVX512_BF16()                                        \
+    if (!cpu::has_avx512_bf16()) {                                   \
+        ++skipped_count();                                           \
+        MESSAGE("skipped: this processor has no AVX512-BF16");       \
+        return;                                                      \
     }
 
 std::vector<Bf16> random_halves(std::size_t count, std::uint64_t seed) {
@@ -86,7 +86,7 @@ TEST_CASE("cpu bf16: rounds to the nearest, ties to even; NaN stays NaN, what is
 
 TEST_CASE("cpu bf16: blocks of products equal sums in double, for every number of tiles, of several runs, added or not, other sums left as they are") {
     const std::vector<std::vector<cpu::DepthRun>> several_runs{{{0, 1}}, {{3, 5}}, {{5, 2}, {90, 1}, {120, 2}}, {{64, 1}, {0, 0}, {1, 3}}};
-    for (const cpu::TileFunctions& functions : function_sets()) {
+    for (const cpu::TileFunctions& functions : cpu::all_tile_functions()) {
         functions.begin();
         for (const std::vector<cpu::DepthRun>& runs : several_runs) {
             for (const int shape : {0, 1, 2, 3, 4, 5}) {
@@ -153,7 +153,7 @@ TEST_CASE("cpu bf16: blocks of products equal sums in double, for every number o
 
 TEST_CASE("cpu bf16: results equal their definition, both precisions of residual and result, any part of a block, nothing written beside it") {
     constexpr std::int64_t pitch = 37;
-    for (const cpu::TileFunctions& functions : function_sets()) {
+    for (const cpu::TileFunctions& functions : cpu::all_tile_functions()) {
         for (std::int64_t columns = 1; columns <= cpu::block_columns; ++columns) {
             for (const int kind : {0, 1, 2, 3, 4, 5}) {  // of residual and result
                 const std::int64_t rows = std::array<std::int64_t, 3>{1, 7, 48}[std::size_t(columns % 3)];
@@ -196,7 +196,7 @@ TEST_CASE("cpu bf16: results equal their definition, both precisions of residual
 }
 
 TEST_CASE("cpu bf16: narrowing of any number of floats gives plain rounding's bits and writes nothing behind them") {
-    for (const cpu::TileFunctions& functions : function_sets()) {
+    for (const cpu::TileFunctions& functions : cpu::all_tile_functions()) {
         for (std::int64_t count = 0; count <= 70; ++count) {
             const std::vector<float> from = mixed_numbers(80, std::uint64_t(count));
             std::vector<Bf16> to(80, 77);
@@ -209,13 +209,13 @@ TEST_CASE("cpu bf16: narrowing of any number of floats gives plain rounding's bi
     }
 }
 
-TEST_CASE("cpu bf16: AMX's results have the bits of plain loops") {
-    REQUIRE_AMX();
+TEST_CASE("cpu bf16: AVX-512's results have the bits of plain loops") {
+    REQUIRE_AVX512_BF16();
     constexpr std::int64_t pitch = 35;
     for (std::int64_t columns = 1; columns <= cpu::block_columns; ++columns) {
         for (const bool is_bf16 : {false, true}) {
             const std::vector<float> sums = mixed_numbers(std::size_t(cpu::block_rows * cpu::block_columns), std::uint64_t(columns)), bias = random_floats(32, 1), residual = random_floats(std::size_t(cpu::block_rows * pitch), 2);
-            std::vector<float> by_plain(residual.size(), 0.f), by_amx = by_plain;
+            std::vector<float> by_plain(residual.size(), 0.f), by_vectors = by_plain;
             cpu::TileResult result;
             result.sums = sums.data();
             result.columns = columns;
@@ -225,23 +225,23 @@ TEST_CASE("cpu bf16: AMX's results have the bits of plain loops") {
             result.relu = columns % 3 == 0;
             const float* const other = columns % 2 == 0 ? residual.data() : nullptr;
             add_rows(result, cpu::block_rows, by_plain.data(), other);
-            plain_tiles.store(result);
-            add_rows(result, cpu::block_rows, by_amx.data(), other);
+            cpu::plain_tile_functions.store(result);
+            add_rows(result, cpu::block_rows, by_vectors.data(), other);
             cpu::tile_functions().store(result);
             INFO("columns " << columns << " bf16 " << is_bf16);
-            CHECK(std::memcmp(by_plain.data(), by_amx.data(), by_plain.size() * sizeof(float)) == 0);
+            CHECK(std::memcmp(by_plain.data(), by_vectors.data(), by_plain.size() * sizeof(float)) == 0);
         }
     }
 }
 
-TEST_CASE("cpu bf16: where AMX makes zeros of denormal numbers, plain loops keep them") {
-    REQUIRE_AMX();
+TEST_CASE("cpu bf16: where AVX-512 makes zeros of denormal numbers, plain loops keep them") {
+    REQUIRE_AVX512_BF16();
     for (const float value : denormals) {
-        Bf16 by_plain = 1, by_amx = 1;
-        plain_tiles.narrow(&value, &by_plain, 1);
-        cpu::tile_functions().narrow(&value, &by_amx, 1);
+        Bf16 by_plain = 1, by_vectors = 1;
+        cpu::plain_tile_functions.narrow(&value, &by_plain, 1);
+        cpu::tile_functions().narrow(&value, &by_vectors, 1);
         INFO(value);
         CHECK(cpu::float_of(by_plain) == rounded(value));
-        CHECK(by_amx == (std::signbit(value) ? 0x8000 : 0));
+        CHECK(by_vectors == (std::signbit(value) ? 0x8000 : 0));
     }
 }

@@ -57,7 +57,7 @@ TEST_CASE("cpu bf16x3: three parts are the number, to the last bit; NaN and infi
 }
 
 TEST_CASE("cpu bf16x3: rows are packed part by part, with zeros behind their end") {
-    for (const cpu::TileFunctions& functions : function_sets()) {
+    for (const cpu::TileFunctions& functions : cpu::all_tile_functions()) {
         for (std::int64_t count = 0; count <= 70; ++count) {
             std::vector<float> from = random_floats(96, std::uint64_t(count));
             std::fill(from.begin() + count, from.end(), NAN);  // must not be read
@@ -77,7 +77,7 @@ TEST_CASE("cpu bf16x3: rows are packed part by part, with zeros behind their end
 }
 
 TEST_CASE("cpu bf16x3: weights are split all at once or in shares between products, of one term or of three") {
-    for (const cpu::TileFunctions& functions : function_sets()) {
+    for (const cpu::TileFunctions& functions : cpu::all_tile_functions()) {
         functions.begin();
         for (const int terms : {1, 3}) {
             for (const int column_tiles : {1, 2}) {
@@ -137,7 +137,7 @@ TEST_CASE("cpu bf16x3: weights are split all at once or in shares between produc
 }
 
 TEST_CASE("cpu bf16x3: blocks of products equal sums in double as closely as float32's, for every number of tiles, added or not") {
-    for (const cpu::TileFunctions& functions : function_sets()) {
+    for (const cpu::TileFunctions& functions : cpu::all_tile_functions()) {
         functions.begin();
         for (const std::int64_t steps : {1, 2, 7}) {
             for (const int shape : {0, 1, 2, 3}) {

@@ -163,8 +163,10 @@ TEST_CASE("cpu random graphs: near the recorded graph in bfloat16, independent o
         INFO("seed " << seed);
         const std::vector<Tensor> inputs = random_inputs(graph, size);
         const Weights weights = random_weights(graph);
-        const Outputs one = run_in_nan(bf16_backend(), graph, weights, inputs, 1);
-        check_outputs(one, run_on(BasicReferenceBackend<double>{}, graph, weights, inputs), limit);
-        CHECK(same_bits(run_in_nan(bf16_backend(), graph, weights, inputs, 3), one));
+        for (const CpuBackend& backend : {bf16_backend(), fastest_bf16_backend()}) {
+            const Outputs one = run_in_nan(backend, graph, weights, inputs, 1);
+            check_outputs(one, run_on(BasicReferenceBackend<double>{}, graph, weights, inputs), limit);
+            CHECK(same_bits(run_in_nan(backend, graph, weights, inputs, 3), one));
+        }
     }
 }

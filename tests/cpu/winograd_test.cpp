@@ -1,4 +1,5 @@
 // The Winograd convolution of the CPU backend, through the backend and function by function for each instruction set.
+#include "bf16.hpp"
 #include "scene.hpp"
 
 #include <regulus/cpu/winograd-impl.hpp>
@@ -32,69 +33,119 @@ ops::Conv2d conv3x3(int in, int out, Activation activation = Activation::none, i
 
 std::string kernel_of(const CpuBackend& backend, const Graph& graph, const InputSize& size) { return compile(backend, graph, random_weights(graph), {.threads = 2}).steps(size).back().kernel; }
 
-/// A line of `tiles` tiles of a map, of which the last lacks an output pixel at its right, through the three functions, against the direct sum in double.
-double difference_of(const cpu::MatrixFunctions& matrix, const cpu::WinogradTransforms& transforms, cpu::WinogradForm form, std::int64_t in, std::int64_t out, std::int64_t tiles, bool relu) {
-    const cpu::WinogradAxis &down = *transforms.down, &across = *transforms.across;
-    const std::int64_t stride = down.stride, height = down.outputs, width = across.outputs * tiles - 1, planes = down.products * across.products, sums = down.sums * across.sums;
-    const std::int64_t src_height = stride * height, src_width = stride * width - (stride - 1);  // of stride 2 once even, once odd
-    const ConvParameters parameters{random_tensor(Shape{out, in, 3, 3}, 1), random_tensor(Shape{out}, 2)};
-    const cpu::WinogradWeights weights = cpu::WinogradWeights::make(parameters, 1, matrix.lanes, form, false);
-    const Tensor src = random_tensor(Shape{src_height, src_width, in}, 3);
-    Tensor dst = Tensor::zeros(Shape{height, width, out});
-    std::vector<float> v(std::size_t(planes * tiles * in)), m(std::size_t(sums * tiles * weights.width));
-    for (std::int64_t tile = 0; tile < tiles; ++tile) {
-        transforms.input({src.data<float>(), -1, stride * across.outputs * tile - 1, src_height, src_width, src_width * in, in, 0}, in, v.data() + tile * in, tiles * in);
+/// A line of `tiles` tiles of a map, of which the last lacks an output pixel at its right: its inputs, weights and outputs.
+struct TileLine {
+    const cpu::MatrixFunctions& matrix;
+    const cpu::WinogradTransforms& transforms;
+    cpu::WinogradForm form;
+    std::int64_t in, out, tiles;
+    bool relu;
+    std::int64_t stride = transforms.down->stride, height = transforms.down->outputs, width = transforms.across->outputs * tiles - 1;
+    std::int64_t src_height = stride * height, src_width = stride * width - (stride - 1);  // of stride 2 once even, once odd
+    ConvParameters parameters{random_tensor(Shape{out, in, 3, 3}, 1), random_tensor(Shape{out}, 2)};
+    Tensor src = random_tensor(Shape{src_height, src_width, in}, 3);
+
+    /// [height, width, out] through the three functions, of maps of floats or of bfloat16.
+    template <class Element>
+    std::vector<Element> made() const {
+        const cpu::WinogradAxis &down = *transforms.down, &across = *transforms.across;
+        const std::int64_t planes = down.products * across.products, sums = down.sums * across.sums;
+        const bool is_bf16 = std::is_same_v<Element, cpu::Bf16>;
+        const cpu::WinogradWeights weights = cpu::WinogradWeights::make(parameters, 1, matrix.lanes, form, false);
+        std::vector<Element> from(std::size_t(src.numel())), to(std::size_t(height * width * out));
+        for (std::size_t i = 0; i < from.size(); ++i) cpu::set(from[i], src.data<float>()[i]);
+        std::vector<float> v(std::size_t(planes * tiles * in)), m(std::size_t(sums * tiles * weights.width));
+        for (std::int64_t tile = 0; tile < tiles; ++tile) {
+            transforms.input({reinterpret_cast<const std::byte*>(from.data()), is_bf16, -1, stride * across.outputs * tile - 1, src_height, src_width, src_width * in, in, 0}, in, v.data() + tile * in, tiles * in);
+        }
+        cpu::MatrixProduct product;
+        product.a_pitch = product.depth = in;
+        product.c_pitch = product.width = product.stored = product.addend_pitch = weights.width;
+        product.rows = tiles;
+        for (std::int64_t k = 0; k < planes; ++k) {
+            const std::size_t y = std::size_t(k / across.products), x = std::size_t(k % across.products);
+            product.a = v.data() + k * tiles * in;
+            product.b = weights.matrices.data<float>() + (down.point[y] * weights.points + across.point[x]) * weights.width * in;
+            product.c = m.data() + (down.sum[y] * across.sums + across.sum[x]) * tiles * weights.width;
+            product.addend = product.c;
+            matrix.multiply(product);
+        }
+        for (std::int64_t tile = 0; tile < tiles; ++tile) {
+            transforms.output(m.data() + tile * weights.width, tiles * weights.width, weights.bias.data<float>(), relu, out,
+                              {reinterpret_cast<std::byte*>(to.data()), is_bf16, 0, across.outputs * tile, height, width, width * out, out, 0});
+        }
+        return to;
     }
-    cpu::MatrixProduct product;
-    product.a_pitch = product.depth = in;
-    product.c_pitch = product.width = product.stored = product.addend_pitch = weights.width;
-    product.rows = tiles;
-    for (std::int64_t k = 0; k < planes; ++k) {
-        const std::size_t y = std::size_t(k / across.products), x = std::size_t(k % across.products);
-        product.a = v.data() + k * tiles * in;
-        product.b = weights.matrices.data<float>() + (down.point[y] * weights.points + across.point[x]) * weights.width * in;
-        product.c = m.data() + (down.sum[y] * across.sums + across.sum[x]) * tiles * weights.width;
-        product.addend = product.c;
-        matrix.multiply(product);
-    }
-    for (std::int64_t tile = 0; tile < tiles; ++tile) {
-        transforms.output(m.data() + tile * weights.width, tiles * weights.width, weights.bias.data<float>(), relu, out, {dst.data<float>(), 0, across.outputs * tile, height, width, width * out, out, 0});
-    }
-    double greatest = 0, difference = 0;
-    for (std::int64_t y = 0; y < height; ++y) {
-        for (std::int64_t x = 0; x < width; ++x) {
-            for (std::int64_t o = 0; o < out; ++o) {
-                double sum = parameters.bias.data<float>()[o];
-                for (std::int64_t tap = 0; tap < 9; ++tap) {
-                    const std::int64_t sy = stride * y + tap / 3 - 1, sx = stride * x + tap % 3 - 1;
-                    if (sy < 0 || sy >= src_height || sx < 0 || sx >= src_width) continue;
-                    for (std::int64_t i = 0; i < in; ++i) sum += double(src.data<float>()[(sy * src_width + sx) * in + i]) * double(parameters.weight.data<float>()[(o * in + i) * 9 + tap]);
+
+    /// Of float32's maps to the direct sum in double.
+    double difference() const {
+        const std::vector<float> dst = made<float>();
+        double greatest = 0, result = 0;
+        for (std::int64_t y = 0; y < height; ++y) {
+            for (std::int64_t x = 0; x < width; ++x) {
+                for (std::int64_t o = 0; o < out; ++o) {
+                    double sum = parameters.bias.data<float>()[o];
+                    for (std::int64_t tap = 0; tap < 9; ++tap) {
+                        const std::int64_t sy = stride * y + tap / 3 - 1, sx = stride * x + tap % 3 - 1;
+                        if (sy < 0 || sy >= src_height || sx < 0 || sx >= src_width) continue;
+                        for (std::int64_t i = 0; i < in; ++i) sum += double(src.data<float>()[(sy * src_width + sx) * in + i]) * double(parameters.weight.data<float>()[(o * in + i) * 9 + tap]);
+                    }
+                    if (relu) sum = std::max(sum, 0.0);
+                    greatest = std::max(greatest, std::fabs(sum));
+                    result = std::max(result, std::fabs(sum - double(dst[std::size_t((y * width + x) * out + o)])));
                 }
-                if (relu) sum = std::max(sum, 0.0);
-                greatest = std::max(greatest, std::fabs(sum));
-                difference = std::max(difference, std::fabs(sum - double(dst.data<float>()[(y * width + x) * out + o])));
             }
         }
+        return result / greatest;
     }
-    return difference / greatest;
+};
+
+/// Whether maps in bfloat16 give float32's results rounded, bit by bit, of inputs that it holds exactly.
+bool is_rounded_float(TileLine line) {
+    line.src = cut(line.src);
+    const std::vector<float> exact = line.made<float>();
+    const std::vector<cpu::Bf16> rounded = line.made<cpu::Bf16>();
+    return std::equal(exact.begin(), exact.end(), rounded.begin(), [](float a, cpu::Bf16 b) { return cpu::bf16_of(a) == b; });
 }
 
-}  // namespace
-
-TEST_CASE("cpu winograd: tiles of every kind equal the direct sum with every instruction set that this processor runs") {
+/// Of every instruction set that this processor runs.
+std::vector<cpu::WinogradFunctions> function_sets() {
     std::vector<cpu::WinogradFunctions> sets{{{cpu::matrix_baseline::lanes, cpu::matrix_baseline::multiply}, &cpu::winograd_baseline::fine, cpu::winograd_baseline::wide, cpu::winograd_baseline::strided}};
 #if defined(__x86_64__)
     if (cpu::instruction_set() != cpu::InstructionSet::baseline) sets.push_back({{cpu::matrix_avx2::lanes, cpu::matrix_avx2::multiply}, &cpu::winograd_avx2::fine, cpu::winograd_avx2::wide, cpu::winograd_avx2::strided});
     if (cpu::instruction_set() == cpu::InstructionSet::avx512) sets.push_back({{cpu::matrix_avx512::lanes, cpu::matrix_avx512::multiply}, &cpu::winograd_avx512::fine, cpu::winograd_avx512::wide, cpu::winograd_avx512::strided});
 #endif
-    for (const cpu::WinogradFunctions& functions : sets) {
+    return sets;
+}
+
+}  // namespace
+
+TEST_CASE("cpu winograd: tiles of every kind equal the direct sum with every instruction set that this processor runs") {
+    for (const cpu::WinogradFunctions& functions : function_sets()) {
         for (const std::int64_t out : {1, 8, 32, 33, 70}) {
             for (const std::int64_t tiles : {1, 5, 6, 12, 13}) {
                 INFO("lanes " << functions.matrix.lanes << " out " << out << " tiles " << tiles);
-                CHECK(difference_of(functions.matrix, *functions.fine, cpu::WinogradForm::fine, 32, out, tiles, tiles % 2 == 0) <= winograd_limit);
+                CHECK(TileLine{functions.matrix, *functions.fine, cpu::WinogradForm::fine, 32, out, tiles, tiles % 2 == 0}.difference() <= winograd_limit);
                 for (int kind = 0; kind < 4; ++kind) {
-                    CHECK(difference_of(functions.matrix, functions.wide[kind / 2][kind % 2], cpu::WinogradForm::wide, 32, out, tiles, tiles % 2 == 0) <= wide_limit);
-                    CHECK(difference_of(functions.matrix, functions.strided[kind / 2][kind % 2], cpu::WinogradForm::strided, 32, out, tiles, tiles % 2 == 0) <= strided_limit);
+                    CHECK(TileLine{functions.matrix, functions.wide[kind / 2][kind % 2], cpu::WinogradForm::wide, 32, out, tiles, tiles % 2 == 0}.difference() <= wide_limit);
+                    CHECK(TileLine{functions.matrix, functions.strided[kind / 2][kind % 2], cpu::WinogradForm::strided, 32, out, tiles, tiles % 2 == 0}.difference() <= strided_limit);
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("cpu winograd: maps in bfloat16 are read as they are and written rounded, with every instruction set") {
+    for (const cpu::WinogradFunctions& functions : function_sets()) {
+        for (const std::int64_t in : {32, 39}) {
+            for (const std::int64_t out : {1, 8, 32, 33}) {
+                for (const std::int64_t tiles : {1, 2, 5}) {
+                    INFO("lanes " << functions.matrix.lanes << " in " << in << " out " << out << " tiles " << tiles);
+                    CHECK(is_rounded_float({functions.matrix, *functions.fine, cpu::WinogradForm::fine, in, out, tiles, tiles % 2 == 0}));
+                    for (int kind = 0; kind < 4; ++kind) {
+                        CHECK(is_rounded_float({functions.matrix, functions.wide[kind / 2][kind % 2], cpu::WinogradForm::wide, in, out, tiles, tiles % 2 == 0}));
+                        CHECK(is_rounded_float({functions.matrix, functions.strided[kind / 2][kind % 2], cpu::WinogradForm::strided, in, out, tiles, tiles % 2 == 0}));
+                    }
                 }
             }
         }

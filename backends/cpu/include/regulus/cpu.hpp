@@ -13,12 +13,13 @@
 namespace regulus {
 
 /// What convolutions, linear layers and transposed convolutions multiply; sums, outputs and all other steps are float32 always. In bfloat16 maps between products
-/// are kept in it, too, as are the largest of windows, enlarged and concatenated maps and regions between them. Where a window's channels do not fill tiles of 32
+/// are kept in it, too, as are the largest of windows, enlarged and concatenated maps and regions between them. On processors with AVX512-BF16 and no AMX 3x3
+/// convolutions are made by Winograd in float32, which is faster there, of such maps. Where a window's channels do not fill tiles of 32
 /// elements, NaN and infinity may reach outputs beside their windows.
 enum class CpuPrecision {
     f32,
-    bf16,           // refused by compile() with a BackendError where the processor has no AMX: it would gain nothing
-    bf16_anywhere,  // without AMX by other instructions, slower than float32: to see what it does to results
+    bf16,           // refused by compile() with a BackendError where the processor has neither AMX nor AVX512-BF16: it would gain nothing
+    bf16_anywhere,  // without both by other instructions, slower than float32: to see what it does to results
 };
 
 /// Whether float32 products may be those of bfloat16 parts: each factor is the sum of three, and six products of them make one, summed in float32.

@@ -43,12 +43,12 @@ struct Arrangement {
             if (std::holds_alternative<ops::SelectChannel>(graph.nodes[id].operation)) choose(graph, users, NodeId(id));
         }
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
-        for (std::size_t id = 0; with_products && with_winograd && id < graph.nodes.size(); ++id) {
-            if (!siblings[id].empty()) read_where_made(graph, shapes, users, NodeId(id));
+        for (std::size_t id = 0; with_winograd && id < graph.nodes.size(); ++id) {
+            if (!siblings[id].empty()) read_where_made(graph, shapes, users, tiled, bf16_maps, NodeId(id));
         }
         for (std::size_t id = 1; with_products && id < graph.nodes.size(); ++id) add_where_made(graph, shapes, users, NodeId(id));
         for (std::size_t id = 1; id < graph.nodes.size(); ++id) merge_where_made(graph, users, tiled, NodeId(id));
-        for (std::size_t id = 1; !with_products && id < graph.nodes.size(); ++id) make_where_read(graph, shapes, users, bf16_maps, NodeId(id));
+        for (std::size_t id = 1; !with_products && id < graph.nodes.size(); ++id) make_where_read(graph, shapes, users, tiled, bf16_maps, NodeId(id));
     }
 
 private:
@@ -113,11 +113,14 @@ private:
     }
 
     /// The convolution whose map only these siblings read: they read its pixels where they are made.
-    void read_where_made(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, NodeId last) {
+    void read_where_made(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, const std::vector<bool>& tiled, const std::vector<bool>& bf16_maps, NodeId last) {
         const ValueId map = graph.nodes[std::size_t(last)].inputs[0];
         const NodeId producer = graph.values[std::size_t(map)].producer;
         const auto* conv = std::get_if<ops::Conv2d>(&graph.nodes[std::size_t(producer)].operation);
-        if (conv == nullptr || std::size_t(users[std::size_t(map)]) != siblings[std::size_t(last)].size()) return;
+        if (conv == nullptr || tiled[std::size_t(producer)] || std::size_t(users[std::size_t(map)]) != siblings[std::size_t(last)].size()) return;
+        for (const NodeId id : siblings[std::size_t(last)]) {
+            if (bf16_maps[std::size_t(graph.nodes[std::size_t(id)].outputs[0])]) return;
+        }
         if (WinogradKernel::applies(*conv, shapes[std::size_t(map)]) && WinogradKernel::has_whole_pixels(*conv)) put_off(graph, producer, last);
     }
 
@@ -146,10 +149,10 @@ private:
     }
 
     /// The pointwise convolution that makes the large map of this one alone, which makes those pixels where it reads them.
-    void make_where_read(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, const std::vector<bool>& bf16_maps, NodeId id) {
+    void make_where_read(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, const std::vector<bool>& tiled, const std::vector<bool>& bf16_maps, NodeId id) {
         const Node& node = graph.nodes[std::size_t(id)];
         const auto* conv = std::get_if<ops::Conv2d>(&node.operation);
-        if (conv == nullptr || idle[std::size_t(id)] || made_before[std::size_t(id)] >= 0 || TileMatrixKernel::applies(*conv, TileFactors::bf16)) return;
+        if (conv == nullptr || !tiled[std::size_t(id)] || idle[std::size_t(id)] || made_before[std::size_t(id)] >= 0 || TileMatrixKernel::applies(*conv, TileFactors::bf16)) return;
         const ValueId map = node.inputs[0];
         const std::size_t producer = std::size_t(graph.values[std::size_t(map)].producer);
         const auto* before = std::get_if<ops::Conv2d>(&graph.nodes[producer].operation);

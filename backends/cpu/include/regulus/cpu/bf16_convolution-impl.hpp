@@ -104,13 +104,15 @@ public:
         width_ = in[3];
         out_height_ = out[2];
         out_width_ = out[3];
-        name = may_use_amx() ? "amx convolution" : "tiled convolution";
+        name = std::string(tiles_.name) + " convolution";
         reason = reason_of(TileFactors::bf16);
         output_ = {MapPlace::of(context, context.out(0)), op_.residual ? MapPlace::of(context, context.in(1)) : MapPlace{}, op_.out_channels, op_.residual, op_.activation == Activation::relu};
         place_ = place_of(op_, window_);
         choose_rectangle();
         for (const TileWindow::TapRun& run : window_.runs) {
-            runs_.push_back({(run.plane * plane_places() + run.line * pitch_ + run.column) * place_, (std::int64_t(run.taps.size()) * place_ + tile_depth - 1) / tile_depth});
+            DepthRun depth = DepthRun::of((run.plane * plane_places() + run.line * pitch_ + run.column) * place_, std::int64_t(run.taps.size()) * place_);
+            depth.last_pairs -= (place_ - in_) / 2;
+            runs_.push_back(depth);
         }
     }
 
@@ -130,12 +132,11 @@ public:
     }
 
 private:
-    /// Elements of a place: the channels of a group, and zeros up to whole tiles where that takes no more steps, because rows of tiles load twice as fast where each
-    /// lies in one line of the cache.
+    /// Elements of a place: the channels of a group, and zeros up to whole tiles where rows of tiles are loaded and that takes no more steps.
     static std::int64_t place_of(const ops::Conv2d& op, const TileWindow& window) {
         const auto steps = [](std::int64_t elements) { return (elements + tile_depth - 1) / tile_depth; };
         const std::int64_t in = op.in_channels / op.groups, whole = steps(in) * tile_depth;
-        const bool is_free = std::all_of(window.runs.begin(), window.runs.end(), [&](const TileWindow::TapRun& run) { return steps(std::int64_t(run.taps.size()) * in) == steps(std::int64_t(run.taps.size()) * whole); });
+        const bool is_free = tile_functions().loads_tile_rows && std::all_of(window.runs.begin(), window.runs.end(), [&](const TileWindow::TapRun& run) { return steps(std::int64_t(run.taps.size()) * in) == steps(std::int64_t(run.taps.size()) * whole); });
         return is_free ? whole : in;
     }
 
@@ -253,7 +254,7 @@ private:
     /// pixels of the map, behind which tiles would read.
     void make_places(const Run& run, TileBlocks& blocks, std::int64_t first_pixel, std::int64_t count, Bf16* to, Bf16* copied) const {
         const std::int64_t pixels = rows_(run) * height_ * width_, stride = op_.stride;
-        const DepthRun depth{0, before_->steps()};
+        const DepthRun depth = DepthRun::of(0, before_channels_);
         TileProduct product;
         product.runs = &depth;
         product.run_count = 1;

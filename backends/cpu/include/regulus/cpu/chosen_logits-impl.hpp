@@ -37,7 +37,7 @@ public:
         name = "matrix product, chosen class";
         reason = "of the logits only the label's are read";
         if (!tile_weights_) return;
-        name = (may_use_amx() ? "amx " : "tiled ") + name;
+        name = std::string(tile_functions().name) + " " + name;
         reason = reason_of(tile_weights_->factors()) + ("; " + reason);
     }
 

@@ -9,8 +9,8 @@ namespace regulus {
 
 REGULUS_INLINE std::shared_ptr<const Executable> CpuBackend::compile(const Graph& graph, const Weights& weights, const CompileOptions& options) const {
     cpu::bound_primitive_cache();
-    if (options_.precision == CpuPrecision::bf16 && !cpu::may_use_amx()) {
-        throw BackendError("cpu: bfloat16 gains nothing on this machine, whose processor lacks AMX; use float32 (or bf16_anywhere, to see what bfloat16 does to results)");
+    if (options_.precision == CpuPrecision::bf16 && !cpu::has_bf16_products()) {
+        throw BackendError("cpu: bfloat16 gains nothing on this machine, whose processor has neither AMX nor AVX512-BF16; use float32 (or bf16_anywhere, to see what bfloat16 does to results)");
     }
     auto compiled = std::make_shared<cpu::Compiled>();
     const std::vector<std::vector<Tensor>> bound = bind_weights(graph, weights);  // as recorded: a checkpoint may hold what the outputs do not need

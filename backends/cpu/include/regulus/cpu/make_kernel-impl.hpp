@@ -60,6 +60,8 @@ inline std::shared_ptr<const TileWeights> matrix_tiles(const Compiled& compiled,
 /// up for; few channels leave the time to memory; and small products are over before threads and tiles are ready.
 inline bool is_worth_splitting(std::int64_t rows, std::int64_t in, std::int64_t out) { return rows >= 96 && std::min(in, out) >= 64 && in * out >= 96 * 128 && rows * in * out >= 1 << 24; }
 
+constexpr int least_bf16_winograd = 32;  // inputs of a group
+
 inline std::int64_t pixels_of(const NodeContext& context, ValueId id) { return context.rows_of(id).bound * context.shape(id)[2] * context.shape(id)[3]; }
 
 inline bool multiplies_split(const NodeContext& context) {
@@ -78,8 +80,17 @@ inline bool multiplies_split(const Compiled& compiled, const NodeContext& contex
     return is_worth_splitting(pixels_of(context, context.in(0)), std::get<ops::Conv2d>(context.node.operation).in_channels, out);
 }
 
+/// Whether a convolution is made by Winograd; in bfloat16 where the processor multiplies twice as much of it as of float32 and not more, and the saving is larger.
+inline bool is_winograd(const Compiled& compiled, const NodeContext& context) {
+    const auto* conv = std::get_if<ops::Conv2d>(&context.node.operation);
+    if (!compiled.winograd || conv == nullptr || !WinogradKernel::applies(*conv, context.shape(context.out(0)))) return false;
+    return !compiled.bf16 || (!tile_functions().beats_winograd && conv->stride == 1 && conv->in_channels / conv->groups >= least_bf16_winograd);
+}
+
 /// Whether a node's products are those of tiles.
-inline bool is_tiled(const Compiled& compiled, const NodeContext& context) { return compiled.bf16 ? multiplies_tiles(context.node.operation) : compiled.bf16x3 && multiplies_split(context); }
+inline bool is_tiled(const Compiled& compiled, const NodeContext& context) {
+    return compiled.bf16 ? multiplies_tiles(context.node.operation) && !is_winograd(compiled, context) : compiled.bf16x3 && multiplies_split(context);
+}
 
 /// One kernel for all `nodes`, convolutions of one map, the context's own last.
 inline std::unique_ptr<Kernel> make_siblings(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
@@ -231,7 +242,7 @@ inline std::unique_ptr<Kernel> make_kernel(const Compiled& compiled, const NodeC
     if (is_tiled(compiled, context)) return make_tiled(compiled, context, slice);
     try {
         if (const auto* conv = std::get_if<ops::Conv2d>(&operation)) {
-            if (compiled.winograd && WinogradKernel::applies(*conv, context.shape(context.out(0)))) {
+            if (is_winograd(compiled, context)) {
                 return new_kernel<WinogradKernel>(context, winograd_weights(compiled, context), compiled.threads);
             }
             if (MatrixKernel::applies(*conv, context.shape(context.out(0)), compiled.strassen)) {

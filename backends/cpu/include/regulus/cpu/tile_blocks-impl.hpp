@@ -5,8 +5,8 @@
 #include <cstring>
 #include <type_traits>
 
-#include <regulus/cpu/amx_tiles-impl.hpp>
 #include <regulus/cpu/kernel.hpp>
+#include <regulus/cpu/tile_functions-impl.hpp>
 #include <regulus/cpu/tile_weights-impl.hpp>
 
 namespace regulus::cpu {

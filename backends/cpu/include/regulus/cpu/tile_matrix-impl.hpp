@@ -141,7 +141,7 @@ private:
     TileMatrixKernel(const NodeContext& context, const std::vector<Product>& products, std::vector<TileSource> sources, int threads, const ChannelSlice& slice)
         : sources_(std::move(sources)), tiles_(tile_functions()), rows_(context.rows_of(context.out(0))), first_channel_(slice.first), steps_(products.front().weights->steps()),
           splits_(products.front().weights->factors() == TileFactors::split), threads_(threads) {
-        name = may_use_amx() ? "amx matrix product" : "tiled matrix product";
+        name = std::string(tiles_.name) + " matrix product";
         reason = reason_of(products.front().weights->factors());
         const auto* deconv = std::get_if<ops::ConvTranspose2d>(&context.node.operation);
         if (const Shape& shape = context.shape(deconv != nullptr ? context.in(0) : context.out(0)); shape.rank() == 4) {
@@ -209,7 +209,7 @@ private:
         TileBlocks blocks(tiles_, sums);
         PanelTiles panel_tiles(tiles_, sums + sums_floats(), chunk_steps_);
         for (std::int64_t step = 0; step < steps_; step += chunk_steps_) {
-            const DepthRun depth{0, std::min(chunk_steps_, steps_ - step)};
+            const DepthRun depth = sources_.size() > 1 ? DepthRun{0, std::min(chunk_steps_, steps_ - step)} : DepthRun::of(0, std::min(chunk_steps_ * tile_depth, only().in - step * tile_depth));
             // Rows in float32 are converted, and those that would end within a tile or across cache lines are copied. Of others the last block is copied, whose
             // tiles would read past the map.
             const std::int64_t copied_from = packs() ? first : last < total ? last : (last - 1 - first) / block_rows * block_rows + first;

@@ -2,7 +2,8 @@
 // Products of bfloat16 matrices in blocks of 48 x 32, as AMX makes them: three tiles of 16 rows by two of 16 columns, sums in float32. And products of float32
 // matrices in blocks of 32 x 32, each factor split into three bfloat16 parts.
 //
-// Here are the blocks, and what makes them without AMX, so that what bfloat16 does to results can be seen everywhere; amx_tiles-impl.hpp has AMX's instructions.
+// Here are the blocks, and what makes them on any processor, so that what bfloat16 does to results can be seen everywhere; amx_tiles-impl.hpp has AMX's
+// instructions, dot_tiles-impl.hpp those of AVX512-BF16.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -21,6 +22,12 @@ constexpr std::int64_t tile_elements = tile_depth * tile_columns;               
 /// A run of what a row of `a` holds, from `offset` on, and of how many depths of a tile it is; b has zeros for what lies behind its end.
 struct DepthRun {
     std::int64_t offset = 0, steps = 0;
+    std::int64_t last_pairs = tile_depth / 2;  // of elements in the last step, as far as it is known; products may leave out the others
+
+    static DepthRun of(std::int64_t offset, std::int64_t elements) {
+        const std::int64_t steps = (elements + tile_depth - 1) / tile_depth;
+        return {offset, steps, (elements - (steps - 1) * tile_depth + 1) / 2};
+    }
 };
 
 /// What products to come read, fetched into the second-level cache meanwhile: `lines` lines of it in each step.

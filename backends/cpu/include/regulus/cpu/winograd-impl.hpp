@@ -57,7 +57,7 @@ public:
 
     /// With `readers`, which need whole pixels, their outputs are made instead of the map.
     WinogradKernel(const NodeContext& context, std::shared_ptr<const WinogradWeights> weights, int threads, PixelReaders readers = {})
-        : weights_(std::move(weights)), readers_(std::move(readers)), functions_(winograd_functions()), rows_(context.rows_of(context.out(0))), src_(context.place(context.in(0))), dst_(context.place(context.out(0))),
+        : weights_(std::move(weights)), readers_(std::move(readers)), functions_(winograd_functions()), rows_(context.rows_of(context.out(0))), src_(MapPlace::of(context, context.in(0))), dst_(MapPlace::of(context, context.out(0))),
           relu_(std::get<ops::Conv2d>(context.node.operation).activation == Activation::relu), threads_(threads) {
         const auto& op = std::get<ops::Conv2d>(context.node.operation);
         const Shape& in = context.shape(context.in(0));
@@ -88,7 +88,7 @@ public:
         if (op.stride == 1) reason = side == 6 ? "3x3, stride 1: a fifth of the multiplications" : "3x3, stride 1: a quarter of the multiplications";
         else reason = side == 3 ? "3x3, stride 2: six tenths of the multiplications" : "3x3, stride 2: seven tenths of the multiplications";
         if (splits()) {
-            name += ", amx";
+            name += std::string(", ") + tile_functions().name;
             reason += std::string("; ") + reason_of(TileFactors::split);
         }
         if (readers_.outputs.empty()) return;
@@ -253,8 +253,8 @@ private:
         const std::int64_t channels = (last_group - first_group) * group_in, products = (last_group - first_group) * weights_->width;
         for (std::int64_t tile = first; tile < last; ++tile) {
             const Position at = position(kind, tile);
-            const float* const map = run.floats(src_) + at.image * height_ * width_ * in_ + first_group * group_in;
-            const WinogradWindow window{map, at.y * down.stride - 1, at.x * across.stride - 1, height_, width_, width_ * in_, in_, tile + 1 < last ? across.outputs * across.stride * in_ : 0};
+            const std::byte* const map = src_.at(run, at.image * height_ * width_ * in_ + first_group * group_in);
+            const WinogradWindow window{map, src_.is_bf16, at.y * down.stride - 1, at.x * across.stride - 1, height_, width_, width_ * in_, in_, tile + 1 < last ? across.outputs * across.stride * in_ : 0};
             kind.transforms->input(window, channels, v + (tile - first) * channels, kind.in_plane);
         }
         if (splits()) multiply_split(kind, memory, v, m, last - first, first_group, last_group);
@@ -266,10 +266,9 @@ private:
         }
         for (std::int64_t tile = first; tile < last; ++tile) {
             const Position at = position(kind, tile);
-            float* const map = run.floats(dst_) + at.image * out_height_ * out_width_ * out_;
             for (std::int64_t group = first_group; group < last_group; ++group) {
                 kind.transforms->output(m + (tile - first) * products + (group - first_group) * weights_->width, kind.out_plane, weights_->bias.data<float>() + group * weights_->width, relu_, group_out,
-                                        {map + group * group_out, at.y, at.x, out_height_, out_width_, out_width_ * out_, out_, tile + 1 < last ? across.outputs * out_ : 0});
+                                        {dst_.at(run, at.image * out_height_ * out_width_ * out_ + group * group_out), dst_.is_bf16, at.y, at.x, out_height_, out_width_, out_width_ * out_, out_, tile + 1 < last ? across.outputs * out_ : 0});
             }
         }
     }
@@ -329,7 +328,7 @@ private:
         const std::int64_t pitch = packed_pitch(out_), width = readers_.width(), pixels = (last - first) * kind.pixels();
         float* const made = own + read_pixels_ * pitch;
         for (std::int64_t tile = first; tile < last; ++tile) {
-            const WinogradTarget target{own + (tile - first) * kind.pixels() * pitch, 0, 0, rows, columns, columns * pitch, pitch, 0};
+            const WinogradTarget target{reinterpret_cast<std::byte*>(own + (tile - first) * kind.pixels() * pitch), false, 0, 0, rows, columns, columns * pitch, pitch, 0};
             kind.transforms->output(m + (tile - first) * weights_->width, kind.out_plane, weights_->bias.data<float>(), relu_, out_, target);
         }
         readers_.multiply(own, pitch, pixels, out_, made, own + read_floats() - readers_.scratch_floats(read_pixels_));
@@ -363,7 +362,7 @@ private:
     std::int64_t read_pixels_ = 0;  // most at a time
     const WinogradFunctions& functions_;
     RowCount rows_;
-    Place src_, dst_;
+    MapPlace src_, dst_;
     bool relu_;
     int threads_;
     std::vector<Kind> kinds_;

@@ -38,16 +38,18 @@ struct WinogradAxis {
     std::array<signed char, 8> point, sum;
 };
 
-/// The inputs of a tile: their first pixel may lie outside the map, whose surroundings are zeros. In floats from pixel to pixel, line to line.
+/// The inputs of a tile: their first pixel may lie outside the map, whose surroundings are zeros. In elements from pixel to pixel, line to line.
 struct WinogradWindow {
-    const float* map;
+    const std::byte* map;
+    bool is_bf16;
     std::int64_t y, x, height, width, line, pitch;
     std::int64_t next;  // from this tile to the next, 0 at the last: its pixels are fetched meanwhile
 };
 
 /// Where the outputs of a tile go, alike.
 struct WinogradTarget {
-    float* map;
+    std::byte* map;
+    bool is_bf16;
     std::int64_t y, x, height, width, line, pitch, next;
 };
 
