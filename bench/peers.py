@@ -195,7 +195,7 @@ def main():
     parser.add_argument("--size", help="HEIGHTxWIDTH of detectors instead of 800x1344, multiples of 32")
     parser.add_argument("--threads", type=int, default=2, help="of every runtime (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=10, help="(default: %(default)s)")
-    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="bf16: of Regulus and OpenVINO, where the processor has AMX; the others stay float32 (default: %(default)s)")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="bf16: of Regulus and OpenVINO, where the processor has AMX or AVX512-BF16; the others stay float32 (default: %(default)s)")
     parser.add_argument("--compile", action="store_true", help="torch.compile with freezing takes part (slow to start)")
     parser.add_argument("--no-eager", action="store_true", help="torch does not take part")
     parser.add_argument("--passive", action="store_true", help="OMP_WAIT_POLICY=passive for Regulus: its threads sleep when they wait")

@@ -149,8 +149,9 @@ inline void multiply_tiles(const TileProduct& p, const TileResult& before) {
 }
 
 inline void multiply(const TileProduct& p, const TileResult& before) {
-    if (p.row_tiles == 3) p.column_tiles == 2 ? multiply_tiles<3, 2>(p, before) : multiply_tiles<3, 1>(p, before);
-    else if (p.row_tiles == 2) p.column_tiles == 2 ? multiply_tiles<2, 2>(p, before) : multiply_tiles<2, 1>(p, before);
+    const int tiles = row_tiles(p.rows);
+    if (tiles == 3) p.column_tiles == 2 ? multiply_tiles<3, 2>(p, before) : multiply_tiles<3, 1>(p, before);
+    else if (tiles == 2) p.column_tiles == 2 ? multiply_tiles<2, 2>(p, before) : multiply_tiles<2, 1>(p, before);
     else p.column_tiles == 2 ? multiply_tiles<1, 2>(p, before) : multiply_tiles<1, 1>(p, before);
 }
 
@@ -203,7 +204,7 @@ inline void multiply_split_tiles(const SplitProduct& p, const TileResult& before
 }
 
 inline void multiply_split(const SplitProduct& p, const TileResult& before) {
-    if (p.row_tiles == 2) p.column_tiles == 2 ? multiply_split_tiles<2, 2>(p, before) : multiply_split_tiles<2, 1>(p, before);
+    if (row_tiles(p.rows) == 2) p.column_tiles == 2 ? multiply_split_tiles<2, 2>(p, before) : multiply_split_tiles<2, 1>(p, before);
     else p.column_tiles == 2 ? multiply_split_tiles<1, 2>(p, before) : multiply_split_tiles<1, 1>(p, before);
 }
 REGULUS_SIMD_END

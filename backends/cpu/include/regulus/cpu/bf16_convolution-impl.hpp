@@ -193,7 +193,7 @@ private:
             const Bf16* const a = ordered + (group - first_group) * group_elements();
             for (std::int64_t row = 0; row < rows; row += block_rows) {
                 product.a = a + row * place_;
-                product.row_tiles = int(std::min(block_rows, rows - row + tile_rows - 1) / tile_rows);
+                product.rows = std::min(block_rows, rows - row);
                 if (panel + 1 < end) product.ahead = weights_->ahead((panel + 1) / panels, (panel + 1) % panels, 0, weights_->steps(), {row, std::min(rows, row + block_rows), rows});
                 else product.ahead = {};
                 place(run, blocks.next(), from, row, std::min(rows, row + block_rows), width, group, panel % panels);
@@ -260,10 +260,10 @@ private:
         product.run_count = 1;
         for (std::int64_t row = 0; row < count; row += block_rows) {
             const std::int64_t rows = std::min(block_rows, count - row), first = first_pixel + row * stride;
-            product.row_tiles = int((rows + tile_rows - 1) / tile_rows);
+            product.rows = rows;
             product.a = pixels_at(run, first);
             product.a_pitch = stride * before_channels_;
-            if (first + (product.row_tiles * tile_rows - 1) * stride >= pixels) {
+            if (first + (row_tiles(rows) * tile_rows - 1) * stride >= pixels) {
                 for (std::int64_t i = 0; i < rows; ++i) std::memcpy(copied + i * before_channels_, pixels_at(run, first + i * stride), std::size_t(before_channels_) * sizeof(Bf16));
                 product.a = copied;
                 product.a_pitch = before_channels_;

@@ -125,17 +125,22 @@ inline void multiply_rows(const TileProduct& p, std::int64_t row, FetchedAhead a
     sums.store_to(to);
 }
 
-/// Passes of Rows rows through the panel, of which the first fetches what comes next.
+/// Passes of 3, 2 and 1 times Rows rows through the panel, of which the first fetches what comes next.
 template <int Rows, int Columns>
 inline void multiply_tiles(const TileProduct& p) {
     FetchedAhead ahead = p.ahead;
-    for (std::int64_t row = 0; row < p.row_tiles * tile_rows; row += Rows, ahead = {}) multiply_rows<Rows, Columns>(p, row, ahead);
+    for (std::int64_t row = 0; row < p.rows; ahead = {}) {
+        const std::int64_t left = (p.rows - row + Rows - 1) / Rows;
+        if (left == 1) multiply_rows<Rows, Columns>(p, row, ahead);
+        else if (left == 2 || left == 4) multiply_rows<2 * Rows, Columns>(p, row, ahead);  // of 4 two and two, not three and one
+        else multiply_rows<3 * Rows, Columns>(p, row, ahead);
+        row += Rows * (left == 4 ? 2 : std::min<std::int64_t>(3, left));
+    }
 }
 
 inline void multiply(const TileProduct& p, const TileResult& before) {
     store(before);
-    if (p.column_tiles == 2) p.row_tiles == 3 ? multiply_tiles<12, 2>(p) : multiply_tiles<8, 2>(p);
-    else p.row_tiles == 3 ? multiply_tiles<24, 1>(p) : multiply_tiles<16, 1>(p);
+    p.column_tiles == 2 ? multiply_tiles<4, 2>(p) : multiply_tiles<8, 1>(p);
 }
 
 /// The same of factors in parts.
@@ -143,7 +148,7 @@ template <int Columns>
 inline void multiply_split_tiles(const SplitProduct& p) {
     constexpr int rows = 8;
     constexpr int parts[][2] = {{0, 2}, {1, 1}, {2, 0}, {0, 1}, {1, 0}, {0, 0}};  // of a and b, small products first
-    for (std::int64_t row = 0; row < p.row_tiles * tile_rows; row += rows) {
+    for (std::int64_t row = 0; row < p.rows; row += rows) {
         float* const to = p.sums + row * block_columns;
         DotSums<rows, Columns> sums(to, p.adds);
         for (std::int64_t step = 0; step < p.steps; ++step) {

@@ -94,7 +94,7 @@ struct SplitRows {
         result.a = at(row);
         result.a_pitch = steps * split_tile_elements;
         result.steps = steps;
-        result.row_tiles = int((count + tile_rows - 1) / tile_rows);
+        result.rows = count;
         return result;
     }
 };
@@ -215,7 +215,7 @@ public:
                 place(blocks_.next(), row, count, panel);
                 const auto finish = [&](auto product) {
                     panels_.set(product, now, then, {row, row + count, count_});
-                    product.row_tiles = int((count + tile_rows - 1) / tile_rows);
+                    product.rows = count;
                     blocks_.multiply(product);
                 };
                 if (splits()) {

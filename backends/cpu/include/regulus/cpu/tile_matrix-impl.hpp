@@ -221,7 +221,7 @@ private:
                 const auto finish = [&](auto product) {
                     const TilePanel next = rows_first_ ? TilePanel{} : panel + 1 < end ? panel_at(panel + 1, step) : is_done ? TilePanel{} : panel_at(begin, step + depth.steps);
                     panel_tiles.set(product, panel_at(panel, step), next, {row - first, row - first + count, last - first});
-                    product.row_tiles = int((count + tile_rows - 1) / tile_rows);
+                    product.rows = count;
                     if (is_chunked()) product.sums = sums + ((panel - begin) * task_blocks_ + (row - first) / rows_of_block()) * rows_of_block() * block_columns;
                     product.adds = step != 0;
                     if (is_done) place(run, blocks.next(), row, count, panels_[std::size_t(panel)]);

@@ -19,6 +19,9 @@ constexpr std::int64_t tile_rows = 16, tile_columns = 16, tile_depth = 32;      
 constexpr std::int64_t block_rows = 3 * tile_rows, block_columns = 2 * tile_columns;
 constexpr std::int64_t tile_elements = tile_depth * tile_columns;                // of b
 
+/// Tiles that hold so many rows.
+constexpr int row_tiles(std::int64_t rows) { return int((rows + tile_rows - 1) / tile_rows); }
+
 /// A run of what a row of `a` holds, from `offset` on, and of how many depths of a tile it is; b has zeros for what lies behind its end.
 struct DepthRun {
     std::int64_t offset = 0, steps = 0;
@@ -42,7 +45,7 @@ struct FetchedAhead {
     }
 };
 
-/// sums [48, 32] (+)= a [16 to 48, depth] . b [depth, 16 or 32]. b is packed: for each step of depth its one or two tiles, in each of them line i holds elements
+/// sums [48, 32] (+)= a [1 to 48, depth] . b [depth, 16 or 32]. Whole tiles of rows may be multiplied, which must be there to read, too. b is packed: for each step of depth its one or two tiles, in each of them line i holds elements
 /// 2i and 2i + 1 of all columns, pair by pair.
 struct TileProduct {
     const Bf16* a = nullptr;
@@ -50,7 +53,8 @@ struct TileProduct {
     const DepthRun* runs = nullptr;
     std::int64_t run_count = 0;
     const Bf16* b = nullptr;
-    int row_tiles = 3, column_tiles = 2;
+    std::int64_t rows = block_rows;
+    int column_tiles = 2;
     float* sums = nullptr;
     bool adds = false;  // to what sums hold
     FetchedAhead ahead;
@@ -85,7 +89,7 @@ struct SplitAhead {
     }
 };
 
-/// sums [32, 32] (+)= a [16 or 32, depth] . b [depth, 16 or 32] of factors in parts: a0 b0 + (a0 b1 + a1 b0) + (a0 b2 + a1 b1 + a2 b0). What is left out is below
+/// sums [32, 32] (+)= a [1 to 32, depth] . b [depth, 16 or 32] of factors in parts: a0 b0 + (a0 b1 + a1 b0) + (a0 b2 + a1 b1 + a2 b0). What is left out is below
 /// 2^-24 of a product. NaN stays NaN, infinity becomes NaN; parts below 2^-126 count as zero.
 ///
 /// a is packed: for each 16 rows, for each step of depth, part by part a tile [16, 32]. b likewise: for each step, part by part its one or two tiles, as those of
@@ -95,7 +99,8 @@ struct SplitProduct {
     std::int64_t a_pitch = 0;  // elements from 16 rows to the next
     std::int64_t steps = 0;
     const Bf16* b = nullptr;
-    int row_tiles = 2, column_tiles = 2;
+    std::int64_t rows = split_block_rows;
+    int column_tiles = 2;
     float* sums = nullptr;
     bool adds = false;  // to what sums hold
     FetchedAhead ahead;
