@@ -1,5 +1,6 @@
 #pragma once
-// The products of tile_product-impl.hpp by AVX-512's dot products of bfloat16 pairs, for processors that have them and no AMX.
+// Products of bfloat16 (tile_product-impl.hpp) by AVX-512's dot products of pairs, for processors that have them and no AMX. Those of float32 in parts would
+// take three times as long as float32's own.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -141,28 +142,6 @@ inline void multiply_tiles(const TileProduct& p) {
 inline void multiply(const TileProduct& p, const TileResult& before) {
     store(before);
     p.column_tiles == 2 ? multiply_tiles<4, 2>(p) : multiply_tiles<8, 1>(p);
-}
-
-/// The same of factors in parts.
-template <int Columns>
-inline void multiply_split_tiles(const SplitProduct& p) {
-    constexpr int rows = 8;
-    constexpr int parts[][2] = {{0, 2}, {1, 1}, {2, 0}, {0, 1}, {1, 0}, {0, 0}};  // of a and b, small products first
-    for (std::int64_t row = 0; row < p.rows; row += rows) {
-        float* const to = p.sums + row * block_columns;
-        DotSums<rows, Columns> sums(to, p.adds);
-        for (std::int64_t step = 0; step < p.steps; ++step) {
-            const Bf16* const a = p.a + row / tile_rows * p.a_pitch + step * split_tile_elements + row % tile_rows * tile_depth;
-            for (const auto& [of_a, of_b] : parts) sums.add(ThirdRows<rows>(a + of_a * tile_rows * tile_depth, tile_depth).lines, tile_depth, p.b + (step * split_parts + of_b) * Columns * tile_elements);
-        }
-        sums.store_to(to);
-    }
-}
-
-inline void multiply_split(const SplitProduct& p, const TileResult& before) {
-    store(before);
-    split_weights(p.split);
-    p.column_tiles == 2 ? multiply_split_tiles<2>(p) : multiply_split_tiles<1>(p);
 }
 REGULUS_SIMD_END
 }  // namespace dot_tiles

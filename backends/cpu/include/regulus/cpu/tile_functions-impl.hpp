@@ -25,7 +25,7 @@ struct TileFunctions {
 
 constexpr TileFunctions plain_tile_functions{"tiled", true, false, PlainTiles::begin, PlainTiles::end, PlainTiles::multiply, PlainTiles::multiply_split, PlainTiles::store, PlainTiles::narrow, PlainTiles::split, PlainTiles::split_weights};
 #if defined(__x86_64__)
-constexpr TileFunctions dot_tile_functions{"avx512_bf16", false, false, dot_tiles::begin, dot_tiles::end, dot_tiles::multiply, dot_tiles::multiply_split, dot_tiles::store, dot_tiles::narrow, dot_tiles::split, dot_tiles::split_weights};
+constexpr TileFunctions dot_tile_functions{"avx512_bf16", false, false, dot_tiles::begin, dot_tiles::end, dot_tiles::multiply, PlainTiles::multiply_split, dot_tiles::store, dot_tiles::narrow, dot_tiles::split, dot_tiles::split_weights};
 #endif
 #if defined(REGULUS_HAS_AMX_CODE)
 constexpr TileFunctions amx_tile_functions{"amx", true, true, amx_tiles::begin, amx_tiles::end, amx_tiles::multiply, amx_tiles::multiply_split, amx_tiles::store, amx_tiles::narrow, amx_tiles::split, amx_tiles::split_weights};

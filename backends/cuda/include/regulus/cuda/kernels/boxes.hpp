@@ -74,14 +74,7 @@ struct FindingCandidates {
     REGULUS_HOST_DEVICE void run(std::int32_t phase, const Thread& thread) const {
         std::int32_t* const before = thread.shared_as<std::int32_t>();
         if (phase == 1) {
-            if (thread.index != 0) return;
-            std::int32_t sum = 0;
-            for (std::int32_t t = 0; t < thread.count; ++t) {
-                const std::int32_t own = before[t];
-                before[t] = sum;
-                sum += own;
-            }
-            found[thread.block] = sum;
+            if (thread.index == 0) found[thread.block] = sum_before(before, thread.count);
             return;
         }
         std::int64_t first_row = 0;

@@ -79,6 +79,17 @@ REGULUS_HOST_DEVICE inline Share share_of(const Thread& thread, std::int64_t cou
     return {first, first + each < count ? first + each : count};
 }
 
+/// Makes each of `count` numbers the sum of those before it; returns the sum of all.
+REGULUS_HOST_DEVICE inline std::int32_t sum_before(std::int32_t* numbers, std::int32_t count) {
+    std::int32_t sum = 0;
+    for (std::int32_t i = 0; i < count; ++i) {
+        const std::int32_t own = numbers[i];
+        numbers[i] = sum;
+        sum += own;
+    }
+    return sum;
+}
+
 /// The bits of a float, and back.
 REGULUS_HOST_DEVICE inline std::uint32_t bits_of(float value) {
     std::uint32_t bits;

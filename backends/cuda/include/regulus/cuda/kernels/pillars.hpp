@@ -58,14 +58,7 @@ struct NumberVoxels {
             for (std::int64_t i = share.first; i < share.last; ++i) firsts += work.is_first(std::int32_t(i)) ? 1 : 0;
             before[thread.index] = firsts;
         } else if (phase == 1) {
-            if (thread.index != 0) return;
-            std::int32_t sum = 0;
-            for (std::int32_t t = 0; t < thread.count; ++t) {
-                const std::int32_t own = before[t];
-                before[t] = sum;
-                sum += own;
-            }
-            before[thread.count] = sum;
+            if (thread.index == 0) before[thread.count] = sum_before(before, thread.count);
         } else if (phase == 2) {
             std::int32_t sum = before[thread.index];
             for (std::int64_t i = share.first; i < share.last; ++i) {
@@ -137,14 +130,8 @@ struct PlaceVoxels {
         const Share share = share_of(thread, work.rows);
         if (phase == 1) {
             if (thread.index != 0) return;
-            std::int32_t sum = 0, stored_sum = 0;
-            for (std::int32_t t = 0; t < thread.count; ++t) {
-                const std::int32_t own = before[t], own_stored = stored_before[t];
-                before[t] = sum;
-                stored_before[t] = stored_sum;
-                sum += own;
-                stored_sum += own_stored;
-            }
+            sum_before(before, thread.count);
+            sum_before(stored_before, thread.count);
             return;
         }
         std::int32_t sum = phase == 0 ? 0 : before[thread.index], stored_sum = phase == 0 ? 0 : stored_before[thread.index];

@@ -159,14 +159,7 @@ struct ExpandAnchors {
         std::int32_t* const before = thread.shared_as<std::int32_t>();
         const Share share = share_of(thread, found[thread.block]);
         if (phase == 1) {
-            if (thread.index != 0) return;
-            std::int32_t sum = 0;
-            for (std::int32_t t = 0; t < thread.count; ++t) {
-                const std::int32_t own = before[t];
-                before[t] = sum;
-                sum += own;
-            }
-            count[thread.block] = sum;
+            if (thread.index == 0) count[thread.block] = sum_before(before, thread.count);
             return;
         }
         const std::int64_t room = std::int64_t(bound) * classes, base = thread.block * room;
