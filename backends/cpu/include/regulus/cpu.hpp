@@ -14,8 +14,8 @@ namespace regulus {
 
 /// What convolutions, linear layers and transposed convolutions multiply; sums, outputs and all other steps are float32 always. In bfloat16 maps between products
 /// are kept in it, too, as are the largest of windows, enlarged and concatenated maps and regions between them. On processors with AVX512-BF16 and no AMX 3x3
-/// convolutions are made by Winograd in float32, which is faster there, of such maps. Where a window's channels do not fill tiles of 32
-/// elements, NaN and infinity may reach outputs beside their windows.
+/// convolutions of such maps are made by Winograd in float32, which is faster there. Where a window's channels do not fill tiles of 32 elements, NaN and infinity
+/// may reach outputs beside their windows.
 enum class CpuPrecision {
     f32,
     bf16,           // refused by compile() with a BackendError where the processor has neither AMX nor AVX512-BF16: it would gain nothing

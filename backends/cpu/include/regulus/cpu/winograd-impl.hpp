@@ -91,6 +91,7 @@ public:
             name += std::string(", ") + tile_functions().name;
             reason += std::string("; ") + reason_of(TileFactors::split);
         }
+        if (src_.is_bf16 || dst_.is_bf16) reason += "; in float32, of maps in bfloat16";
         if (readers_.outputs.empty()) return;
         name += ", " + std::to_string(1 + readers_.outputs.size()) + " nodes";
         reason += "; its readers' products from the caches";
