@@ -5,22 +5,12 @@
 #include "bf16.hpp"
 #include "tiles.hpp"
 
-#include "../support/shared.hpp"
-
 using namespace regulus;
 using namespace regulus::testing;
 
 namespace {
 
 using cpu::Bf16;
-
-// Leaves the test case, counted as skipped, where there are plain loops only.
-#define REQUIRE_AVX512_BF16()                                        \
-    if (!cpu::has_avx512_bf16()) {                                   \
-        ++skipped_count();                                           \
-        MESSAGE("skipped: this processor has no AVX512-BF16");       \
-        return;                                                      \
-    }
 
 std::vector<Bf16> random_halves(std::size_t count, std::uint64_t seed) {
     std::vector<Bf16> halves;

@@ -12,12 +12,17 @@ for root in "${roots[@]}"; do [ -d "$root" ] && (cd "$root" && find . -name '*.h
 
 flags="-std=c++20 -Wall -Wextra -Werror -fopenmp $(printf -- '-I%s ' "${roots[@]}") -Itests -Ibench -Iexamples -Iexamples/tool"
 flags+=' -DREGULUS_SHARED_DIR="" -DREGULUS_SOURCE_DIR="" -DREGULUS_TEST_DATA="" -DREGULUS_TOOL="" -DREGULUS_MODEL_FOLDER=""'  # as the build defines them
+# The standard library and doctest, read once; that each header includes what it needs of them check.sh shows.
+export precompiled=$1/clang/precompiled.pch
+printf '#include <%s>\n' algorithm array atomic chrono cmath cstdint cstring filesystem fstream functional map memory mutex optional random set span sstream string thread variant vector doctest/doctest.h |
+    clang++ $flags -x c++-header - -o "$precompiled" || exit 1
+
 check() {  # check KIND FILE; says everything in one write, as several run side by side
     local how said
     case $1 in
         headers) how="-fsyntax-only" ;;
-        library) how="-DREGULUS_COMPILED -O0 -c -o /dev/null" ;;  # code is made, as some errors of instruction sets show only there
-        program) how="-DREGULUS_COMPILED -fsyntax-only" ;;
+        library) how="-include-pch $precompiled -DREGULUS_COMPILED -O0 -c -o /dev/null" ;;  # code is made, as some errors of instruction sets show only there
+        program) how="-include-pch $precompiled -DREGULUS_COMPILED -fsyntax-only" ;;
     esac
     if said=$(clang++ $flags $how "$2" 2>&1); then
         echo "1 passed, 0 failed, 0 skipped"
