@@ -59,6 +59,13 @@ programs() { configure "$build/release" -DCMAKE_BUILD_TYPE=Release && cmake --bu
 
 headers() { tests/headers/check.sh "$build/release" "$jobs"; }
 
+wiring() {  # both compilers side by side
+    local status=0
+    tests/wiring/check.sh g++ &
+    tests/wiring/check.sh clang++ || status=1
+    wait $! && return $status
+}
+
 sanitize() {
     configure "$build/sanitize" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DREGULUS_SANITIZE=ON && cmake --build "$build/sanitize" -j "$jobs" &&
         ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 run_programs "$build/sanitize"
@@ -74,9 +81,8 @@ end_to_end() {
 
 run_stage() {
     case $1 in
-        programs | headers | sanitize | end_to_end) stage "$1" "$1" ;;
+        programs | headers | wiring | sanitize | end_to_end) stage "$1" "$1" ;;
         clang) stage clang tests/headers/clang.sh "$build" "$jobs" ;;
-        wiring) stage wiring tests/wiring/check.sh ;;
         install) stage install tests/install/check.sh "$build/release" "$build/install" "$jobs" ;;
         onednn3) stage onednn3 tests/onednn3/check.sh ;;
         nvcc) stage nvcc tests/cuda/nvcc.sh ;;
