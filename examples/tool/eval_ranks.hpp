@@ -37,7 +37,7 @@ public:
 
 private:
     int rank_ = 0, size_ = 1, local_ = 1;
-    bool started_ = false;
+    [[maybe_unused]] bool started_ = false;  // by MPI, where there is MPI
 };
 
 }  // namespace tool
