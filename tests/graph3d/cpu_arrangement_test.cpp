@@ -1,5 +1,6 @@
 // Convolutions of one map made together, and maps written where a concat wants them: the reference's numbers, whatever else reads the maps.
 #include <algorithm>
+#include <cmath>
 
 #include <doctest/doctest.h>
 
@@ -107,6 +108,26 @@ Graph dense_head(bool shown, int channels) {
     return graph;
 }
 
+/// A dense 3D head over a pooled picture, or over a convolution's map; `shown`: the deltas are an output too.
+Graph head3d(bool over_convolution, bool shown) {
+    constexpr int channels = 37, classes = 3, code = 9;
+    Graph graph;
+    graph.name = "head3d";
+    const Scope scope(graph);
+    const ValueId image = record::image_input(graph, channels);
+    const ValueId map = over_convolution ? record::conv2d(scope / "map", pointwise(channels, channels), image) : record::pool2d(scope / "map", ops::Pool2d{ops::Pool2d::Kind::maximum, 2, 2, 0}, image);
+    ops::AnchorGrid3d anchors;
+    anchors.ranges = {{-8, -8, -1, 8, 8, -1}};
+    anchors.sizes = {{4, 2, 1.5f}, {1, 1, 2}};
+    const ValueId logits = record::conv2d(scope / "logits", pointwise(channels, anchors.per_cell() * classes), map);
+    const ValueId deltas = record::conv2d(scope / "deltas", pointwise(channels, anchors.per_cell() * code), map);
+    const ValueId directions = record::conv2d(scope / "directions", pointwise(channels, anchors.per_cell() * 2), map);
+    const Candidates3d list = record::anchor_candidates3d(scope / "list", ops::TopK{90, -1.f, classes}, ops::DecodeBoxes3d{anchors, classes, code}, logits, deltas, directions);
+    graph.outputs = {{"boxes", list.boxes}, {"scores", list.scores}, {"labels", list.labels}, {"directions", list.directions}, {"count", list.count}};
+    if (shown) graph.outputs.emplace_back("deltas", deltas);
+    return graph;
+}
+
 /// The end of a stage's first block: a pointwise convolution over a pooled picture, and one of stride 2 over the picture, added; `shown`: the first is an
 /// output too.
 Graph block_end(bool shown, int channels, int out) {
@@ -178,6 +199,53 @@ TEST_CASE("cpu: a map that only pointwise convolutions read is not written") {
         const auto arena = [&](const Graph& graph) { return Program(plain, graph, random_weights(graph, 3)).memory(size).arena; };
         CHECK(arena(read) < arena(shown));
     }
+}
+
+TEST_CASE("cpu: deltas and directions are made of the chosen anchors alone, unless something else reads them or their map need not be written") {
+    const InputSize size{2, 46, 62};
+    const std::vector<Tensor> inputs{random_tensor(Shape{2, 37, 46, 62}, 1)};
+    const Graph chosen = head3d(false, false), shown = head3d(false, true), over_convolution = head3d(true, false);
+    CHECK(count(kernels_of(chosen, size), "decode_boxes3d, 3 nodes") == 1);
+    CHECK(count(kernels_of(shown, size), "decode_boxes3d, 3 nodes") == 0);
+    CHECK(count(kernels_of(over_convolution, size), "decode_boxes3d, 3 nodes") == 0);
+    CHECK(count(kernels_of(chosen, {1, 16, 16}), "decode_boxes3d, 3 nodes") == 0);  // 64 cells, room for 270 boxes
+    for (const Graph* graph : {&chosen, &shown, &over_convolution}) {
+        const Weights weights = random_weights(*graph, 3);
+        const Outputs expected = run(*graph, weights, inputs);
+        REQUIRE(expected["count"].data<std::int32_t>()[0] == 270);  // 90 anchors, three classes
+        for (const int threads : {1, 2, 3}) {
+            for (const CpuBackend* backend : {&plain, &split}) {
+                Context context;
+                CompileOptions options;
+                options.threads = threads;
+                const Outputs got = Program(*backend, *graph, weights, options).run(context, inputs);
+                CHECK(relative_error(got["boxes"], expected["boxes"]) < 4e-6);
+                CHECK(relative_error(got["scores"], expected["scores"]) < 4e-6);
+                for (const char* const name : {"labels", "directions", "count"}) CHECK(equal(got[name], expected[name]));
+            }
+        }
+    }
+}
+
+TEST_CASE("cpu: in bfloat16 the chosen anchors' deltas and directions are products of float32 weights") {
+    const Graph chosen = head3d(false, false);
+    const Weights weights = random_weights(chosen, 3);
+    const CpuBackend bf16{{.precision = CpuPrecision::bf16_anywhere}};
+    Tensor picture = random_tensor(Shape{1, 37, 46, 62}, 1);
+    Context context;
+    const Outputs got = Program(bf16, chosen, weights).run(context, {picture}), expected = run(chosen, weights, {picture});
+    // Scores are made of bfloat16 factors, and so another anchor may be chosen: the boxes of both lists, of the same anchor, differ by the rounding of the map alone (2^-9 of a delta, which exp takes).
+    REQUIRE(got["count"].data<std::int32_t>()[0] == 270);  // 90 anchors, three classes
+    int same = 0;
+    for (std::int64_t i = 0; i < 270; ++i) {
+        for (std::int64_t j = 0; j < 270; ++j) {
+            const float *const a = got["boxes"].data<float>() + i * 9, *const b = expected["boxes"].data<float>() + j * 9;
+            bool is_near = got["labels"].data<std::int32_t>()[i] == expected["labels"].data<std::int32_t>()[j];
+            for (int k = 0; k < 9; ++k) is_near = is_near && std::abs(a[k] - b[k]) <= 0.01f * std::max(1.f, std::abs(b[k]));
+            same += is_near;
+        }
+    }
+    CHECK(same >= 240);
 }
 
 TEST_CASE("cpu: a residual is made by the convolution that alone adds it") {

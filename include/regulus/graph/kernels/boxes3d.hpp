@@ -105,22 +105,34 @@ struct MapView {
     std::int64_t cell_step;
 };
 
+/// The numbers of an anchor: number k is data[k * step].
+template <class T>
+struct NumbersView {
+    const T* data;
+    std::int64_t step;
+};
+
+/// ops::DecodeBoxes3d of one entry of the list, from its anchor's deltas and direction scores.
+template <class T>
+void decode_chosen_box3d(const ops::DecodeBoxes3d& op, std::int64_t height, std::int64_t width, std::int32_t index, const NumbersView<T>& delta, const NumbersView<T>& direction, T* box,
+                         std::int32_t& label, std::int32_t& bin) {
+    const std::int64_t which = index / op.classes, anchors = op.anchors.per_cell(), cell = which / anchors;
+    const Box3d<T> from = anchor3d<T>(op.anchors, height, width, cell / width, cell % width, std::size_t(which % anchors));
+    store_box3d(decode_box3d(from, delta.data, delta.step), box);
+    for (int k = 7; k < op.code; ++k) box[k] = delta.data[k * delta.step];  // velocities; an anchor's are zero
+    label = index % op.classes;
+    bin = direction.data[direction.step] > direction.data[0] ? 1 : 0;
+}
+
 /// ops::DecodeBoxes3d of one cloud: the first `count` entries of `index` -> boxes [count, code], labels [count], bins [count].
 template <class T>
 void decode_boxes3d(const ops::DecodeBoxes3d& op, const MapView<T>& deltas, const MapView<T>& directions, std::int64_t height, std::int64_t width, const std::int32_t* index, std::int64_t count,
                     T* boxes, std::int32_t* labels, std::int32_t* bins) {
     const std::int64_t anchors = op.anchors.per_cell();
     for (std::int64_t i = 0; i < count; ++i) {
-        const std::int64_t which = index[i] / op.classes;
-        const std::int64_t anchor = which % anchors, cell = which / anchors;
-        const Box3d<T> from = anchor3d<T>(op.anchors, height, width, cell / width, cell % width, std::size_t(anchor));
-        const T* const delta = deltas.data + anchor * op.code * deltas.channel_step + cell * deltas.cell_step;
-        const T* const logit = directions.data + 2 * anchor * directions.channel_step + cell * directions.cell_step;
-        T* const box = boxes + i * op.code;
-        store_box3d(decode_box3d(from, delta, deltas.channel_step), box);
-        for (int k = 7; k < op.code; ++k) box[k] = delta[k * deltas.channel_step];  // velocities; an anchor's are zero
-        labels[i] = index[i] % op.classes;
-        bins[i] = logit[directions.channel_step] > logit[0] ? 1 : 0;
+        const std::int64_t which = index[i] / op.classes, anchor = which % anchors, cell = which / anchors;
+        decode_chosen_box3d<T>(op, height, width, index[i], {deltas.data + anchor * op.code * deltas.channel_step + cell * deltas.cell_step, deltas.channel_step},
+                               {directions.data + 2 * anchor * directions.channel_step + cell * directions.cell_step, directions.channel_step}, boxes + i * op.code, labels[i], bins[i]);
     }
 }
 

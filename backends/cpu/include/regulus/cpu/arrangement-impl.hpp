@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <regulus/cpu/bf16_convolution-impl.hpp>
+#include <regulus/cpu/chosen_boxes-impl.hpp>
 #include <regulus/cpu/chosen_logits-impl.hpp>
 #include <regulus/cpu/kernel.hpp>
 #include <regulus/cpu/matrix_kernels-impl.hpp>
@@ -19,6 +20,7 @@ namespace regulus::cpu {
 struct Arrangement {
     std::vector<std::vector<NodeId>> siblings;  // per node: the convolutions that its kernel makes, its own last; empty: its own as ever
     std::vector<std::vector<NodeId>> chosen;    // per transposed convolution: the convolution to logits and the choice that its kernel makes too; or empty
+    std::vector<std::vector<NodeId>> decoded;   // per decoding of 3D boxes: the convolutions to deltas and directions that its kernel makes where anchors are chosen; or empty
     std::vector<NodeId> made_before;            // per node: the convolution that its kernel makes too, whose map only it or its siblings read, or only it adds or is added to; or -1
     std::vector<bool> idle;                     // per node: its result is there when it comes
     std::vector<ChannelSlice> slices;           // per value
@@ -28,7 +30,7 @@ struct Arrangement {
 
     /// tiled: per node whether its products are those of tiles; bf16_maps: per value whether it is kept in bfloat16.
     Arrangement(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<bool>& tiled, const std::vector<bool>& bf16_maps, bool with_products, bool with_winograd)
-        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()),
+        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), decoded(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()),
           owners(graph.values.size(), no_value), needed_until(graph.values.size(), -1), stored(graph.values.size()), lives_(lifetimes(graph)) {
         std::iota(stored.begin(), stored.end(), ValueId(0));
         std::vector<int> users(graph.values.size());
@@ -41,6 +43,9 @@ struct Arrangement {
         }
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
             if (std::holds_alternative<ops::SelectChannel>(graph.nodes[id].operation)) choose(graph, users, NodeId(id));
+        }
+        for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+            if (std::holds_alternative<ops::DecodeBoxes3d>(graph.nodes[id].operation)) decode_chosen(graph, shapes, users, NodeId(id));
         }
         for (std::size_t id = 0; id < graph.nodes.size(); ++id) gather_siblings(graph, shapes, NodeId(id));
         for (std::size_t id = 0; with_winograd && id < graph.nodes.size(); ++id) {
@@ -90,6 +95,31 @@ private:
         stored[std::size_t(logits)] = no_value;
     }
 
+    /// Deltas and directions that only the decoding of boxes reads, made of one map: of few anchors' they are made when it is known which. The map of a convolution is better not
+    /// written at all (read_where_made).
+    void decode_chosen(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<int>& users, NodeId decoding) {
+        const Node& node = graph.nodes[std::size_t(decoding)];
+        std::vector<NodeId> convs;
+        for (const ValueId made : {node.inputs[0], node.inputs[1]}) {
+            const NodeId id = graph.values[std::size_t(made)].producer;
+            const auto* conv = std::get_if<ops::Conv2d>(&graph.nodes[std::size_t(id)].operation);
+            if (conv == nullptr || users[std::size_t(made)] != 1 || !ChosenBoxesKernel::applies(*conv)) return;
+            convs.push_back(id);
+        }
+        const ValueId map = graph.nodes[std::size_t(convs[0])].inputs[0];
+        const Shape& shape = shapes[std::size_t(map)];
+        if (graph.nodes[std::size_t(convs[1])].inputs[0] != map || shape[2] * shape[3] < shapes[std::size_t(node.inputs[2])][1]) return;
+        if (std::holds_alternative<ops::Conv2d>(graph.nodes[std::size_t(graph.values[std::size_t(map)].producer)].operation)) return;
+        const NodeId last = lives_[std::size_t(map)].last;
+        if (last != convs[0] && last != convs[1] && last < decoding) return;  // who reads it last may have its memory
+        for (const NodeId id : convs) {
+            idle[std::size_t(id)] = true;
+            stored[std::size_t(graph.nodes[std::size_t(id)].outputs[0])] = no_value;
+        }
+        needed_until[std::size_t(map)] = std::max(needed_until[std::size_t(map)], decoding);
+        decoded[std::size_t(decoding)] = std::move(convs);
+    }
+
     /// Pointwise convolutions of one large map, of which none is read before the last of them comes: that one makes them all.
     void gather_siblings(const Graph& graph, const std::vector<Shape>& shapes, NodeId first) {
         const auto is_one = [&](const Node& node) {
@@ -105,7 +135,7 @@ private:
                 return std::count(other.inputs.begin(), other.inputs.end(), graph.nodes[std::size_t(sibling)].outputs[0]) != 0;
             });
             if (reads_one) break;
-            if (is_one(other) && other.inputs[0] == node.inputs[0]) found.push_back(NodeId(id));
+            if (!idle[id] && is_one(other) && other.inputs[0] == node.inputs[0]) found.push_back(NodeId(id));
         }
         if (found.size() < 2) return;
         for (const NodeId sibling : found) idle[std::size_t(sibling)] = sibling != found.back();

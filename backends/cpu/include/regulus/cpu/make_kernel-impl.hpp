@@ -1,6 +1,7 @@
 #pragma once
 // Which kernel makes a node, or several together.
 #include <regulus/cpu/bf16_convolution-impl.hpp>
+#include <regulus/cpu/chosen_boxes-impl.hpp>
 #include <regulus/cpu/chosen_logits-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
 #include <regulus/cpu/detection-impl.hpp>
@@ -189,16 +190,26 @@ inline std::shared_ptr<const TileWeights> transposed_tiles(const Compiled& compi
     });
 }
 
+/// A convolution's own parameters, as single rows are multiplied with them.
+inline std::shared_ptr<const ConvParameters> row_parameters(const Compiled& compiled, NodeId id) {
+    const Node& node = compiled.graph.nodes[std::size_t(id)];
+    return compiled.store.get<ConvParameters>(parameter_key(node) + "folded", [&] { return folded_parameters(std::get<ops::Conv2d>(node.operation), compiled.bound[std::size_t(id)]); });
+}
+
+/// One kernel for the decoding of boxes and the convolutions to deltas and to directions.
+inline std::unique_ptr<Kernel> make_decoded(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+    const ValueId map = compiled.graph.nodes[std::size_t(nodes[0])].inputs[0];
+    return new_kernel<ChosenBoxesKernel>(context, map, row_parameters(compiled, nodes[0]), row_parameters(compiled, nodes[1]), compiled.threads);
+}
+
 /// One kernel for the context's transposed convolution, the convolution to logits and the choice among them.
 inline std::unique_ptr<Kernel> make_chosen(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
-    const Node& conv = compiled.graph.nodes[std::size_t(nodes[0])];
     const Node& choice = compiled.graph.nodes[std::size_t(nodes[1])];
-    auto logits = compiled.store.get<ConvParameters>(parameter_key(conv) + "folded", [&] { return folded_parameters(std::get<ops::Conv2d>(conv.operation), compiled.bound[std::size_t(nodes[0])]); });
     std::shared_ptr<const TileWeights> tiles;
     std::shared_ptr<const TransposedWeights> weights;
     if (is_tiled(compiled, context)) tiles = transposed_tiles(compiled, context);
     else weights = transposed_weights(compiled, context);
-    return new_kernel<ChosenLogitsKernel>(context, std::move(weights), std::move(tiles), std::move(logits), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
+    return new_kernel<ChosenLogitsKernel>(context, std::move(weights), std::move(tiles), row_parameters(compiled, nodes[0]), std::get<ops::SelectChannel>(choice.operation).activation, context.place(choice.inputs[1]),
                                                 context.place(choice.outputs[0]), compiled.threads);
 }
 
