@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -21,6 +22,7 @@
 #include "models.hpp"
 #include "network.hpp"
 #include "pictures.hpp"
+#include "point_models.hpp"
 #include "terminal.hpp"
 
 namespace tool {
@@ -38,7 +40,7 @@ struct Options {
     bool raw = false;
 };
 
-/// A detector or a classifier with its weights as read, and what the result's metadata say of it.
+/// A network with its weights as read, and what the result's metadata say of it.
 struct Source {
     std::string name;
     regulus::Graph graph;
@@ -61,24 +63,29 @@ regulus::Tensor to_half(const std::string& name, const regulus::Tensor& tensor) 
     return half;
 }
 
-/// Whether the user, the file or its names say that this is a classifier.
-bool is_classifier(const Options& options) {
-    if (!options.model.empty()) return entry_named(options.model).classifier != nullptr;
-    if (options.in.rfind("seeded", 0) == 0) return false;  // load() asks for a model
+enum class Kind : std::uint8_t { detector, classifier, point_detector };
+
+Kind kind_of(const Entry& entry) { return entry.classifier != nullptr ? Kind::classifier : entry.point_detector != nullptr ? Kind::point_detector : Kind::detector; }
+
+/// What the user, the file or its names say that this is.
+Kind kind_of(const Options& options) {
+    if (!options.model.empty()) return kind_of(entry_named(options.model));
+    if (options.in.rfind("seeded", 0) == 0) return Kind::detector;  // load() asks for a model
     const regulus::CheckpointFile file = regulus::inspect_checkpoint(options.in);
     for (const auto& [key, value] : file.metadata) {
-        if (key == "regulus.model") return entry_named(value).classifier != nullptr;
+        if (key == "regulus.model") return kind_of(entry_named(value));
     }
     const regulus::TensorGroup* const group = !options.group.empty() ? file.find_group(options.group) : file.weights_group == regulus::CheckpointFile::no_group ? nullptr : &file.groups[file.weights_group];
-    if (group == nullptr) return false;
-    // A classifier's head decides; without one, names that are a backbone's alone.
+    if (group == nullptr) return Kind::detector;
+    // A pillar net or a classifier's head decides; without one, names that are a backbone's alone.
     std::map<const regulus::NameTable*, std::size_t> backbone_names;
     const std::vector<regulus::TensorRecord>& tensors = group->tensors;
     std::size_t counters = 0, ours = 0;
-    if (tensors.size() > regulus::names_looked_at) return false;
+    if (tensors.size() > regulus::names_looked_at) return Kind::detector;
     for (const regulus::TensorRecord& tensor : tensors) {
         const std::string name = tensor.name.rfind("module.", 0) == 0 ? tensor.name.substr(7) : tensor.name;
-        if (name == "classifier.weight") return true;
+        if (name == "classifier.weight") return Kind::classifier;
+        if (name.rfind("pillar_net.", 0) == 0) return Kind::point_detector;
         if (ends_with(name, "num_batches_tracked")) {
             ++counters;
             continue;
@@ -86,23 +93,31 @@ bool is_classifier(const Options& options) {
         ours += name.rfind("backbone.s", 0) == 0 ? 1 : 0;
         for (const regulus::NameTable& table : regulus::name_tables()) {
             const auto renamed = table.to_ours(name);
-            if (renamed == "classifier.weight") return true;
+            if (renamed == "classifier.weight") return Kind::classifier;
+            if (renamed && renamed->rfind("pillar_net.", 0) == 0) return Kind::point_detector;
             backbone_names[&table] += renamed && renamed->rfind("backbone.", 0) == 0 ? 1 : 0;
         }
     }
     for (const auto& [table, count] : backbone_names) ours = std::max(ours, count);
-    return ours + counters == tensors.size();
+    return ours + counters == tensors.size() ? Kind::classifier : Kind::detector;
 }
 
 Source load_source(const Options& options) {
     regulus::ReadOptions reading;
     reading.group = options.group;
     reading.ema = options.ema == "never" ? regulus::EmaChoice::never : options.ema == "always" ? regulus::EmaChoice::always : regulus::EmaChoice::published;
-    if (is_classifier(options)) {
-        LoadedClassifier loaded = load_classifier(options.model, options.in, true, reading);
-        if (!loaded.note.empty()) talk(loaded.note);
-        regulus::ClassifierFacts facts = loaded.facts_with("");
-        return {loaded.model->name, loaded.graph, loaded.weights, regulus::facts_to_metadata(regulus::facts_from_metadata(loaded.weights.metadata, facts, loaded.weights.source))};
+    switch (kind_of(options)) {
+        case Kind::classifier: {
+            LoadedClassifier loaded = load_classifier(options.model, options.in, true, reading);
+            if (!loaded.note.empty()) talk(loaded.note);
+            regulus::ClassifierFacts facts = loaded.facts_with("");
+            return {loaded.model->name, loaded.graph, loaded.weights, regulus::facts_to_metadata(regulus::facts_from_metadata(loaded.weights.metadata, facts, loaded.weights.source))};
+        }
+        case Kind::point_detector: {
+            LoadedPointDetector loaded = load_point_detector(options.model, options.in, reading);
+            return {loaded.model->name, regulus::recorded(*loaded.model), std::move(loaded.weights), {}};
+        }
+        case Kind::detector: break;
     }
     Loaded loaded = load(options.model, options.in, reading);
     return {loaded.model->name, regulus::recorded(*loaded.model), loaded.weights,

@@ -118,7 +118,8 @@ void detect3d(const Options& options) {
     const std::vector<std::string> paths = find_clouds(options.paths);
     const bool json_on_stdout = options.json == "-";
     if (!options.json.empty() && !json_on_stdout) require_writable(options.json);
-    const LoadedPointDetector loaded = load_point_detector(options.model, options.weights);
+    const bool is_demo = options.model.empty() && options.weights.empty();
+    const LoadedPointDetector loaded = load_point_detector(is_demo ? shipped_point_model : options.model, options.weights);
     if (options.weights.rfind("seeded", 0) == 0) talk("seeded weights: the network is untrained, what it finds means nothing\n");
     regulus::CompileOptions compile;
     compile.threads = options.threads;
@@ -168,12 +169,14 @@ void add_detect3d(CLI::App& app, Outcome&) {
     CLI::App* command = app.add_subcommand("detect3d", "Finds objects in the point clouds of laser scanners with PointPillars: oriented boxes in the clouds' own frame.\n"
                                                        "A cloud is a .bin (rows of float32), .pcd, .ply, or a .json that names a key frame and earlier sweeps.\n"
                                                        "Opens mmdetection3d's checkpoints, those from before its version 1.0 too (models mmdetection3d-0.x/...).\n"
+                                                       "Without --model and --weights the shipped detector looks for cars, pedestrians and cyclists; it has only ever seen made-up scans.\n"
                                                        "Examples:\n"
+                                                       "  regulus detect3d examples/clouds --list --draw out\n"
                                                        "  regulus detect3d --weights hv_pointpillars_regnet-400mf_fpn_sbn-all_4x8_2x_nus-3d_20210827_095804-4239f111.pth frame.pcd.bin --list\n"
                                                        "  regulus detect3d --model kitti-3d-3class --weights my.pth --json boxes.json velodyne/\n"
                                                        "  regulus detect3d --model pointpillars_hv_fpn_sbn-all_8xb4-2x_nus-3d --weights seeded frame.bin     untrained: for timing only");
     command->add_option("CLOUD|DIR", options->paths, "Clouds, or folders of *.bin, *.pcd, *.ply, *.json")->required();
-    command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (default: the one whose published checkpoint the file is called as)");
+    command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (default: what the weights say they are, else the one whose published checkpoint they are called as)");
     command->add_option("--weights", options->weights, "Checkpoint: .pth or .safetensors of any layout; or seeded[:SALT]");
     command->add_option("--score", options->score, "Least score that counts; models drop what is below 0.05 themselves")->check(CLI::Range(0.0, 1.0))->capture_default_str();
     command->add_option("--columns", options->columns, "Numbers a point of .bin files (default: 4 for KITTI, else 5)")->check(CLI::Range(3, 64));

@@ -150,14 +150,17 @@ const std::vector<regulus::ModelSpec>& models() {
 
 const regulus::ModelSpec& model_named(const std::string& name) { return regulus::find_model(models(), name); }
 
-std::string shipped_weights() {
-    if (const char* chosen = std::getenv("REGULUS_MODEL"); chosen != nullptr && *chosen != '\0') return chosen;
-    const std::string file = "fasteners.safetensors";
+std::string shipped_file(const std::string& name) {
     const std::string folder = program_folder();
-    for (const std::string& path : {folder + "/../share/regulus/" + file, std::string(REGULUS_MODEL_FOLDER) + "/" + file}) {
+    for (const std::string& path : {folder + "/../share/regulus/" + name, std::string(REGULUS_MODEL_FOLDER) + "/" + name}) {
         if (is_readable(path)) return path;
     }
-    throw regulus::FileError("load: the shipped weights " + file + " were not found; name a model and weights with --model and --weights, or set REGULUS_MODEL to the file");
+    throw regulus::FileError("load: the shipped weights " + name + " were not found; name a model and weights with --model and --weights");
+}
+
+std::string shipped_weights() {
+    const char* const chosen = std::getenv("REGULUS_MODEL");
+    return chosen != nullptr && *chosen != '\0' ? chosen : shipped_file("fasteners.safetensors");
 }
 
 regulus::Weights load_weights(const regulus::ModelSpec& model, const std::string& weights, const regulus::ReadOptions& reading) {

@@ -18,7 +18,10 @@ const std::vector<regulus::ModelSpec>& models();
 /// The entry that the user names. Throws regulus::ArgumentError listing candidates.
 const regulus::ModelSpec& model_named(const std::string& name);
 
-/// The file of the shipped weights: $REGULUS_MODEL, beside the installed program, or in the source tree. Throws regulus::FileError.
+/// The path of a shipped file of weights: beside the installed program, or in the source tree. Throws regulus::FileError.
+std::string shipped_file(const std::string& name);
+
+/// $REGULUS_MODEL, else the file of the shipped detector of pictures. Throws regulus::FileError.
 std::string shipped_weights();
 
 /// A model with weights that fit it.

@@ -8,6 +8,7 @@
 #include <regulus/zoo/classifiers.hpp>
 
 #include "models.hpp"
+#include "point_models.hpp"
 
 namespace tool {
 
@@ -181,6 +182,7 @@ Recognised recognise(const regulus::TensorGroup& weights, const std::string& fil
     };
     for (const regulus::ModelSpec& model : models()) compare(model);
     for (const regulus::ClassifierSpec& model : regulus::classifier_models()) compare(model);
+    for (const regulus::PointDetectorSpec& model : point_models()) compare(model);
 
     // The published file of that name, else entries of the same code base, else all that fit; backbones where nothing fits as a whole.
     const auto choose = [&](auto&& accepts) {

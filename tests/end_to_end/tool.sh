@@ -84,6 +84,11 @@ good "bench: a classifier" 'torchvision/regnet_y_400mf on cpu, 2 x 64 x 64' benc
 bad "bench: a classifier has no masks" 'gives no masks' bench torchvision/regnet_y_400mf --paste --seconds 0
 good "explain: kernels and shares" '[0-9.]+ %' explain fasteners --size 128x128 --threads 1
 good "explain --plan: no times" 'arena' explain fasteners --size 128x128 --plan
+cloud=$root/examples/clouds/crossroads_0000.bin
+good "detect3d: the shipped detector" 'crossroads_0000.bin  [0-9]+ points, [0-9]+ objects: [0-9]+ car, [0-9]+ pedestrian' detect3d "$cloud"
+good "detect3d: a folder" 'crossroads_0002.bin  [0-9]+ points, [0-9]+ objects' detect3d --score 0.5 "$root/examples/clouds"
+good "detect3d: weights that say what they are" 'car 0\.[0-9]+ at ' detect3d --list --weights "$root/examples/model/crossroads.safetensors" "$cloud"
+bad "detect3d: weights that are a detector of pictures" 'which sees no point clouds' detect3d --weights "$weights" "$cloud"
 good "inspect" 'box_head.fc1.weight +float16 +\[256, 3136\]' inspect "$weights"
 good "inspect: metadata" 'regulus.model = regulus/fasteners' inspect "$weights"
 good "bench" 'median +[0-9.]+ ms' bench fasteners --size 64x64 --seconds 0 --threads 1
@@ -131,6 +136,13 @@ report $? "completion: offers models"
 run convert "$weights" copy.pth --to mmdetection && "$tool" convert copy.pth back.safetensors --model regulus/fasteners 2>/dev/null &&
     "$tool" detect --score 0.05 --json a.json "$data/val_0000.jpg" >/dev/null && "$tool" detect --weights back.safetensors --score 0.05 --json b.json "$data/val_0000.jpg" >/dev/null && cmp a.json b.json
 report $? "convert: to mmdetection's names and back changes nothing"
+run convert "$root/examples/model/crossroads.safetensors" points.pth --to mmdetection3d-voxelnet && "$tool" convert points.pth points.safetensors --model regulus/crossroads 2>/dev/null &&
+    "$tool" detect3d --json a.json "$cloud" >/dev/null && "$tool" detect3d --weights points.safetensors --json b.json "$cloud" >/dev/null && cmp a.json b.json
+report $? "convert: a detector of point clouds, to mmdetection3d's names and back"
+run convert seeded kitti.pth --model $points --to mmdetection3d-voxelnet
+report $code "convert: a seeded detector of point clouds"
+good "inspect: a detector of point clouds" 'mmdetection3d/hv_pointpillars_secfpn_6x8_160e_kitti-3d-3class' inspect kitti.pth
+bad "convert: a detector of point clouds that does not say which" 'say with --model' convert kitti.pth x.safetensors
 good "detect: a checkpoint without a word about its model is recognised by its parameters" '[0-9]+ objects' detect --weights copy.pth "$data/val_0000.jpg"
 
 REGULUS_MODEL=$work/back.safetensors run detect "$data/val_0000.jpg"

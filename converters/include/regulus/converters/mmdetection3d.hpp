@@ -1,5 +1,7 @@
 #pragma once
 // Names of mmdetection3d 0.x and 1.x, and what its boxes meant before version 1.0.
+#include <string_view>
+
 #include <regulus/converters/name_table.hpp>
 #include <regulus/weights/weights.hpp>
 
@@ -42,27 +44,10 @@ inline constexpr NameRule mmdetection3d_pillars[] = {
     {"pts_bbox_head.conv_dir_cls.*", "head.directions.*"},
 };
 
-/// PointPillars inside a VoxelNet (KITTI): SECOND, SECFPN.
-inline constexpr NameRule mmdetection3d_voxelnet[] = {
+/// The pillar net inside a VoxelNet (KITTI). All else is called as in an MVXFasterRCNN, but for the first four letters.
+inline constexpr NameRule mmdetection3d_voxelnet_pillars[] = {
     {"voxel_encoder.pfn_layers.{i}.linear.weight", "pillar_net.{i+1}.weight"},
     {"voxel_encoder.pfn_layers.{i}.norm.*", "pillar_net.{i+1}.norm.*"},
-    {"backbone.blocks.{s}.0.weight", "backbone.s{s+1}.conv1.weight"},
-    {"backbone.blocks.{s}.1.*", "backbone.s{s+1}.conv1.norm.*"},
-    {"backbone.blocks.{s}.3.weight", "backbone.s{s+1}.conv2.weight"},
-    {"backbone.blocks.{s}.4.*", "backbone.s{s+1}.conv2.norm.*"},
-    {"backbone.blocks.{s}.6.weight", "backbone.s{s+1}.conv3.weight"},
-    {"backbone.blocks.{s}.7.*", "backbone.s{s+1}.conv3.norm.*"},
-    {"backbone.blocks.{s}.9.weight", "backbone.s{s+1}.conv4.weight"},
-    {"backbone.blocks.{s}.10.*", "backbone.s{s+1}.conv4.norm.*"},
-    {"backbone.blocks.{s}.12.weight", "backbone.s{s+1}.conv5.weight"},
-    {"backbone.blocks.{s}.13.*", "backbone.s{s+1}.conv5.norm.*"},
-    {"backbone.blocks.{s}.15.weight", "backbone.s{s+1}.conv6.weight"},
-    {"backbone.blocks.{s}.16.*", "backbone.s{s+1}.conv6.norm.*"},
-    {"neck.deblocks.{i}.0.weight", "neck.upsample.c{i+1}.weight"},
-    {"neck.deblocks.{i}.1.*", "neck.upsample.c{i+1}.norm.*"},
-    {"bbox_head.conv_cls.*", "head.logits.*"},
-    {"bbox_head.conv_reg.*", "head.deltas.*"},
-    {"bbox_head.conv_dir_cls.*", "head.directions.*"},
 };
 
 template <std::size_t Count>
@@ -73,7 +58,16 @@ NameTable point_pillars_table(const char* code_base, const NameRule (&rules)[Cou
 }  // namespace detail::names
 
 inline NameTable mmdetection3d_names() { return detail::names::point_pillars_table("mmdetection3d", detail::names::mmdetection3d_pillars); }
-inline NameTable mmdetection3d_voxelnet_names() { return detail::names::point_pillars_table("mmdetection3d-voxelnet", detail::names::mmdetection3d_voxelnet); }
+inline NameTable mmdetection3d_voxelnet_names() {
+    constexpr std::string_view prefix = "pts_";
+    NameTable table = detail::names::point_pillars_table("mmdetection3d-voxelnet", detail::names::mmdetection3d_voxelnet_pillars);
+    for (NameRule rule : detail::names::mmdetection3d_pillars) {
+        if (rule.ours.starts_with("pillar_net.")) continue;
+        rule.foreign.remove_prefix(prefix.size());
+        table.rules.push_back(rule);
+    }
+    return table;
+}
 
 /// The head of a PointPillars trained by mmdetection3d before version 1.0 (boxes width first, yaw clockwise from -y), rewritten for boxes length first, yaw
 /// counter-clockwise from +x: the two rotations of every anchor change places in all three layers, the deltas of the first two sizes change places, and
