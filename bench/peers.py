@@ -7,8 +7,9 @@
 A virtual environment with the peers is made on first use (--venv; Regulus itself never needs one). In every round each runtime runs once;
 ratios are Regulus / the faster of ONNX Runtime and OpenVINO of that round, and the median over the rounds is what counts, because the speed
 of a shared machine swings. All in float32 (see --precision), all with the same number of threads. `regulus+paste` also pastes the masks into the picture.
-Of PointPillars, points_dense_... is the part from the canvas to the head's maps. In points_pillars_... the peers compute the pillar net over
-padded voxels that are there already, `regulus` goes from points to the canvas, voxels and all, and `regulus net` is its pillar net alone.
+Of PointPillars, points_dense_... is the part from the canvas to the head's maps; `regulus boxes` goes on to the boxes, as a detector does, and makes no
+map that they do not need. In points_pillars_... the peers compute the pillar net over padded voxels that are there already, `regulus` goes from points to
+the canvas, voxels and all, and `regulus net` is its pillar net alone.
 """
 import argparse
 import json
@@ -111,7 +112,7 @@ def point_system(name, options):
         outputs = ",".join(f"{head}.{level}" for head in ("cls_logits", "box_deltas", "directions") for level in levels)
         width, height = (int(side) for side in grid.cells[:2])
         canvas = seeded.picture(1, height, width, 64)
-        return detector, [canvas], [runner(["--from", "canvas", "--outputs", outputs])], False, {"batch": 1, "height": height, "width": width}
+        return detector, [canvas], [runner(["--from", "canvas", "--outputs", outputs]), runner(["--from", "canvas"], "regulus boxes")], False, {"batch": 1, "height": height, "width": width}
     inputs = list(points.voxels(points.street(count), grid))
     taking_part = [runner(["--outputs", "canvas", "--steps", "voxelizer,pillar_net,scatter"]), runner(["--outputs", "pillars", "--steps", "pillar_net"], "regulus net")]
     return detector.part(0), inputs, taking_part, False, {"points": count, "pillars": inputs[0].shape[0], "slots": inputs[0].shape[1]}

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <numbers>
+#include <utility>
 #include <vector>
 
 #include <regulus/core/random_numbers.hpp>
@@ -137,6 +138,9 @@ private:
         return false;
     }
 
+    /// How far along a road, where the scanner may see it.
+    double some_way(bool on_x) { return (on_x ? ego_x_ : ego_y_) + between(-42, 42); }
+
     /// Beside the middle of one of the roads, `offset` metres to its right side, looking along it or back, as who drives there does.
     Place beside(double along, double offset, bool on_x) {
         const bool back = chance(0.5);
@@ -146,7 +150,8 @@ private:
 
     Place on_lane(double inner, double outer) {  // parts of half the road's width
         const bool on_x = chance(0.6);
-        Place place = beside((on_x ? ego_x_ : ego_y_) + between(-42, 42), (on_x ? half_x_ : half_y_) * between(inner, outer), on_x);
+        const double offset = (on_x ? half_x_ : half_y_) * between(inner, outer);
+        Place place = beside(some_way(on_x), offset, on_x);
         place.yaw += 0.06 * random_.normal();
         if (chance(0.1)) place.yaw += between(-1.5, 1.5);  // turns, or is parked askew
         return place;
@@ -154,7 +159,8 @@ private:
 
     Place on_pavement(double least, double most) {  // metres from the kerb
         const bool on_x = chance(0.6);
-        return beside((on_x ? ego_x_ : ego_y_) + between(-42, 42), (on_x ? half_x_ : half_y_) + between(least, most), on_x);
+        const double offset = (on_x ? half_x_ : half_y_) + between(least, most);
+        return beside(some_way(on_x), offset, on_x);
     }
 
     bool is_road(const Place& place) const { return std::abs(place.y) < half_x_ || std::abs(place.x) < half_y_; }
@@ -197,17 +203,17 @@ private:
         }
     }
 
-    void add_person(const Place& place, double height, double seat, double ahead, double cloth, int object, double lift) {
-        const double size = height / 1.75, lean = 0.25 * ahead;
-        const double step = seat > 0 ? 0 : between(-0.2, 0.2);
-        if (seat == 0) {
-            add(Solid::cylinder, place, {step, 0.1, 0.4 * size}, {0.08, 0.08, 0.4 * size}, cloth, object, lift);
-            add(Solid::cylinder, place, {-step, -0.1, 0.4 * size}, {0.08, 0.08, 0.4 * size}, cloth, object, lift);
-        } else {
+    /// `seat`: the height of a saddle to sit on, bent forward; 0: the person stands.
+    void add_person(const Place& place, double height, double seat, double cloth, int object, double lift) {
+        const bool sits = seat > 0;
+        const double size = height / 1.75, lean = sits ? 0.25 : 0, step = sits ? 0 : between(-0.2, 0.2), hip = sits ? seat : 0.8 * size;
+        if (sits) {
             add(Solid::cylinder, place, {0.1, 0.12, seat - 0.35}, {0.09, 0.09, 0.4}, cloth, object, lift);
             add(Solid::cylinder, place, {0.1, -0.12, seat - 0.3}, {0.09, 0.09, 0.4}, cloth, object, lift);
+        } else {
+            add(Solid::cylinder, place, {step, 0.1, 0.4 * size}, {0.08, 0.08, 0.4 * size}, cloth, object, lift);
+            add(Solid::cylinder, place, {-step, -0.1, 0.4 * size}, {0.08, 0.08, 0.4 * size}, cloth, object, lift);
         }
-        const double hip = seat > 0 ? seat : 0.8 * size;
         add(Solid::ellipsoid, place, {0.5 * lean, 0, hip + 0.32 * size}, {0.16 + 0.4 * lean, 0.25, 0.38 * size}, cloth, object, lift);
         add(Solid::ellipsoid, place, {lean, 0, height - 0.13}, {0.12, 0.1, 0.13}, 0.3, object, lift);
     }
@@ -216,8 +222,9 @@ private:
         Place place{};
         if (!find_place(0.5, [&] { return chance(0.25) ? on_lane(0, 1) : on_pavement(0.4, 3.5); }, place)) return;
         place.yaw += chance(0.5) ? 0.1 * random_.normal() : between(0, 2 * std::numbers::pi);
-        const double height = between(1.5, 1.95), lift = is_road(place) ? 0 : pavement;
-        add_person(place, height, 0, 0, between(0.05, 0.8), add_object(place, pedestrian, between(0.55, 0.8), between(0.55, 0.75), height, lift), lift);
+        const double height = between(1.5, 1.95), lift = is_road(place) ? 0 : pavement, width = between(0.55, 0.75), length = between(0.55, 0.8);
+        const int object = add_object(place, pedestrian, length, width, height, lift);
+        add_person(place, height, 0, between(0.05, 0.8), object, lift);
     }
 
     void add_cyclist() {
@@ -228,13 +235,14 @@ private:
         for (const double wheel : {-0.5, 0.5}) add(Solid::ellipsoid, place, {wheel * (length - 0.66), 0, 0.33}, {0.33, 0.03, 0.33}, 0.2, object);
         add(Solid::box, place, {0, 0, 0.65}, {0.35, 0.03, 0.25}, 0.4, object);
         add(Solid::box, place, {0.4, 0, 1.02}, {0.03, 0.25, 0.03}, 0.3, object);
-        add_person(place, height, 0.85, 1, between(0.05, 0.8), object, 0);
+        add_person(place, height, 0.85, between(0.05, 0.8), object, 0);
     }
 
     void wall() {
         const bool on_x = chance(0.6);
         const double length = between(4, 14), depth = between(3, 6), height = between(3, 10);  // halves, but for the height
-        const Place place = beside((on_x ? ego_x_ : ego_y_) + between(-42, 42), (on_x ? half_x_ : half_y_) + between(4.5, 9) + depth, on_x);
+        const double offset = (on_x ? half_x_ : half_y_) + between(4.5, 9) + depth;
+        const Place place = beside(some_way(on_x), offset, on_x);
         if (on_x ? std::abs(place.x) < half_y_ + 4 + length : std::abs(place.y) < half_x_ + 4 + length) return;  // the other road is there
         add(Solid::box, place, {0, 0, height / 2}, {length, depth, height / 2}, between(0.2, 0.6));
     }
@@ -259,8 +267,8 @@ private:
         Place place{};
         if (!find_place(0.8, [&] { return on_pavement(0.8, 4); }, place)) return;
         place.yaw += 0.3 * random_.normal();
-        const double height = between(0.8, 1.6);
-        add(Solid::box, place, {0, 0, height / 2 + pavement}, {between(0.25, 0.8), between(0.25, 0.5), height / 2}, between(0.1, 0.6));
+        const double height = between(0.8, 1.6), reflectance = between(0.1, 0.6), length = between(0.25, 0.8), width = between(0.25, 0.5);
+        add(Solid::box, place, {0, 0, height / 2 + pavement}, {length, width, height / 2}, reflectance);
     }
 
     void hedge() {
@@ -276,26 +284,27 @@ private:
     std::vector<Circle> taken_;
 };
 
-}  // namespace detail
+inline constexpr int beams = 48, columns = 1000;  // of a turn
+inline constexpr double reach = 60;                // metres
 
-/// The scan of a scene of 48 beams from 24 degrees below to 4 above the horizon, 1,000 columns a turn, up to 60 m; noise of 2 cm, one ray in twenty is lost.
-inline Scan make_scan(std::uint64_t key) {
-    constexpr int beams = 48, columns = 1000;
-    constexpr double degree = std::numbers::pi / 180, turn = 2 * std::numbers::pi, reach = 60;
-    detail::Builder scene(regulus::random_key(key, "scene"));
-    scene.build();
+/// The direction of a ray: beams from 24 degrees below to 4 above the horizon.
+inline std::array<double, 3> ray_of(int beam, int column) {
+    const double elevation = (-24 + 28 * double(beam) / (beams - 1)) * (std::numbers::pi / 180), azimuth = 2 * std::numbers::pi * column / columns;
+    return {std::cos(elevation) * std::cos(azimuth), std::cos(elevation) * std::sin(azimuth), std::sin(elevation)};
+}
 
-    struct Hit {
-        double distance = reach;
-        int shape = -1;
-    };
+/// What a ray meets first.
+struct Hit {
+    double distance = reach;
+    int shape = -1;  // -1: none of them
+};
+
+/// Of all rays, column by column. Each shape is held against the columns that it can lie in.
+inline std::vector<Hit> first_hits(const std::vector<Shape>& shapes) {
+    constexpr double turn = 2 * std::numbers::pi;
     std::vector<Hit> hits(std::size_t(beams) * columns);
-    const auto ray_of = [&](int beam, int column) {
-        const double elevation = (-24 + 28 * double(beam) / (beams - 1)) * degree, azimuth = turn * column / columns;
-        return std::array<double, 3>{std::cos(elevation) * std::cos(azimuth), std::cos(elevation) * std::sin(azimuth), std::sin(elevation)};
-    };
-    for (std::size_t i = 0; i < scene.shapes.size(); ++i) {
-        const detail::Shape& shape = scene.shapes[i];
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+        const Shape& shape = shapes[i];
         const double away = std::hypot(shape.centre[0], shape.centre[1]), size = std::hypot(shape.half[0], shape.half[1]);
         if (away - size > reach) continue;
         const double spread = size < away ? std::asin(size / away) : std::numbers::pi, azimuth = std::atan2(shape.centre[1], shape.centre[0]);
@@ -303,13 +312,23 @@ inline Scan make_scan(std::uint64_t key) {
         for (int at = first; at <= last; ++at) {
             const int column = ((at % columns) + columns) % columns;
             for (int beam = 0; beam < beams; ++beam) {
-                const double distance = detail::distance_to(shape, ray_of(beam, column));
+                const double distance = distance_to(shape, ray_of(beam, column));
                 Hit& hit = hits[std::size_t(column * beams + beam)];
                 if (distance < hit.distance) hit = {distance, int(i)};
             }
         }
     }
+    return hits;
+}
 
+}  // namespace detail
+
+/// What a scanner of 48 beams and 1,000 columns a turn gets from a scene within 60 m; noise of 2 cm, one ray in twenty is lost.
+inline Scan make_scan(std::uint64_t key) {
+    using namespace detail;
+    Builder scene(regulus::random_key(key, "scene"));
+    scene.build();
+    const std::vector<Hit> hits = first_hits(scene.shapes);
     Scan scan;
     scan.objects = std::move(scene.objects);
     regulus::RandomStream random(regulus::random_key(key, "rays"));
@@ -317,15 +336,14 @@ inline Scan make_scan(std::uint64_t key) {
         for (int beam = 0; beam < beams; ++beam) {
             const std::array<double, 3> ray = ray_of(beam, column);
             Hit hit = hits[std::size_t(column * beams + beam)];
-            double reflectance = 0.2;
-            for (const double level : {detail::ground + detail::pavement, detail::ground}) {
+            double reflectance = hit.shape >= 0 ? scene.shapes[std::size_t(hit.shape)].reflectance : 0;
+            for (const double level : {ground + pavement, ground}) {
                 const double distance = ray[2] < 0 ? level / ray[2] : reach;
-                const bool is_there = level == detail::ground || !scene.on_road(distance * ray[0], distance * ray[1]);
-                if (is_there && distance < hit.distance) hit = {distance, -1}, reflectance = level == detail::ground ? 0.12 : 0.25;
+                const bool is_there = level == ground || !scene.on_road(distance * ray[0], distance * ray[1]);
+                if (is_there && distance < hit.distance) hit = {distance, -1}, reflectance = level == ground ? 0.12 : 0.25;
             }
-            if (hit.shape >= 0) reflectance = scene.shapes[std::size_t(hit.shape)].reflectance;
             if (hit.distance >= reach || random.uniform() < 0.05) continue;
-            if (const int object = hit.shape < 0 ? -1 : scene.shapes[std::size_t(hit.shape)].object; object >= 0) ++scan.objects[std::size_t(object)].points;
+            if (hit.shape >= 0 && scene.shapes[std::size_t(hit.shape)].object >= 0) ++scan.objects[std::size_t(scene.shapes[std::size_t(hit.shape)].object)].points;
             const double distance = hit.distance + 0.02 * random.normal();
             for (const double along : ray) scan.cloud.values.push_back(float(distance * along));
             scan.cloud.values.push_back(float(std::clamp(reflectance * (0.7 + 0.6 * random.uniform()), 0., 1.)));

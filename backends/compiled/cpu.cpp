@@ -4,6 +4,7 @@
 #include <regulus/cpu/avx512_tiles-impl.hpp>
 #include <regulus/cpu/bf16-impl.hpp>
 #include <regulus/cpu/bf16_convolution-impl.hpp>
+#include <regulus/cpu/chosen_boxes-impl.hpp>
 #include <regulus/cpu/chosen_logits-impl.hpp>
 #include <regulus/cpu/cpu-impl.hpp>
 #include <regulus/cpu/deform_conv-impl.hpp>
