@@ -1,11 +1,11 @@
 // A detector of point clouds from nothing: teaches the network of crossroads.hpp on made-up scans, judges it on others, and made the scans in clouds/.
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,7 +13,9 @@
 
 #include <regulus/cpu.hpp>
 #include <regulus/cpu/learning.hpp>
+#include <regulus/data/cloud_augment.hpp>
 #include <regulus/data/point_cloud_file.hpp>
+#include <regulus/evaluate/nuscenes_convert.hpp>
 #include <regulus/evaluate/nuscenes_evaluation.hpp>
 #include <regulus/pipeline/detector3d.hpp>
 #include <regulus/train/cloud_truths.hpp>
@@ -35,22 +37,13 @@ constexpr int fewest_points = 5;  // of an object that is to be learnt or found
 
 std::uint64_t scan_key(std::string_view use, std::uint64_t number) { return regulus::random_key(regulus::random_key(20261123, use), number); }
 
-/// Puts the points into random order: of a full pillar's any may stay.
-void shuffle(regulus::PointCloud& cloud, std::uint64_t key) {
-    regulus::RandomStream random(key);
-    for (std::size_t i = cloud.size(); i > 1; --i) {
-        const std::size_t other = std::size_t(random.below(i));
-        if (other != i - 1) std::swap_ranges(&cloud.values[4 * other], &cloud.values[4 * other] + 4, &cloud.values[4 * (i - 1)]);
-    }
-}
-
 train::CloudBatch batch_of(std::int64_t step, int clouds) {
     std::vector<crossroads::Scan> scans(static_cast<std::size_t>(clouds));
 #pragma omp parallel for
     for (int i = 0; i < clouds; ++i) {
         const std::uint64_t key = scan_key("teach", std::uint64_t(step * clouds + i));
         scans[std::size_t(i)] = crossroads::make_scan(key);
-        if (i % 2 == 1) shuffle(scans[std::size_t(i)].cloud, key);  // the others as the scanner gives them: of a full pillar's points those of the first columns stay
+        if (i % 2 == 1) regulus::shuffle_points(scans[std::size_t(i)].cloud, key);  // the others as the scanner gives them: of a full pillar's points those of the first columns stay
     }
     train::CloudBatch batch;
     std::vector<regulus::PointCloud> points;
@@ -69,14 +62,10 @@ train::CloudBatch batch_of(std::int64_t step, int clouds) {
     return batch;
 }
 
-regulus::NuScenesBox as_nuscenes(const regulus::Box3d& box, int label) {
+/// As nuScenes judges it; nothing beyond where it judges the class.
+std::optional<regulus::NuScenesBox> as_nuscenes(const regulus::Box3d& box, double score, int label) {
     constexpr int labels[] = {regulus::nuscenes_label::car, regulus::nuscenes_label::pedestrian, regulus::nuscenes_label::bicycle};
-    regulus::NuScenesBox result;
-    result.translation = {box.x, box.y, double(box.z) + 0.5 * double(box.height)};
-    result.size = {box.width, box.length, box.height};
-    result.rotation = {std::cos(0.5 * double(box.yaw)), 0, 0, std::sin(0.5 * double(box.yaw))};
-    result.label = labels[label];
-    return result;
+    return regulus::nuscenes_detection(box, score, labels[label], {}, {});
 }
 
 /// nuScenes' average precision on scans that were not taught, in words.
@@ -89,14 +78,13 @@ std::string judged(const regulus::Weights& weights, int scans) {
         regulus::NuScenesTruth truth;
         truth.sample_token = std::to_string(i);
         for (const crossroads::Object& object : scan.objects) {
-            if (std::abs(object.box.x) >= 38.4f || std::abs(object.box.y) >= 38.4f) continue;
-            truth.boxes.push_back(as_nuscenes(object.box, object.label));
-            truth.boxes.back().points = object.points >= fewest_points ? object.points : 0;  // 0: not judged
+            const float reach = crossroads_grid.range[3];
+            if (object.points < fewest_points || std::abs(object.box.x) >= reach || std::abs(object.box.y) >= reach) continue;
+            if (const auto box = as_nuscenes(object.box, 0, object.label)) truth.boxes.push_back(*box);
         }
         regulus::NuScenesResult result{truth.sample_token, {}};
         for (const regulus::Detection3d& found : detector(scan.cloud)) {
-            result.boxes.push_back(as_nuscenes(found.box, found.label));
-            result.boxes.back().score = double(found.score);
+            if (const auto box = as_nuscenes(found.box, double(found.score), found.label)) result.boxes.push_back(*box);
         }
         truths.push_back(std::move(truth));
         results.push_back(std::move(result));

@@ -41,7 +41,7 @@ enum class Solid : std::uint8_t { box, cylinder, ellipsoid };  // a cylinder sta
 struct Shape {
     Solid solid = Solid::box;
     std::array<double, 3> centre{}, half{};  // half its length, width, height
-    double yaw = 0;
+    double cosine = 1, sine = 0;             // of its yaw
     double reflectance = 0.3;
     int object = -1;  // what it is part of; -1: nothing that is looked for
 };
@@ -49,7 +49,7 @@ struct Shape {
 /// How far along the ray from the origin a shape begins; infinite where it is missed.
 inline double distance_to(const Shape& shape, const std::array<double, 3>& ray) {
     constexpr double missed = std::numeric_limits<double>::infinity();
-    const double c = std::cos(shape.yaw), s = std::sin(shape.yaw);
+    const double c = shape.cosine, s = shape.sine;
     const auto turned = [&](const std::array<double, 3>& v) { return std::array<double, 3>{c * v[0] + s * v[1], c * v[1] - s * v[0], v[2]}; };
     const std::array<double, 3> to = turned(shape.centre), along = turned(ray);
     if (shape.solid == Solid::box) {
@@ -165,20 +165,28 @@ private:
 
     bool is_road(const Place& place) const { return std::abs(place.y) < half_x_ || std::abs(place.x) < half_y_; }
 
+    /// A place of the roads' frame in the scanner's.
+    std::array<double, 2> seen(double x, double y) const {
+        const double c = std::cos(heading_), s = std::sin(heading_);
+        x -= ego_x_;
+        y -= ego_y_;
+        return {c * x + s * y, c * y - s * x};
+    }
+
     /// A shape of a thing that stands at a place, its centre in the thing's own frame, z from the ground below it.
     void add(Solid solid, const Place& place, std::array<double, 3> centre, const std::array<double, 3>& half, double reflectance, int object = -1, double lift = 0) {
         const double c = std::cos(place.yaw), s = std::sin(place.yaw);
-        const double x = place.x + c * centre[0] - s * centre[1] - ego_x_, y = place.y + s * centre[0] + c * centre[1] - ego_y_;
-        const double hc = std::cos(heading_), hs = std::sin(heading_);
-        shapes.push_back({solid, {hc * x + hs * y, hc * y - hs * x, ground + lift + centre[2]}, half, place.yaw - heading_, reflectance, object});
+        const std::array<double, 2> at = seen(place.x + c * centre[0] - s * centre[1], place.y + s * centre[0] + c * centre[1]);
+        const double yaw = place.yaw - heading_;
+        shapes.push_back({solid, {at[0], at[1], ground + lift + centre[2]}, half, std::cos(yaw), std::sin(yaw), reflectance, object});
     }
 
     /// An object that is looked for; returns its number.
     int add_object(const Place& place, int label, double length, double width, double height, double lift) {
-        const double x = place.x - ego_x_, y = place.y - ego_y_, hc = std::cos(heading_), hs = std::sin(heading_);
+        const std::array<double, 2> at = seen(place.x, place.y);
         regulus::Box3d box;
-        box.x = float(hc * x + hs * y);
-        box.y = float(hc * y - hs * x);
+        box.x = float(at[0]);
+        box.y = float(at[1]);
         box.z = float(ground + lift);
         box.length = float(length);
         box.width = float(width);
@@ -287,10 +295,19 @@ private:
 inline constexpr int beams = 48, columns = 1000;  // of a turn
 inline constexpr double reach = 60;                // metres
 
-/// The direction of a ray: beams from 24 degrees below to 4 above the horizon.
-inline std::array<double, 3> ray_of(int beam, int column) {
-    const double elevation = (-24 + 28 * double(beam) / (beams - 1)) * (std::numbers::pi / 180), azimuth = 2 * std::numbers::pi * column / columns;
-    return {std::cos(elevation) * std::cos(azimuth), std::cos(elevation) * std::sin(azimuth), std::sin(elevation)};
+/// The directions of all rays, column by column: beams from 24 degrees below to 4 above the horizon.
+inline const std::vector<std::array<double, 3>>& rays() {
+    static const std::vector<std::array<double, 3>> all = [] {
+        std::vector<std::array<double, 3>> list;
+        for (int column = 0; column < columns; ++column) {
+            for (int beam = 0; beam < beams; ++beam) {
+                const double elevation = (-24 + 28 * double(beam) / (beams - 1)) * (std::numbers::pi / 180), azimuth = 2 * std::numbers::pi * column / columns;
+                list.push_back({std::cos(elevation) * std::cos(azimuth), std::cos(elevation) * std::sin(azimuth), std::sin(elevation)});
+            }
+        }
+        return list;
+    }();
+    return all;
 }
 
 /// What a ray meets first.
@@ -299,10 +316,10 @@ struct Hit {
     int shape = -1;  // -1: none of them
 };
 
-/// Of all rays, column by column. Each shape is held against the columns that it can lie in.
+/// Of all rays(). Each shape is held against the columns that it can lie in.
 inline std::vector<Hit> first_hits(const std::vector<Shape>& shapes) {
     constexpr double turn = 2 * std::numbers::pi;
-    std::vector<Hit> hits(std::size_t(beams) * columns);
+    std::vector<Hit> hits(rays().size());
     for (std::size_t i = 0; i < shapes.size(); ++i) {
         const Shape& shape = shapes[i];
         const double away = std::hypot(shape.centre[0], shape.centre[1]), size = std::hypot(shape.half[0], shape.half[1]);
@@ -310,11 +327,10 @@ inline std::vector<Hit> first_hits(const std::vector<Shape>& shapes) {
         const double spread = size < away ? std::asin(size / away) : std::numbers::pi, azimuth = std::atan2(shape.centre[1], shape.centre[0]);
         const int first = int(std::floor((azimuth - spread) / turn * columns)), last = std::min(int(std::ceil((azimuth + spread) / turn * columns)), first + columns - 1);
         for (int at = first; at <= last; ++at) {
-            const int column = ((at % columns) + columns) % columns;
-            for (int beam = 0; beam < beams; ++beam) {
-                const double distance = distance_to(shape, ray_of(beam, column));
-                Hit& hit = hits[std::size_t(column * beams + beam)];
-                if (distance < hit.distance) hit = {distance, int(i)};
+            const std::size_t column = std::size_t(((at % columns) + columns) % columns);
+            for (std::size_t ray = column * beams; ray < (column + 1) * beams; ++ray) {
+                const double distance = distance_to(shape, rays()[ray]);
+                if (distance < hits[ray].distance) hits[ray] = {distance, int(i)};
             }
         }
     }
@@ -332,22 +348,21 @@ inline Scan make_scan(std::uint64_t key) {
     Scan scan;
     scan.objects = std::move(scene.objects);
     regulus::RandomStream random(regulus::random_key(key, "rays"));
-    for (int column = 0; column < columns; ++column) {
-        for (int beam = 0; beam < beams; ++beam) {
-            const std::array<double, 3> ray = ray_of(beam, column);
-            Hit hit = hits[std::size_t(column * beams + beam)];
-            double reflectance = hit.shape >= 0 ? scene.shapes[std::size_t(hit.shape)].reflectance : 0;
-            for (const double level : {ground + pavement, ground}) {
-                const double distance = ray[2] < 0 ? level / ray[2] : reach;
-                const bool is_there = level == ground || !scene.on_road(distance * ray[0], distance * ray[1]);
-                if (is_there && distance < hit.distance) hit = {distance, -1}, reflectance = level == ground ? 0.12 : 0.25;
-            }
-            if (hit.distance >= reach || random.uniform() < 0.05) continue;
-            if (hit.shape >= 0 && scene.shapes[std::size_t(hit.shape)].object >= 0) ++scan.objects[std::size_t(scene.shapes[std::size_t(hit.shape)].object)].points;
-            const double distance = hit.distance + 0.02 * random.normal();
-            for (const double along : ray) scan.cloud.values.push_back(float(distance * along));
-            scan.cloud.values.push_back(float(std::clamp(reflectance * (0.7 + 0.6 * random.uniform()), 0., 1.)));
+    for (std::size_t i = 0; i < hits.size(); ++i) {
+        const std::array<double, 3>& ray = rays()[i];
+        Hit hit = hits[i];
+        double reflectance = hit.shape >= 0 ? scene.shapes[std::size_t(hit.shape)].reflectance : 0;
+        for (const double level : {ground + pavement, ground}) {
+            const double distance = ray[2] < 0 ? level / ray[2] : reach;
+            const bool is_there = level == ground || !scene.on_road(distance * ray[0], distance * ray[1]);
+            if (is_there && distance < hit.distance) hit = {distance, -1}, reflectance = level == ground ? 0.12 : 0.25;
         }
+        if (hit.distance >= reach || random.uniform() < 0.05) continue;
+        const int object = hit.shape >= 0 ? scene.shapes[std::size_t(hit.shape)].object : -1;
+        if (object >= 0) ++scan.objects[std::size_t(object)].points;
+        const double distance = hit.distance + 0.02 * random.normal();
+        for (const double along : ray) scan.cloud.values.push_back(float(distance * along));
+        scan.cloud.values.push_back(float(std::clamp(reflectance * (0.7 + 0.6 * random.uniform()), 0., 1.)));
     }
     return scan;
 }

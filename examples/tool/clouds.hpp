@@ -18,7 +18,7 @@ struct LoadedCloud {
     std::size_t dropped = 0;  // points that are not finite
 };
 
-/// `columns`: numbers a point of .bin files; 0: 4 for KITTI's network, 5 for the others. A .json names a key frame and earlier sweeps (read_lidar_frame), relative to
+/// `columns`: numbers a point of .bin files; 0: 5 for a network of several sweeps, else 4. A .json names a key frame and earlier sweeps (read_lidar_frame), relative to
 /// `root` or, when that is empty, to its own folder. Where the network expects the seconds that a point is older than the key frame, points of a single frame have 0, unless a .pcd or .ply has a field
 /// "seconds". Throws regulus::FileError.
 LoadedCloud read_cloud(const std::string& path, const regulus::PointDetectorFacts& facts, int columns, const std::string& root = "");

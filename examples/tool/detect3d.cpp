@@ -179,7 +179,7 @@ void add_detect3d(CLI::App& app, Outcome&) {
     command->add_option("--model", options->model, "A zoo name or an unambiguous tail of one (default: what the weights say they are, else the one whose published checkpoint they are called as)");
     command->add_option("--weights", options->weights, "Checkpoint: .pth or .safetensors of any layout; or seeded[:SALT]");
     command->add_option("--score", options->score, "Least score that counts; models drop what is below 0.05 themselves")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-    command->add_option("--columns", options->columns, "Numbers a point of .bin files (default: 4 for KITTI, else 5)")->check(CLI::Range(3, 64));
+    command->add_option("--columns", options->columns, "Numbers a point of .bin files (default: 5 for networks of several sweeps, as nuScenes' and Lyft's, else 4)")->check(CLI::Range(3, 64));
     command->add_option("--root", options->root, "Folder that the files named in a .json are relative to (default: the folder of the .json)");
     command->add_option("--draw", options->draw, "Write NAME.above.png and NAME.perspective.png with points, boxes and labels into this folder");
     command->add_option("--forward", options->forward, "Direction that pictures have upwards, degrees from +x towards +y (default: 90 for nuScenes, else 0)")->check(CLI::Range(0.0, 360.0));

@@ -82,16 +82,6 @@ struct Lesson {
     train::Truth3d truth;
 };
 
-/// Points come in random order: of a full pillar's any may stay.
-void shuffle(regulus::PointCloud& cloud, std::uint64_t key) {
-    regulus::RandomStream random(key);
-    const std::size_t features = std::size_t(cloud.features);
-    for (std::size_t i = cloud.size(); i > 1; --i) {
-        float *const a = cloud.values.data() + (i - 1) * features, *const b = cloud.values.data() + std::size_t(random.below(i)) * features;
-        if (a != b) std::swap_ranges(a, a + features, b);
-    }
-}
-
 /// The sample in a view; no truths when all its objects left the range.
 Lesson lesson_of(const Plan& plan, std::size_t sample, std::uint64_t key) {
     const regulus::CloudView view = regulus::random_cloud_view(plan.recipe.augmentation, key);
@@ -103,7 +93,7 @@ Lesson lesson_of(const Plan& plan, std::size_t sample, std::uint64_t key) {
     lesson.cloud = cloud_of(*plan.clouds, plan.tables, plan.data, sample, plan.model->facts);
     regulus::apply_view(view, lesson.cloud);
     regulus::keep_in_range(lesson.cloud, plan.model->facts.range);
-    shuffle(lesson.cloud, regulus::random_key(key, "points"));
+    regulus::shuffle_points(lesson.cloud, regulus::random_key(key, "points"));
     return lesson;
 }
 

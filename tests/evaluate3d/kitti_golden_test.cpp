@@ -81,7 +81,7 @@ TEST_CASE("kitti overlaps: turned rectangles of the golden file, common area alo
             const auto ra = rectangle_at(a, i), rb = rectangle_at(b, j);
             const double common = evaluate_detail::common_area(ra, rb);
             overlapping += common > 0;
-            const auto expected = [&](const char* criterion) { return double(golden.tensor(std::string("rotated_overlap.out_criterion_") + criterion).data<float>()[i * k + j]); };
+            const auto expected = [&](const char* criterion) { return double(golden.tensor(std::string("rotated_overlap.out_criterion_").append(criterion)).data<float>()[i * k + j]); };
             // The peer computes in float32.
             CHECK(std::fabs(expected("2") - common) <= 1e-4 * std::max(1.0, common));
             CHECK(std::fabs(expected("-1") - common / (ra.area() + rb.area() - common)) <= 1e-4);

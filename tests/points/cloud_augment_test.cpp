@@ -1,4 +1,5 @@
 #include <cmath>
+#include <set>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -116,4 +117,22 @@ TEST_CASE("views of clouds: settings that make no sense") {
     refused([](CloudAugmentation& a) { a.greatest_scale = 0.9; });
     refused([](CloudAugmentation& a) { a.flip_y = 1.1; });
     refused([](CloudAugmentation& a) { a.flip_x = -0.1; });
+}
+
+TEST_CASE("shuffle_points: the same points in an order that follows from the key") {
+    PointCloud cloud{5, {}};
+    for (int i = 0; i < 200; ++i) cloud.values.insert(cloud.values.end(), {float(i), float(i + 1), float(i + 2), float(i + 3), float(i + 4)});
+    PointCloud shuffled = cloud, again = cloud, other = cloud;
+    shuffle_points(shuffled, 1);
+    shuffle_points(again, 1);
+    shuffle_points(other, 2);
+    CHECK(shuffled.values == again.values);
+    CHECK(shuffled.values != cloud.values);
+    CHECK(shuffled.values != other.values);
+    std::set<float> seen;
+    for (std::size_t i = 0; i < shuffled.size(); ++i) {
+        seen.insert(shuffled[i][0]);
+        for (int k = 1; k < 5; ++k) CHECK(shuffled[i][k] == shuffled[i][0] + float(k));
+    }
+    CHECK(seen.size() == 200);
 }

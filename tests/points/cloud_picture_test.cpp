@@ -229,7 +229,7 @@ TEST_CASE("cloud pictures: hostile points, boxes and labels do no harm") {
     std::vector<DrawnBox3d> boxes(4);
     boxes[0].box = {huge, huge, huge, huge, huge, huge, huge, 0, 0};
     boxes[1].box = {0, 0, 0, huge, 1, 1, 1, 0, 0};
-    boxes[2] = {{1, 1, 0, 0, 0, 0, 0, 0, 0}, -7, std::string("\xFF\xFE\n") + std::string(500, 'W'), 2e30f};
+    boxes[2] = {{1, 1, 0, 0, 0, 0, 0, 0, 0}, -7, std::string("\xFF\xFE\n").append(500, 'W'), 2e30f};
     boxes[3] = {{1, 1, 0, -3, -2, -1, 0.5f, 0, 0}, 2147483647, "", 0.5f};
     for (const auto& [width, height] : {std::pair{16, 16}, {16, 900}, {900, 16}, {300, 300}}) {
         BirdsEyeStyle birds_eye;

@@ -1,7 +1,9 @@
 #pragma once
 // What detectors of point clouds are taught with: clouds turned, stretched, moved and mirrored, and the boxes in them likewise. Everything random follows from a key.
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <numbers>
 #include <string>
@@ -75,6 +77,16 @@ inline void apply_view(const CloudView& view, PointCloud& cloud) {
         float* const point = cloud.values.data() + i * std::size_t(cloud.features);
         const std::array<double, 3> seen = viewed_point(view, s, c, {double(point[0]), double(point[1]), double(point[2])});
         for (std::size_t axis = 0; axis < 3; ++axis) point[axis] = float(seen[axis]);
+    }
+}
+
+/// Puts the points into the random order that follows from the key: of a full pillar's any may stay then.
+inline void shuffle_points(PointCloud& cloud, std::uint64_t key) {
+    RandomStream random(key);
+    const std::size_t features = std::size_t(cloud.features);
+    for (std::size_t i = cloud.size(); i > 1; --i) {
+        float *const a = cloud.values.data() + (i - 1) * features, *const b = cloud.values.data() + std::size_t(random.below(i)) * features;
+        if (a != b) std::swap_ranges(a, a + features, b);
     }
 }
 

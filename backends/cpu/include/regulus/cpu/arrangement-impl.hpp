@@ -19,8 +19,8 @@ namespace regulus::cpu {
 
 struct Arrangement {
     std::vector<std::vector<NodeId>> siblings;  // per node: the convolutions that its kernel makes, its own last; empty: its own as ever
-    std::vector<std::vector<NodeId>> chosen;    // per transposed convolution: the convolution to logits and the choice that its kernel makes too; or empty
-    std::vector<std::vector<NodeId>> decoded;   // per decoding of 3D boxes: the convolutions to deltas and directions that its kernel makes where anchors are chosen; or empty
+    std::vector<std::vector<NodeId>> chosen;    // per transposed convolution: the convolution to logits and the choice that its kernel makes too; per decoding of 3D boxes: the
+                                                // convolutions to deltas and to directions, of the chosen anchors; or empty
     std::vector<NodeId> made_before;            // per node: the convolution that its kernel makes too, whose map only it or its siblings read, or only it adds or is added to; or -1
     std::vector<bool> idle;                     // per node: its result is there when it comes
     std::vector<ChannelSlice> slices;           // per value
@@ -30,7 +30,7 @@ struct Arrangement {
 
     /// tiled: per node whether its products are those of tiles; bf16_maps: per value whether it is kept in bfloat16.
     Arrangement(const Graph& graph, const std::vector<Shape>& shapes, const std::vector<bool>& tiled, const std::vector<bool>& bf16_maps, bool with_products, bool with_winograd)
-        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), decoded(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()),
+        : siblings(graph.nodes.size()), chosen(graph.nodes.size()), made_before(graph.nodes.size(), -1), idle(graph.nodes.size()), slices(graph.values.size()),
           owners(graph.values.size(), no_value), needed_until(graph.values.size(), -1), stored(graph.values.size()), lives_(lifetimes(graph)) {
         std::iota(stored.begin(), stored.end(), ValueId(0));
         std::vector<int> users(graph.values.size());
@@ -117,7 +117,7 @@ private:
             stored[std::size_t(graph.nodes[std::size_t(id)].outputs[0])] = no_value;
         }
         needed_until[std::size_t(map)] = std::max(needed_until[std::size_t(map)], decoding);
-        decoded[std::size_t(decoding)] = std::move(convs);
+        chosen[std::size_t(decoding)] = std::move(convs);
     }
 
     /// Pointwise convolutions of one large map, of which none is read before the last of them comes: that one makes them all.

@@ -197,13 +197,13 @@ inline std::shared_ptr<const ConvParameters> row_parameters(const Compiled& comp
 }
 
 /// One kernel for the decoding of boxes and the convolutions to deltas and to directions.
-inline std::unique_ptr<Kernel> make_decoded(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+inline std::unique_ptr<Kernel> make_chosen_boxes(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
     const ValueId map = compiled.graph.nodes[std::size_t(nodes[0])].inputs[0];
     return new_kernel<ChosenBoxesKernel>(context, map, row_parameters(compiled, nodes[0]), row_parameters(compiled, nodes[1]), compiled.threads);
 }
 
 /// One kernel for the context's transposed convolution, the convolution to logits and the choice among them.
-inline std::unique_ptr<Kernel> make_chosen(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
+inline std::unique_ptr<Kernel> make_chosen_logits(const Compiled& compiled, const NodeContext& context, const std::vector<NodeId>& nodes) {
     const Node& choice = compiled.graph.nodes[std::size_t(nodes[1])];
     std::shared_ptr<const TileWeights> tiles;
     std::shared_ptr<const TransposedWeights> weights;

@@ -61,9 +61,8 @@ public:
                 } else if (!arrangement.siblings[id].empty()) {
                     kernel = make_siblings(*compiled_, context, arrangement.siblings[id]);
                 } else if (!arrangement.chosen[id].empty()) {
-                    kernel = make_chosen(*compiled_, context, arrangement.chosen[id]);
-                } else if (!arrangement.decoded[id].empty()) {
-                    kernel = make_decoded(*compiled_, context, arrangement.decoded[id]);
+                    const bool decodes = std::holds_alternative<ops::DecodeBoxes3d>(node.operation);
+                    kernel = decodes ? make_chosen_boxes(*compiled_, context, arrangement.chosen[id]) : make_chosen_logits(*compiled_, context, arrangement.chosen[id]);
                 } else {
                     kernel = make_kernel(*compiled_, context, source != no_value, arrangement.slices[std::size_t(node.outputs[0])]);
                 }
@@ -96,7 +95,7 @@ public:
             Step step{node.name, describe(node.operation), kernels_[id]->name, kernels_[id]->reason, request.scratch_bytes[id], 0};
             std::vector<NodeId> made = arrangement.siblings[id].empty() ? std::vector<NodeId>{NodeId(id)} : arrangement.siblings[id];
             if (before >= 0) made.push_back(before);
-            for (const std::vector<NodeId>* more : {&arrangement.chosen[id], &arrangement.decoded[id]}) made.insert(made.end(), more->begin(), more->end());
+            made.insert(made.end(), arrangement.chosen[id].begin(), arrangement.chosen[id].end());
             for (const NodeId one : made) {
                 for (const ValueId out : graph.nodes[std::size_t(one)].outputs) step.bytes += request.value_bytes[std::size_t(out)];
                 step.macs += cost_of(graph, graph.nodes[std::size_t(one)], shapes_).macs;
