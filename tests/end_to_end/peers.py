@@ -1,6 +1,7 @@
 """peers.py BUILD_TREE WORK_FOLDER: the checks of peers.sh. Ends with the line "N passed, N failed, N skipped"."""
 import importlib
 import importlib.machinery
+import json
 import os
 import re
 import subprocess
@@ -36,6 +37,7 @@ def run(program, *arguments):
     done = subprocess.run([os.path.join(build, program), *arguments], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{program} {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def converted(model, to, out):
@@ -51,6 +53,41 @@ def same(a, b):
     for name in a:
         assert a[name].dtype == b[name].dtype and a[name].shape == b[name].shape, name
         assert torch.equal(a[name].reshape(-1).contiguous().view(torch.uint8), b[name].reshape(-1).contiguous().view(torch.uint8)), name
+
+
+root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+picture = os.path.join(root, "examples/pictures/hero_0000.jpg")
+
+
+def settle(net, run_once):
+    """Batch norms take the statistics of one run, so that activations of seeded weights stay of order one."""
+    torch = need("torch")
+    norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    net.eval()
+    for norm in norms:
+        norm.momentum = 1.0
+        norm.train()
+    with torch.no_grad():
+        run_once()
+    net.eval()
+
+
+def bitmap(segmentation):
+    """COCO's compressed runs as torch bools [height, width]."""
+    torch = need("torch")
+    height, width = segmentation["size"]
+    runs, value, shift = [], 0, 0
+    for letter in segmentation["counts"].encode():
+        bits = letter - 48
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            if bits & 16:
+                value -= 1 << shift
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value, shift = 0, 0
+    ones = torch.arange(len(runs)) % 2 == 1
+    return torch.repeat_interleave(ones, torch.tensor(runs)).reshape(width, height).T
 
 
 def mmdetection_name(name):
@@ -164,12 +201,109 @@ def torchvision_detectors():
         make(weights=None, weights_backbone=None, num_classes=81).load_state_dict(converted(name, "torchvision", "tv.pth"), strict=True)
 
 
+def find_the_same(name):
+    """A torchvision detector with seeded weights and `regulus detect` on its checkpoint."""
+    torch, torchvision = need("torch"), need("torchvision")
+    pixels = torchvision.io.read_image(picture, torchvision.io.ImageReadMode.RGB).float() / 255
+    net = torchvision.models.detection.__dict__[name](weights=None, weights_backbone=None)
+    net.load_state_dict(converted("torchvision/" + name, "torchvision", "tv.pth"), strict=True)
+    settle(net, lambda: net([pixels]))
+    for module in net.modules():  # torchvision does so where it opens the first versions' published weights
+        if isinstance(module, torch.nn.BatchNorm2d) and not name.endswith("_v2"):
+            module.eps = 0.0
+    scale = 1 if name.endswith("_v2") else 0.2  # the first versions have no norms behind the backbone
+    with torch.no_grad():
+        for key, parameter in net.named_parameters():  # boxes that move little, scores apart from each other
+            if "bbox_pred" in key or "bbox_reg" in key:
+                parameter *= 0.05 * scale
+            elif "cls_score" in key or "cls_logits" in key:
+                parameter *= 0.3 * scale
+                if name.startswith("retinanet") and key.endswith("bias"):
+                    parameter -= 4.6
+        torch.save(net.state_dict(), path("tv.pth"))
+        peer = net([pixels])[0]
+    ours = json.loads(run("regulus", "detect", "--model", "torchvision/" + name, "--weights", path("tv.pth"), "--json", "-", "--score", "0.05", picture))
+    count = int((peer["scores"] >= 0.05).sum())
+    assert count == len(ours) and count >= 50, (name, count, len(ours))
+    boxes = torch.tensor([one["bbox"] for one in ours])
+    boxes[:, 2:] += boxes[:, :2]
+    labels = torch.tensor([one["category_id"] for one in ours])
+    overlap = torchvision.ops.box_iou(peer["boxes"][:count], boxes) * (peer["labels"][:count, None] == labels)
+    overlap, match = overlap.max(1)
+    assert len(set(match.tolist())) == count and overlap.min() > 0.99, (name, overlap.min())
+    for limit, difference in ((0.02, peer["boxes"][:count] - boxes[match]), (1e-3, peer["scores"][:count] - torch.tensor([one["score"] for one in ours])[match])):
+        assert difference.abs().max() <= limit, (name, difference.abs().max())  # pixels, probability
+    if "keypoints" in peer:
+        points = torch.tensor([one["keypoints"] for one in ours]).reshape(count, 17, 3)[match]
+        assert (points[..., :2] - peer["keypoints"][:count, :, :2]).abs().amax((1, 2)).median() <= 0.05, name
+    if "masks" in peer:
+        for i in range(count):
+            differing = (bitmap(ours[match[i]]["segmentation"]) != (peer["masks"][i, 0] > 0.5)).sum()
+            assert differing <= 8, (name, i, differing)
+
+
+@check
+def torchvision_detections():
+    """torchvision: all detectors of the zoo find the same on a picture, labels, boxes, masks and keypoints"""
+    for name in ("fasterrcnn_resnet50_fpn", "fasterrcnn_resnet50_fpn_v2", "maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2", "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2",
+                 "keypointrcnn_resnet50_fpn"):
+        find_the_same(name)
+
+
 @check
 def timm_classifiers():
     """timm: classifiers load with strict=True"""
     timm = need("timm")
     for name in ("regnetx_004", "regnety_004", "regnetx_032", "regnety_032", "resnet50", "resnext50_32x4d"):
         timm.create_model(name).load_state_dict(converted("timm/" + name, "timm", "timm.pth"), strict=True)
+
+
+def classify_the_same(name):
+    """A classifier with seeded weights, preprocessing included, and `regulus classify` on its checkpoint."""
+    torch = need("torch")
+    code_base, variant = name.split("/")
+    if code_base == "torchvision":
+        models = need("torchvision").models
+        architecture, _, weights = variant.partition(".")
+        net = models.get_model(architecture)
+        prepare = models.get_model_weights(architecture)[weights or "IMAGENET1K_V1"].transforms()
+    else:
+        timm = need("timm")
+        net = timm.create_model(variant)
+        prepare = timm.data.create_transform(**timm.data.resolve_data_config({}, model=net), is_training=False)
+    pixels = need("PIL.Image").open(picture).convert("RGB")
+    net.load_state_dict(converted(name, code_base, "net.pth"), strict=True)
+    pixels = torch.stack([prepare(pixels), prepare(pixels.transpose(0))])
+    settle(net, lambda: net(pixels))
+    with torch.no_grad():  # probabilities apart from each other
+        head = [module for module in net.modules() if isinstance(module, torch.nn.Linear)][-1]
+        factor = 2 / net(pixels)[0].std()
+        head.weight *= factor
+        head.bias *= factor
+        expected = net(pixels)[0].softmax(0)
+    torch.save(net.state_dict(), path("net.pth"))
+    top = json.loads(run("regulus", "classify", "--model", name, "--weights", path("net.pth"), "--top", "100000", "--json", picture))
+    ours = torch.zeros_like(expected)
+    for one in top[0]["top"]:
+        ours[one["index"]] = one["probability"]
+    difference = (ours - expected).abs().max() / expected.max()
+    assert difference <= 1e-3, (name, difference)  # the peers' own float32 is up to 2e-4 from float64
+
+
+@check
+def torchvision_classes():
+    """torchvision: classifiers with their preprocessing give the same probabilities"""
+    for name in ("regnet_x_400mf", "regnet_x_400mf.IMAGENET1K_V2", "regnet_y_800mf", "regnet_y_8gf.IMAGENET1K_V2", "regnet_y_16gf.IMAGENET1K_SWAG_E2E_V1", "resnet50", "resnet101.IMAGENET1K_V2",
+                 "resnext50_32x4d"):
+        classify_the_same("torchvision/" + name)
+
+
+@check
+def timm_classes():
+    """timm: classifiers with their preprocessing give the same probabilities"""
+    for name in ("regnetx_004.pycls_in1k", "regnetx_004_tv.tv2_in1k", "regnetx_032.tv2_in1k", "regnety_008_tv.tv2_in1k", "regnety_032.ra_in1k", "regnety_040.ra3_in1k", "regnety_160.swag_ft_in1k",
+                 "regnety_120.sw_in12k", "resnet50.a1_in1k", "resnet50.fb_ssl_yfcc100m_ft_in1k", "resnext101_32x8d.tv_in1k"):
+        classify_the_same("timm/" + name)
 
 
 @check

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What Regulus writes, opened by the programs it is written for: PyTorch (weights_only=True), torchvision, timm, safetensors, mmdetection's and mmpretrain's RegNet,
-# each with strict=True. Nothing is installed: a peer that the Python has not is skipped and counted.
+# each with strict=True; and what torchvision and timm find with the same weights on the same picture. Nothing is installed: a peer that the Python has not is skipped and counted.
 #   peers.sh BUILD_TREE
 #
 # REGULUS_PYTHON     the Python that has the peers (default: python3)
