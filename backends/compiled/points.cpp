@@ -1,4 +1,5 @@
 // The definitions of include/regulus/data/ that serve point clouds.
+#include <regulus/data/ground_plane-impl.hpp>
 #include <regulus/data/kitti_calibration-impl.hpp>
 #include <regulus/data/lzf-impl.hpp>
 #include <regulus/data/nuscenes_tables-impl.hpp>

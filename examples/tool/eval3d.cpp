@@ -134,14 +134,18 @@ Eval3dFrames frames_of(const CloudSet& set, std::shared_ptr<const regulus::NuSce
     return frames;
 }
 
-std::string judged_by_eval(const CloudSet& set, std::shared_ptr<const regulus::NuScenesTables> tables, const std::string& root, const regulus::AnyDetector3d& detector) {
-    const Eval3dFrames frames = frames_of(set, tables, root);
+std::optional<std::vector<std::string>> rows_found(const Eval3dFrames& frames, const regulus::AnyDetector3d& detector) {
     std::vector<std::string> rows;
     for (std::size_t i = 0; i < frames.names.size(); ++i) {
-        if (StopGuard::asked()) return "stopped";
+        if (StopGuard::asked()) return std::nullopt;
         rows.push_back(row_of(frames, i, detector, Eval3dOptions{}.score).row);
     }
-    return set.judged(*tables, results_of(set, rows));
+    return rows;
+}
+
+std::string judged_by_eval(const CloudSet& set, std::shared_ptr<const regulus::NuScenesTables> tables, const std::string& root, const regulus::AnyDetector3d& detector) {
+    const auto rows = rows_found(frames_of(set, tables, root), detector);
+    return rows ? set.judged(*tables, results_of(set, *rows)) : "stopped";
 }
 
 bool judges_a_file(const Eval3dOptions& options) {

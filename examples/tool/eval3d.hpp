@@ -50,7 +50,10 @@ std::optional<Eval3dFound> run_detector3d(const char* name, const Eval3dOptions&
 /// The samples of a data set's tables; `root` is its folder.
 Eval3dFrames frames_of(const CloudSet& set, std::shared_ptr<const regulus::NuScenesTables> tables, const std::string& root);
 
-/// "mAP 12.34, NDS 20.11" of a detector on all samples of the tables: the numbers of `regulus eval`. "stopped" when the user asks for an end (StopGuard).
+/// What the results file holds of each frame, found as `regulus eval` does it; nothing when the user asks for an end (StopGuard).
+std::optional<std::vector<std::string>> rows_found(const Eval3dFrames& frames, const regulus::AnyDetector3d& detector);
+
+/// "mAP 12.34, NDS 20.11" of a detector on all samples of the tables: the numbers of `regulus eval`. "stopped" when the user asks for an end.
 std::string judged_by_eval(const CloudSet& set, std::shared_ptr<const regulus::NuScenesTables> tables, const std::string& root, const regulus::AnyDetector3d& detector);
 
 /// What --results, --model and so on mean together; throws regulus::ArgumentError for what does not fit. True: judge a file.

@@ -83,7 +83,8 @@ void add_train(CLI::App& app, Outcome& outcome) {
     add_train_lvis(*train, outcome);
     add_train_voc(*train, outcome);
     add_train_cityscapes(*train, outcome);
-    add_train_clouds(*train, outcome);
+    add_train_tables(*train, outcome);
+    add_train_kitti(*train, outcome);
 }
 
 }  // namespace tool

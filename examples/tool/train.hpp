@@ -21,7 +21,9 @@ void add_train_lvis(CLI::App& train, Outcome& outcome);
 void add_train_voc(CLI::App& train, Outcome& outcome);
 void add_train_cityscapes(CLI::App& train, Outcome& outcome);
 /// `regulus train nuscenes` and `regulus train lyft`.
-void add_train_clouds(CLI::App& train, Outcome& outcome);
+void add_train_tables(CLI::App& train, Outcome& outcome);
+/// `regulus train kitti`.
+void add_train_kitti(CLI::App& train, Outcome& outcome);
 
 /// What a run is of, name by name. Throws regulus::ArgumentError, naming all differences, when a run that is to go on is of something else.
 using Settings = std::map<std::string, std::string>;

@@ -105,7 +105,9 @@ double TrainingRun::take_step(std::int64_t epoch) {
     }
     if (course_.clip > 0) train::clip_gradients(learner.parameters(), course_.clip, course_.threads);
     rate_ = train::learning_rate(course_.schedule, epoch, step_);
-    optimiser_.step(learner.parameters(), rate_);
+    std::optional<double> momentum;
+    if (course_.momentum) momentum = train::learning_rate(*course_.momentum, epoch, step_);
+    optimiser_.step(learner.parameters(), rate_, momentum);
     ++step_;
     for (const auto& [name, value] : sums) sums_[name] += value;
     return loss;

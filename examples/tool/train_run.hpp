@@ -2,6 +2,7 @@
 // A training from its first step, or the one where it stopped, to the last; whoever is taught.
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include <regulus/train/learner.hpp>
@@ -18,6 +19,7 @@ struct Course {
     Settings settings;  // that the run's file keeps
     regulus::train::OptimiserSettings optimiser;
     regulus::train::Schedule schedule;
+    std::optional<regulus::train::Schedule> momentum;  // where it moves
     std::int64_t all = 0, steps = 0;  // of the training, of an epoch
     std::int64_t leg = 0;             // steps after which the run is kept
     std::int64_t parts = 1;           // of a step, whose losses' mean is learnt from

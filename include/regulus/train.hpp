@@ -28,6 +28,7 @@
 #include <regulus/train/learning_backend.hpp>
 #include <regulus/train/losses.hpp>
 #include <regulus/train/mask_loss.hpp>
+#include <regulus/train/object_sampling.hpp>
 #include <regulus/train/optimiser.hpp>
 #include <regulus/train/parameter.hpp>
 #include <regulus/train/sampling.hpp>

@@ -1,8 +1,9 @@
-// Calibrations of KITTI and frame files of sweeps. First byte 'K': the rest is a calibration, else the whole is a frame file.
+// Calibrations and planes of KITTI and frame files of sweeps. First byte 'K': the rest is a calibration, 'P': a plane, else the whole is a frame file.
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 
+#include <regulus/data/ground_plane.hpp>
 #include <regulus/data/kitti_calibration.hpp>
 #include <regulus/data/sweeps.hpp>
 
@@ -17,6 +18,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
             double far = 1;
             for (const double coordinate : calibration.velo_to_cam.translation) far = std::max(far, std::fabs(coordinate));
             if (!(std::fabs(back[0] - 1) <= 0.05 * far)) std::abort();  // rotations of three digits
+            return 0;
+        }
+        if (size != 0 && bytes[0] == 'P') {
+            const GroundPlane plane = parse_kitti_plane({reinterpret_cast<const char*>(bytes + 1), size - 1}, "fuzzed");
+            if (!(std::fabs(plane.distance({0, 0, 0}) - plane.offset) == 0 && std::fabs(std::hypot(plane.normal[0], plane.normal[1], plane.normal[2]) - 1) < 1e-9)) std::abort();
             return 0;
         }
         static fuzz::MemoryFile file;

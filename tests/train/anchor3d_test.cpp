@@ -179,6 +179,43 @@ TEST_CASE("assignment: of many anchors the best are found wherever they stand, b
     }
 }
 
+TEST_CASE("assignment: each class has its own anchors, and its own thresholds") {
+    // Two cells of two sizes, two rotations each: squares of 2 and of 4 m.
+    std::vector<float> anchors;
+    for (const float x : {0.f, 10.f}) {
+        for (const float side : {2.f, 4.f}) {
+            for (const float yaw : {0.f, 1.57f}) anchors.insert(anchors.end(), {x, 0, 0, side, side, 1, yaw});
+        }
+    }
+    Anchor3dTraining training;
+    training.classes = 2;
+    training.code = 7;
+    training.by_class = {{0.7f, 0.4f, 0.5f}, {0.5f, 0.2f, 0.2f}};
+    const auto labels = [&](const std::vector<float>& boxes, const std::vector<std::int32_t>& classes) {
+        Tensor of(Shape{std::int64_t(classes.size())}, DType::i32);
+        std::copy(classes.begin(), classes.end(), of.data<std::int32_t>());
+        const Anchor3dTargets targets = anchor3d_targets(boxes_of(anchors), {boxes_of(boxes), of}, training);
+        std::vector<std::int32_t> given(targets.labels.data<std::int32_t>(), targets.labels.data<std::int32_t>() + 8);
+        for (std::size_t i = 0; i < 8; ++i) given[i] = targets.label_weights.data<float>()[i] == 0 ? -1 : given[i];  // left out
+        return given;
+    };
+    // A square of 4 m fits the second size alone, and only its own class's anchors take it: 4 / 16 with the first size is background for class 0, and not even that is asked for class 1.
+    CHECK(labels({0, 0, 0, 4, 4, 1, 0}, {1}) == std::vector<std::int32_t>{2, 2, 1, 1, 2, 2, 2, 2});
+    CHECK(labels({0, 0, 0, 4, 4, 1, 0}, {0}) == std::vector<std::int32_t>(8, 2));
+    // Shifted by 1 of 2 m: a third, below class 0's negative. By 0.6: 0.54, left out, but the truth takes its best. Both classes at once, the truth of class 1 named first.
+    CHECK(labels({1, 0, 0, 2, 2, 1, 0}, {0}) == std::vector<std::int32_t>(8, 2));
+    CHECK(labels({0.6f, 0, 0, 2, 2, 1, 0}, {0}) == std::vector<std::int32_t>{0, 0, 2, 2, 2, 2, 2, 2});
+    CHECK(labels({11, 0, 0, 4, 4, 1, 0, 0, 0, 0, 2, 2, 1, 0}, {1, 0}) == std::vector<std::int32_t>{0, 0, 2, 2, 2, 2, 1, 1});
+    // Between the thresholds, beside a better one of the same class.
+    CHECK(labels({0, 0, 0, 2, 2, 1, 0, 10.6f, 0, 0, 2, 2.4f, 1, 0, 10.5f, 0, 0, 2, 2, 1, 0}, {0, 0, 0})[4] == 0);
+
+    training.rotations = 3;
+    CHECK_THROWS_WITH_AS(labels({0, 0, 0, 4, 4, 1, 0}, {1}), "anchor targets: 2 assigners by class and 3 rotations do not fit 2 classes and 8 anchors", ArgumentError);
+    training.rotations = 2;
+    training.by_class.pop_back();
+    CHECK_THROWS_AS(labels({0, 0, 0, 4, 4, 1, 0}, {1}), ArgumentError);
+}
+
 namespace {
 
 /// Unit cubes, in four rows of four.
@@ -259,6 +296,8 @@ TEST_CASE("anchor loss: what does not fit is refused") {
     CHECK_THROWS_WITH_AS(anchor3d_loss({grid}, {maps}, {truth}, training), "anchor targets: there are 1 truths, their labels are int32 [2]", ShapeError);
     truth.boxes = Tensor::zeros(Shape{1, 9});
     CHECK_THROWS_WITH_AS(anchor3d_loss({grid}, {maps}, {truth}, training), "anchor targets: truths must be float32 rows of 7 numbers, got float32 [1, 9]", ShapeError);
+    training.by_class = {{}, {}};
+    CHECK_THROWS_WITH_AS(anchor3d_loss({grid}, {maps}, {truth}, training), "anchor3d_loss: anchors of 1 sizes and 2 rotations, assigned by 2 classes and 2 rotations", ArgumentError);
     training.code_weights = {1, 1};
     CHECK_THROWS_WITH_AS(anchor3d_loss({grid}, {maps}, {truth}, training), "anchor3d_loss: 2 code weights for boxes of 7 numbers", ArgumentError);
 }

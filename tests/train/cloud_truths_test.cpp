@@ -1,4 +1,4 @@
-// Marked objects of nuScenes' and Lyft's tables as truths: back where a detection of the same box would come from.
+// Marked objects of nuScenes' and Lyft's tables and of KITTI's frames as truths: back where a detection of the same box would come from.
 #include <cmath>
 
 #include <doctest/doctest.h>
@@ -119,4 +119,33 @@ TEST_CASE("cloud truths: objects inside the range seen from above, yaws within a
     CHECK_THROWS_AS(truth_in_range(objects, range, 8), ArgumentError);
     const std::vector<CloudObject> broken{{{1, 2, NAN, 4, 2, 1.5f, 4, 5, 6}, 3}};
     CHECK_THROWS_WITH_AS(truth_in_range(broken, range, 9), "truth_in_range: object 0 has a number that is not finite", ArgumentError);
+}
+
+TEST_CASE("KITTI's objects: a detection's way to the camera leads back to its box; other classes stay out, and what is no box is refused") {
+    KittiCalibration calibration;
+    calibration.p2 = {721.5, 0, 609.6, 44.9, 0, 721.5, 172.9, 0.2, 0, 0, 1, 0.003};
+    calibration.velo_to_cam = {{0, -1, 0, 0, 0, -1, 1, 0, 0}, {0.02, -0.08, -0.27}};
+    const std::vector<std::string> classes{"Pedestrian", "Cyclist", "Car"};
+    const Box3d boxes[] = {{12.3f, 2.1f, -1.7f, 3.9f, 1.6f, 1.5f, 0.4f}, {25, -6, -1.5f, 1.8f, 0.6f, 1.7f, -2.9f}, {8, 1, -1.6f, 0.8f, 0.6f, 1.8f, 3.1f}};
+    const char* const types[] = {"Car", "Cyclist", "Pedestrian"};
+    std::vector<KittiObject> annotated;
+    for (std::size_t i = 0; i < 3; ++i) annotated.push_back(kitti_detection(boxes[i], 1, types[i], calibration, 1242, 375).value());
+    KittiObject other = annotated[0];
+    other.type = "Van";
+    annotated.insert(annotated.begin() + 1, other);
+    other.type = "DontCare";
+    other.height = other.width = other.length = -1;
+    annotated.push_back(other);
+    const std::vector<CloudObject> objects = kitti_objects(annotated, calibration, classes);
+    REQUIRE(objects.size() == 3);
+    for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(classes[std::size_t(objects[i].label)] == types[i]);
+        check_equal(objects[i].box, boxes[i]);
+        CHECK(std::abs(objects[i].box.yaw) <= 3.1415927f);
+    }
+    annotated[0].width = -1;
+    CHECK_THROWS_WITH_AS(kitti_objects(annotated, calibration, classes), "kitti_objects: a side of a Car is -1.000000 m", ArgumentError);
+    annotated[0].width = 1;
+    annotated[0].rotation_y = std::nan("");
+    CHECK_THROWS_WITH_AS(kitti_objects(annotated, calibration, classes), "kitti_objects: place or turn of a Car is not finite", ArgumentError);
 }

@@ -4,13 +4,16 @@
 #include <cmath>
 #include <iterator>
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <doctest/doctest.h>
 
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/cpu/learning.hpp>
 #include <regulus/pipeline/detector3d.hpp>
+#include <regulus/train/detector3d_recipe.hpp>
 #include <regulus/train/detector3d_teacher.hpp>
 #include <regulus/zoo/point_detectors.hpp>
 
@@ -45,11 +48,24 @@ const std::vector<KnownTruth> known_truths[] = {
     {},
 };
 
-train::CloudBatch known_batch(int code) {
+const std::vector<KnownTruth> kitti_truths[] = {
+    {{2, 3.1, 4.2, -1.7, 4.1, 1.7, 1.5, 0.2, 0, 0},
+     {0, 3.9, 6.1, -0.7, 0.7, 0.65, 1.75, -2.6, 0, 0},
+     {0, 9.9, -5.6, -0.6, 0.9, 0.5, 1.8, 0.7, 0, 0},
+     {1, -6.2, 7.1, -0.65, 1.8, 0.6, 1.7, 1.4, 0, 0},
+     {2, 4.6, 9.3, -1.8, 3.6, 1.55, 1.6, -1.2, 0, 0},
+     {2, -9.2, -9.7, -1.6, 4.4, 1.8, 1.45, 2.9, 0, 0}},
+    {{1, 1.3, -8.4, -0.55, 1.65, 0.55, 1.75, 3, 0, 0},
+     {1, 2.1, -8.1, -0.6, 1.8, 0.7, 1.8, -3, 0, 0},
+     {0, 12.6, 11.9, -0.5, 0.85, 0.7, 1.6, 2.3, 0, 0}},
+    {},
+};
+
+train::CloudBatch known_batch(int code, std::span<const std::vector<KnownTruth>> all_truths) {
     train::CloudBatch batch;
     std::vector<PointCloud> clouds;
-    for (int n = 0; n < int(std::size(known_truths)); ++n) {
-        const std::vector<KnownTruth>& truths = known_truths[n];
+    for (int n = 0; n < int(all_truths.size()); ++n) {
+        const std::vector<KnownTruth>& truths = all_truths[std::size_t(n)];
         PointCloud& cloud = clouds.emplace_back();
         const auto add = [&](const std::string& name, std::int64_t count, const std::array<double, 4>& centre, const std::array<double, 4>& extent) {
             const Tensor numbers = seeded_tensor(name + "." + std::to_string(n) + ".weight", Shape{4 * count}, 0);
@@ -79,7 +95,11 @@ train::CloudBatch known_batch(int code) {
 Graph cut_graph(const Mmdet3dStep& step) {
     Graph graph = find_point_detector(point_detectors(), step.model).record();
     const std::string net = step.pillar_net;
-    const auto cut = [](ops::Voxelize& op) { op.range = {-reach, -reach, -5, reach, reach, 3}; };
+    const auto cut = [](ops::Voxelize& op) { op.range = {-reach, -reach, op.range[2], reach, reach, op.range[5]}; };
+    int cells = 0;
+    for (const Node& node : graph.nodes) {
+        if (const auto* pillars = std::get_if<ops::EncodePillars>(&node.operation)) cells = int(std::lround(2 * reach / pillars->voxels.voxel_size[0]));
+    }
     for (Node& node : graph.nodes) {
         if (auto* voxelize = std::get_if<ops::Voxelize>(&node.operation)) cut(*voxelize);
         if (auto* pillars = std::get_if<ops::EncodePillars>(&node.operation)) {
@@ -87,7 +107,7 @@ Graph cut_graph(const Mmdet3dStep& step) {
             pillars->legacy = net.find("PillarFeatureNet") != std::string::npos;
             pillars->average = net.find("avg") != std::string::npos;
         }
-        if (auto* scatter = std::get_if<ops::ScatterPillars>(&node.operation)) scatter->height = scatter->width = 128;
+        if (auto* scatter = std::get_if<ops::ScatterPillars>(&node.operation)) scatter->height = scatter->width = cells;
         if (auto* decode = std::get_if<ops::DecodeBoxes3d>(&node.operation)) {
             for (std::array<float, 6>& range : decode->anchors.ranges) {
                 const float side = range[3] == 49.6f ? reach - 0.4f : reach;
@@ -98,8 +118,8 @@ Graph cut_graph(const Mmdet3dStep& step) {
     return graph;
 }
 
-Weights known_weights(const Graph& graph) {
-    const Weights seeded = seeded_weights(graph, "mmdetection3d");
+Weights known_weights(const Graph& graph, const std::string& code_base) {
+    const Weights seeded = seeded_weights(graph, code_base);
     Weights weights;
     for (const Weights::Entry& entry : seeded.entries()) {
         Tensor tensor = entry.tensor.clone();
@@ -121,27 +141,28 @@ TEST_CASE("detector3d teacher: losses, gradients and running statistics of a ste
         CAPTURE(model);
         CAPTURE(pillar_net);
         const Graph graph = cut_graph(expected);
-        train::Detector3dTraining training = train::detector3d_training(graph);
+        const bool is_kitti = model.find("kitti") != std::string::npos;
+        train::Detector3dTraining training = (is_kitti ? train::kitti_recipe() : train::nuscenes_recipe()).training(graph);
         training.max_pillars = max_pillars;
         train::LearnerOptions options;
         options.threads = 2;
         options.norm_momentum = 0.01;
-        const Weights weights = known_weights(graph);
+        const Weights weights = known_weights(graph, find_point_detector(point_detectors(), model).code_base);
         train::Detector3dTeacher teacher(CpuLearning{}, graph, weights, training, options);
-        const train::StepLosses losses = teacher.step(known_batch(training.targets.code));
+        const train::StepLosses losses = teacher.step(known_batch(training.targets.code, is_kitti ? std::span(kitti_truths) : std::span(known_truths)));
         REQUIRE(losses.parts.size() == expected.losses.size());
         for (std::size_t i = 0; i < losses.parts.size(); ++i) {
             CAPTURE(losses.parts[i].first);
             CHECK(losses.parts[i].second == doctest::Approx(expected.losses[i]).epsilon(1e-5).scale(0));  // sums in float32, 2e-6 at most
         }
         // mmdetection3d's parts in ours, by the beginning of the name.
-        const std::map<std::string, std::string> parts{{"pts_voxel_encoder.vfe_layers", "pillar_net."}, {"pts_backbone.layer1", "backbone.s1."}, {"pts_backbone.layer2", "backbone.s2."},
-            {"pts_backbone.layer3", "backbone.s3."}, {"pts_backbone.layer4", "backbone.s4."}, {"pts_backbone.blocks", "backbone."}, {"pts_neck.lateral_convs", "neck.lateral."},
-            {"pts_neck.fpn_convs", "neck.output."}, {"pts_neck.deblocks", "neck.upsample."}, {"pts_bbox_head.conv_cls", "head.logits."}, {"pts_bbox_head.conv_reg", "head.deltas."},
-            {"pts_bbox_head.conv_dir_cls", "head.directions."}};
+        const std::map<std::string, std::string> parts{{"voxel_encoder.vfe_layers", "pillar_net."}, {"backbone.layer1", "backbone.s1."}, {"backbone.layer2", "backbone.s2."}, {"backbone.layer3", "backbone.s3."},
+            {"backbone.layer4", "backbone.s4."}, {"backbone.blocks", "backbone."}, {"neck.lateral_convs", "neck.lateral."}, {"neck.fpn_convs", "neck.output."}, {"neck.deblocks", "neck.upsample."},
+            {"bbox_head.conv_cls", "head.logits."}, {"bbox_head.conv_reg", "head.deltas."}, {"bbox_head.conv_dir_cls", "head.directions."}};
         const bool regnet = model.find("regnet") != std::string::npos;
         for (const Mmdet3dPart& part : expected.parts) {
-            const std::string& ours = parts.at(part.name);
+            const std::string_view theirs = part.name;
+            const std::string& ours = parts.at(std::string(theirs.starts_with("pts_") ? theirs.substr(4) : theirs));
             CAPTURE(ours);
             double squares = 0, product = 0, moved = 0;
             for (const train::LearnedParameter& parameter : teacher.learner().parameters()) {

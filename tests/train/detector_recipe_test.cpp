@@ -1,11 +1,14 @@
 // Detectors' recipes as their code bases publish them (see the sources named in detector_recipe.hpp).
+#include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include <regulus/train/detector3d_recipe.hpp>
 #include <regulus/train/detector_recipe.hpp>
+#include <regulus/zoo/point_detectors.hpp>
 #include <regulus/zoo/zoo.hpp>
 
 using namespace regulus;
@@ -151,8 +154,9 @@ TEST_CASE("recipe: mmdetection3d's 24 epochs of AdamW, a tenth after 20 and 23, 
     CHECK(learning_rate(schedule, 20, 20 * 900) == doctest::Approx(1e-4));
     CHECK(learning_rate(schedule, 23, 23 * 900) == doctest::Approx(1e-5));
     CHECK(recipe.schedule(1, 20, 5).warm_up == 2);
-    const AdamW adam = std::get<AdamW>(recipe.optimiser());
+    const AdamW& adam = recipe.adam;
     CHECK(adam.beta2 == 0.999);
+    CHECK_FALSE(recipe.momentum(24 * 900));
     for (const auto kind : {LearnedParameter::Kind::weight, LearnedParameter::Kind::bias, LearnedParameter::Kind::norm_bias}) CHECK(adam.decay.of(kind) == 0.01);
 }
 
@@ -166,4 +170,26 @@ TEST_CASE("recipe: mmdetection3d's models of Lyft see half as many clouds a step
     CHECK(lyft.max_pillars == 60000);
     CHECK(lyft.learning_rate == nuscenes.learning_rate);
     CHECK(lyft.epochs == nuscenes.epochs);
+}
+
+TEST_CASE("recipe: mmdetection3d's KITTI model goes through one cycle of the learning rate, and of AdamW's beta1 against it") {
+    const Detector3dRecipe recipe = kitti_recipe();
+    const std::int64_t all = 160 * 77;  // 4928 iterations up
+    const Schedule rate = recipe.schedule(recipe.learning_rate, all, 77), momentum = recipe.momentum(all).value();
+    // mmcv's annealing_cos(start, end, i / iterations), in Python.
+    const std::pair<std::int64_t, std::array<double, 2>> points[] = {{0, {0.001, 0.95}}, {1, {0.0010000009144098, 0.94999998983989}}, {1232, {0.0023180194846605, 0.93535533905933}},
+        {2464, {0.0055, 0.9}}, {4928, {0.01, 0.85}}, {8624, {0.00500005, 0.9}}, {12319, {1.0045155586571e-07, 0.9499999954844}}};
+    for (const auto& [step, expected] : points) {
+        CAPTURE(step);
+        CHECK(learning_rate(rate, 0, step) == doctest::Approx(expected[0]).epsilon(1e-6).scale(0));
+        CHECK(learning_rate(momentum, 0, step) == doctest::Approx(expected[1]).epsilon(1e-9).scale(0));
+    }
+    CHECK(recipe.batch % recipe.at_once == 0);
+    CHECK(recipe.by_class.size() == 3);
+    CHECK(recipe.objects.wanted == std::vector<int>{15, 15, 15});
+    const Detector3dTraining training = recipe.training(find_point_detector(point_detectors(), "kitti-3d-3class").record());
+    CHECK(training.targets.by_class[2].positive == 0.6f);
+    CHECK(training.losses.boxes == 2);
+    CHECK(training.max_pillars == 16000);
+    CHECK(training.targets.direction_offset == doctest::Approx(-1.5707963));
 }

@@ -65,4 +65,13 @@ inline const Mmdet3dStep mmdet3d_steps[] = {
       {"pts_bbox_head.conv_reg", 21.5221072, 9.27496137, 0},
       {"pts_neck.deblocks", 1.60947882, -0.278167014, 0.166219841},
       {"pts_voxel_encoder.vfe_layers", 3.54724078, 0.804503856, 0.629093036}}},
+    {"pointpillars_hv_secfpn_8xb6-160e_kitti-3d-3class",
+     "PillarFeatureNet max",
+     {1.81916835, 3.46498017, 0.159855982},
+     {{"backbone.blocks", 39.0403579, 14.6182096, 0.322241667},
+      {"bbox_head.conv_cls", 5.65549484, -3.54753767, 0},
+      {"bbox_head.conv_dir_cls", 2.51282577, 1.18933764, 0},
+      {"bbox_head.conv_reg", 58.7536612, 42.2478962, 0},
+      {"neck.deblocks", 4.87766944, 1.38713786, 0.164365621},
+      {"voxel_encoder.vfe_layers", 2.83693586, -0.0218940886, 0.0863482323}}},
 };

@@ -49,14 +49,15 @@ std::vector<float> values_of(const std::vector<LearnedParameter>& parameters) {
 /// The largest difference to PyTorch's numbers, which are sums in float32: six steps on values below 2 leave them within 8 units of 2^-23.
 constexpr double rounding = 8.0 / (1 << 23);
 
-double error_of(const OptimiserSettings& settings, const double (&expected)[6][12], double max_norm = 0) {
+double error_of(const OptimiserSettings& settings, const double (&expected)[6][12], double max_norm = 0, bool momentum_moves = false) {
     std::vector<LearnedParameter> parameters = start();
     Optimiser optimiser(settings);
     double worst = 0;
     for (int step = 0; step < 6; ++step) {
         set_gradients(parameters, step);
         if (max_norm > 0) clip_gradients(parameters, max_norm);
-        optimiser.step(parameters, 0.1 / (step + 1));
+        if (momentum_moves) optimiser.step(parameters, 0.1 / (step + 1), 0.8 - 0.05 * step);
+        else optimiser.step(parameters, 0.1 / (step + 1));
         const std::vector<float> values = values_of(parameters);
         for (std::size_t i = 0; i < values.size(); ++i) worst = std::max(worst, std::abs(double(values[i]) - expected[step][i]));
     }
@@ -77,6 +78,7 @@ TEST_CASE("optimiser: six steps as PyTorch's SGD and AdamW take them") {
     CHECK(error_of(Sgd{0.9, true, {0.05}}, torch_numbers::sgd_nesterov) < rounding);
     CHECK(error_of(Sgd{0.9, false, {0.05, false, false}}, torch_numbers::sgd_weights_only) < rounding);
     CHECK(error_of(AdamW{0.8, 0.95, 1e-6, {0.05}}, torch_numbers::adamw) < rounding);
+    CHECK(error_of(AdamW{0.7, 0.95, 1e-6, {0.05}}, torch_numbers::adamw_moving, 0, true) < rounding);
     CHECK(error_of(Sgd{0.9, true, {0}}, torch_numbers::sgd_momentum) > 1e-3);  // the comparison can fail
 }
 

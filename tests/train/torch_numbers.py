@@ -23,7 +23,7 @@ def row(numbers):
     return "{" + ", ".join("%.9g" % float(x) for x in numbers) + "}"
 
 
-def optimised(name, make, rate=lambda step: 0.1 / (step + 1), clip=None):
+def optimised(name, make, rate=lambda step: 0.1 / (step + 1), clip=None, beta=None):
     parameters = start()
     optimiser = make(parameters)
     rows = []
@@ -33,6 +33,8 @@ def optimised(name, make, rate=lambda step: 0.1 / (step + 1), clip=None):
             torch.nn.utils.clip_grad_norm_(parameters, clip, foreach=False)
         for group in optimiser.param_groups:
             group["lr"] = rate(step)
+            if beta:
+                group["betas"] = (beta(step), group["betas"][1])
         optimiser.step()
         rows.append(row(torch.cat([p.detach() for p in parameters])))
     print("inline constexpr double %s[%d][%d] = {\n    %s};" % (name, STEPS, sum(SIZES), ",\n    ".join(rows)))
@@ -63,5 +65,6 @@ optimised("sgd_nesterov", lambda p: SGD(p, 0.1, momentum=0.9, nesterov=True, wei
 optimised("sgd_weights_only", lambda p: SGD([{"params": p[:1]}, {"params": p[1:], "weight_decay": 0}], 0.1, momentum=0.9, weight_decay=0.05, foreach=False))
 optimised("sgd_clipped", lambda p: SGD(p, 0.1, momentum=0.9, foreach=False), clip=0.75)
 optimised("adamw", lambda p: AdamW(p, 0.1, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.05, foreach=False))
+optimised("adamw_moving", lambda p: AdamW(p, 0.1, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.05, foreach=False), beta=lambda step: 0.8 - 0.05 * step)
 scheduled("torchvision_epochs", 101, torchvision_reference, 0.8)
 print("\n}  // namespace torch_numbers")

@@ -151,6 +151,10 @@ REGULUS_INLINE std::vector<Anchor3dLoss> anchor3d_loss(const std::vector<ops::An
         const Shape& shape = maps[level].logits.shape();
         if (shape.rank() != 4) throw ShapeError(std::string(who) + ": logits must be [clouds, channels, height, width], got " + to_string(shape));
         const std::int64_t anchors = grids[level].per_cell();
+        if (!training.by_class.empty() && (std::int64_t(grids[level].sizes.size()) != classes || int(grids[level].rotations.size()) != training.rotations)) {
+            throw ArgumentError(std::string(who) + ": anchors of " + std::to_string(grids[level].sizes.size()) + " sizes and " + std::to_string(grids[level].rotations.size()) + " rotations, assigned by " +
+                                std::to_string(classes) + " classes and " + std::to_string(training.rotations) + " rotations");
+        }
         detail::need_shape(who, "logits", maps[level].logits, Shape{clouds, anchors * classes, shape[2], shape[3]}, DType::f32);
         detail::need_shape(who, "deltas", maps[level].deltas, Shape{clouds, anchors * code, shape[2], shape[3]}, DType::f32);
         detail::need_shape(who, "directions", maps[level].directions, Shape{clouds, anchors * 2, shape[2], shape[3]}, DType::f32);
@@ -164,7 +168,7 @@ REGULUS_INLINE std::vector<Anchor3dLoss> anchor3d_loss(const std::vector<ops::An
     std::vector<std::vector<std::int32_t>> assigned;  // the anchors of each cloud
     std::int64_t positives = 0;
     for (const Truth3d& truth : truths) {
-        assigned.push_back(detail::assign_from_above(corners, truth.boxes, training.assigner, threads));
+        assigned.push_back(detail::assign_from_above(corners, truth, training));
         positives += std::max<std::int64_t>(std::count_if(assigned.back().begin(), assigned.back().end(), [](std::int32_t which) { return which >= 0; }), 1);
     }
 

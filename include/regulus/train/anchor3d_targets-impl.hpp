@@ -35,11 +35,36 @@ inline void need_truth3d(const Truth3d& truth, const Anchor3dTraining& training)
     }
 }
 
-/// As assign_anchors3d, for anchors seen from above.
-inline std::vector<std::int32_t> assign_from_above(const std::vector<float>& anchors, const Tensor& truth, const Anchor3dAssigner& assigner, int threads) {
-    const std::vector<float> truths = from_above(truth);
+/// As assign_anchors3d, for anchors and truths seen from above, corners x1 y1 x2 y2 of each.
+inline std::vector<std::int32_t> assign_from_above(const std::vector<float>& anchors, const std::vector<float>& truths, const Anchor3dAssigner& assigner, int threads) {
     const auto overlap = [&](std::int64_t anchor, std::int64_t which) { return flat_overlap(truths.data() + 4 * which, anchors.data() + 4 * anchor); };
     return assign_by_overlap(std::int64_t(anchors.size() / 4), std::int64_t(truths.size() / 4), {assigner.positive, assigner.negative, ForcedMatches::to_truth, assigner.least_positive}, overlap, threads);
+}
+
+/// Assigns anchors in the order (cell, size, rotation): all to all truths, or those of each size to the truths of their class.
+inline std::vector<std::int32_t> assign_from_above(const std::vector<float>& anchors, const Truth3d& truth, const Anchor3dTraining& training) {
+    const std::vector<float> truths = from_above(truth.boxes);
+    if (training.by_class.empty()) return assign_from_above(anchors, truths, training.assigner, training.threads);
+    const std::size_t classes = training.by_class.size(), count = anchors.size() / 4, turns = std::size_t(std::max(training.rotations, 1));
+    if (training.rotations < 1 || std::int64_t(classes) != training.classes || count % (classes * turns) != 0) {
+        throw ArgumentError("anchor targets: " + std::to_string(classes) + " assigners by class and " + std::to_string(training.rotations) + " rotations do not fit " + std::to_string(training.classes) + " classes and " +
+                            std::to_string(count) + " anchors");
+    }
+    std::vector<std::int32_t> assigned(count);
+    for (std::size_t label = 0; label < classes; ++label) {
+        std::vector<std::int32_t> own;  // truths of the class
+        std::vector<float> own_truths, own_anchors;
+        for (std::size_t i = 0; i < truths.size() / 4; ++i) {
+            if (truth.labels.data<std::int32_t>()[i] != std::int32_t(label)) continue;
+            own.push_back(std::int32_t(i));
+            own_truths.insert(own_truths.end(), truths.data() + 4 * i, truths.data() + 4 * i + 4);
+        }
+        const auto place = [&](std::size_t i) { return (i / turns * classes + label) * turns + i % turns; };  // among all, of the size's i-th
+        for (std::size_t i = 0; i < count / classes; ++i) own_anchors.insert(own_anchors.end(), anchors.data() + 4 * place(i), anchors.data() + 4 * place(i) + 4);
+        const std::vector<std::int32_t> found = assign_from_above(own_anchors, own_truths, training.by_class[label], training.threads);
+        for (std::size_t i = 0; i < found.size(); ++i) assigned[place(i)] = found[i] >= 0 ? own[std::size_t(found[i])] : found[i];
+    }
+    return assigned;
 }
 
 /// The deltas that an anchor's head should give for a box, both of `code` numbers; gives which half turn the box's yaw lies in.
@@ -67,7 +92,7 @@ REGULUS_INLINE Tensor anchors3d(const ops::AnchorGrid3d& grid, std::int64_t heig
 REGULUS_INLINE std::vector<std::int32_t> assign_anchors3d(const Tensor& anchors, const Tensor& truth, const Anchor3dAssigner& assigner, int threads) {
     detail::need_boxes("anchors", anchors, 0);
     detail::need_boxes("truths", truth, 0);
-    return detail::assign_from_above(detail::from_above(anchors), truth, assigner, threads);
+    return detail::assign_from_above(detail::from_above(anchors), detail::from_above(truth), assigner, threads);
 }
 
 REGULUS_INLINE Anchor3dTargets anchor3d_targets(const Tensor& anchors, const Truth3d& truth, const Anchor3dTraining& training) {
@@ -76,7 +101,7 @@ REGULUS_INLINE Anchor3dTargets anchor3d_targets(const Tensor& anchors, const Tru
     detail::need_truth3d(truth, training);
     const std::int64_t count = anchors.shape()[0];
     Anchor3dTargets targets{Tensor(Shape{count}, DType::i32), Tensor::zeros(Shape{count}), Tensor::zeros(anchors.shape()), Tensor::zeros(anchors.shape()), Tensor::zeros(Shape{count}, DType::i32), Tensor::zeros(Shape{count})};
-    const std::vector<std::int32_t> assigned = assign_anchors3d(anchors, truth.boxes, training.assigner, training.threads);
+    const std::vector<std::int32_t> assigned = detail::assign_from_above(detail::from_above(anchors), truth, training);
     for (std::int64_t i = 0; i < count; ++i) {
         const std::int32_t which = assigned[std::size_t(i)];
         targets.labels.data<std::int32_t>()[i] = training.classes;

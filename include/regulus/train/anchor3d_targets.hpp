@@ -22,6 +22,8 @@ struct Anchor3dTraining {
     int classes = 10;
     int code = 9;                         // numbers a box: 7, or 9 with velocities
     Anchor3dAssigner assigner;
+    std::vector<Anchor3dAssigner> by_class{};  // not empty, one a class: a cell's anchors of size i belong to truths of class i alone, by these overlaps in place of `assigner`
+    int rotations = 2;                         // anchors of each size in a cell, for by_class
     float direction_offset = -0.7854f;    // radians
     float direction_limit_offset = 0.f;
     std::vector<float> code_weights{};    // of each of a box's numbers; empty: all 1
@@ -55,7 +57,7 @@ std::vector<std::int32_t> assign_anchors3d(const Tensor& anchors, const Tensor& 
 
 /// Targets of `anchors` [a, code], of all levels one after the other, for the truths of one cloud; none are fine.
 /// A direction is which half turn the truth's yaw lies in, counted from direction_offset.
-/// Throws ShapeError for tensors of other shapes, ArgumentError for a label that is no class.
+/// Throws ShapeError for tensors of other shapes, ArgumentError for a label that is no class and for assigners by class that are not one a class or do not fit the anchors.
 /// Source: mmdetection3d's Anchor3DHead.
 Anchor3dTargets anchor3d_targets(const Tensor& anchors, const Truth3d& truth, const Anchor3dTraining& training);
 

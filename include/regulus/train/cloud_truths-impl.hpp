@@ -70,4 +70,23 @@ REGULUS_INLINE std::vector<std::vector<CloudObject>> lyft_objects(const NuScenes
     return detail::objects_of(tables, class_names, [&](const NuScenesAnnotation& annotation) -> std::string_view { return tables.categories.at(annotation.category); });
 }
 
+REGULUS_INLINE std::vector<CloudObject> kitti_objects(std::span<const KittiObject> annotated, const KittiCalibration& calibration, std::span<const std::string> class_names) {
+    const Pose to_laser = inverse(calibration.velo_to_rect());
+    std::vector<CloudObject> objects;
+    for (const KittiObject& object : annotated) {
+        const auto name = std::find(class_names.begin(), class_names.end(), object.type);
+        if (name == class_names.end()) continue;
+        for (const double side : {object.length, object.width, object.height}) {
+            if (!(side > 0 && std::isfinite(side))) throw ArgumentError("kitti_objects: a side of a " + object.type + " is " + std::to_string(side) + " m");
+        }
+        for (const double value : {object.location[0], object.location[1], object.location[2], object.rotation_y}) {
+            if (!std::isfinite(value)) throw ArgumentError("kitti_objects: place or turn of a " + object.type + " is not finite");
+        }
+        const std::array<double, 3> bottom = transformed(to_laser, object.location);
+        const double yaw = kernels::limit_period(-object.rotation_y - kernels::pi / 2, 0.5, 2 * kernels::pi);
+        objects.push_back({{float(bottom[0]), float(bottom[1]), float(bottom[2]), float(object.length), float(object.width), float(object.height), float(yaw)}, int(name - class_names.begin())});
+    }
+    return objects;
+}
+
 }  // namespace regulus::train

@@ -7,18 +7,14 @@
 #include <vector>
 
 #include <regulus/core/config.hpp>
-#include <regulus/data/box3d.hpp>
+#include <regulus/data/kitti_calibration.hpp>
 #include <regulus/data/nuscenes_tables.hpp>
 #include <regulus/data/point_cloud_filter.hpp>
+#include <regulus/evaluate/kitti_objects.hpp>
 #include <regulus/train/anchor3d_targets.hpp>
+#include <regulus/train/object_sampling.hpp>
 
 namespace regulus::train {
-
-/// An object in the frame of its cloud.
-struct CloudObject {
-    Box3d box;
-    int label = 0;
-};
 
 /// Truths [t, code] (7 numbers a box, or 9 with velocities) of the objects whose places lie strictly inside the range seen from above; yaws in [-pi, pi). Throws ArgumentError for
 /// another code and for a box that is not finite.
@@ -32,6 +28,11 @@ std::vector<std::vector<CloudObject>> nuscenes_objects(const NuScenesTables& tab
 /// The same of Lyft's tables, whose categories are the classes' names: an object of none of them is left out, none for its laser points.
 /// Source: mmdetection3d's lyft_converter and LyftDataset.
 std::vector<std::vector<CloudObject>> lyft_objects(const NuScenesTables& tables, std::span<const std::string> class_names);
+
+/// The objects of a KITTI frame in the laser's frame, in the file's order; one of none of the classes' names is left out. Throws ArgumentError for numbers that are not finite and
+/// for sides that are not positive.
+/// Source: mmdetection3d's KittiDataset.
+std::vector<CloudObject> kitti_objects(std::span<const KittiObject> annotated, const KittiCalibration& calibration, std::span<const std::string> class_names);
 
 }  // namespace regulus::train
 

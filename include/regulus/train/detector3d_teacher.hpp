@@ -15,7 +15,7 @@ namespace regulus::train {
 struct Detector3dTraining {
     Anchor3dTraining targets;
     Anchor3dLossSettings losses;
-    int max_pillars = 0;  // of a cloud while it teaches; 0: as many as the detector takes. mmdetection3d's nuScenes models: 30000; KITTI's: 16000
+    int max_pillars = 0;  // of a cloud while it teaches; 0: as many as the detector takes
 };
 
 /// The published way of mmdetection3d's nuScenes and Lyft models for a detector: classes, numbers a box and directions are those that the graph decodes with; velocities count a

@@ -80,10 +80,16 @@ REGULUS_INLINE Optimiser::Optimiser(const OptimiserSettings& settings, int threa
     }
 }
 
-REGULUS_INLINE void Optimiser::step(std::span<LearnedParameter> parameters, double learning_rate) {
+REGULUS_INLINE void Optimiser::step(std::span<LearnedParameter> parameters, double learning_rate, std::optional<double> momentum) {
     if (!(learning_rate >= 0 && std::isfinite(learning_rate))) throw ArgumentError("optimiser: the learning rate must be finite and not negative, got " + std::to_string(learning_rate));
-    const Sgd* const sgd = std::get_if<Sgd>(&settings_);
+    OptimiserSettings settings = settings_;  // of this step
+    Sgd* const sgd = std::get_if<Sgd>(&settings);
     const bool keeps = sgd == nullptr || sgd->momentum != 0;
+    if (momentum) {
+        detail::need_in_range("the momentum", *momentum, 0, 1);
+        if (!keeps) throw ArgumentError("optimiser: it keeps no momentum, a step cannot have one");
+        (sgd != nullptr ? sgd->momentum : std::get<AdamW>(settings).beta1) = *momentum;
+    }
     std::set<std::string> names;
     std::map<std::string, Kept> fresh;  // of parameters that move for the first time
     for (const LearnedParameter& parameter : parameters) {
@@ -124,7 +130,7 @@ REGULUS_INLINE void Optimiser::step(std::span<LearnedParameter> parameters, doub
         if (sgd != nullptr) {
             detail::sgd_step(elements, sgd->momentum, sgd->nesterov, sgd->decay.of(of.parameter->kind), learning_rate);
         } else {
-            const AdamW& adam = std::get<AdamW>(settings_);
+            const AdamW& adam = std::get<AdamW>(settings);
             const double steps = double(of.kept->steps);
             detail::adamw_step(elements, adam, adam.decay.of(of.parameter->kind), learning_rate, 1 - std::pow(adam.beta1, steps), 1 - std::pow(adam.beta2, steps));
         }

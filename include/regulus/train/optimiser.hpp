@@ -4,6 +4,7 @@
 // Sums are made in double and rounded once; what is kept between steps is float32. Every element is moved on its own, so the number of threads changes no bit.
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -59,9 +60,10 @@ public:
     /// `threads` 0: as many as OpenMP has. Throws ArgumentError for settings outside their ranges.
     explicit Optimiser(const OptimiserSettings& settings, int threads = 0);
 
-    /// Moves every parameter that has a gradient; the others, and statistics, stay. Throws ArgumentError for a rate that is negative or not finite and for two
-    /// parameters of one name, ShapeError for values and gradients that do not fit each other or what was kept; nothing has changed then.
-    void step(std::span<LearnedParameter> parameters, double learning_rate);
+    /// Moves every parameter that has a gradient; the others, and statistics, stay. `momentum` stands in this step for that of Sgd or AdamW's beta1. Throws ArgumentError for a rate
+    /// that is negative or not finite, a momentum outside 0 .. 1 or of an optimiser without one, and for two parameters of one name, ShapeError for values and gradients that do not
+    /// fit each other or what was kept; nothing has changed then.
+    void step(std::span<LearnedParameter> parameters, double learning_rate, std::optional<double> momentum = {});
 
     /// Copies of what is kept: "momentum/<parameter>", or "first/<parameter>", "second/<parameter>" and "steps/<parameter>" (one int64). metadata names the optimiser.
     Weights state() const;

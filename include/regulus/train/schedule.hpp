@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,7 +12,7 @@
 
 namespace regulus::train {
 
-/// The learning rate as a function of the time: rate = peak * warm-up's factor * curve's factor. Both factors are 1 where they have nothing to say.
+/// The learning rate, or a momentum, as a function of the time: rate = peak * warm-up's factor * curve's factor. Both factors are 1 where they have nothing to say.
 struct Schedule {
     enum class Unit : std::uint8_t { epochs, iterations };
     enum class Curve : std::uint8_t { constant, cosine, steps };
@@ -27,8 +28,9 @@ struct Schedule {
     double gamma = 0.1;
 
     Unit warm_up_unit = Unit::epochs;
-    double warm_up = 0;                   ///< how long the factor grows linearly from `warm_up_from` to 1
+    double warm_up = 0;                   ///< how long the factor goes from `warm_up_from` to 1
     double warm_up_from = 0.1;
+    bool warm_up_is_cosine = false;       ///< as half a cosine instead of linearly
 };
 
 /// The learning rate of an iteration, both counted from 0: `epoch` is the one that it belongs to, `iteration` is counted from the beginning of the training.
@@ -46,20 +48,22 @@ inline double learning_rate(const Schedule& schedule, std::int64_t epoch, std::i
         refuse("the cosine must end after it begins, it goes from " + std::to_string(schedule.begin) + " to " + std::to_string(schedule.end));
     }
 
+    const auto falling = [](double done) { return 0.5 * (1 + std::cos(std::numbers::pi * done)); };  // half a cosine, 1 to 0
     const auto time = [&](Schedule::Unit unit) { return double(unit == Schedule::Unit::epochs ? epoch : iteration); };
     double rate = schedule.peak;
     if (schedule.curve == Curve::cosine) {
         const double done = (time(schedule.unit) - schedule.begin) / (schedule.end - schedule.begin);
-        constexpr double pi = 3.14159265358979323846;
-        const double half = done <= 0 ? 1 : done >= 1 ? 0 : 0.5 * (1 + std::cos(pi * done));
-        rate *= schedule.floor + (1 - schedule.floor) * half;
+        rate *= schedule.floor + (1 - schedule.floor) * falling(std::clamp(done, 0.0, 1.0));
     } else if (schedule.curve == Curve::steps) {
         for (const double step : schedule.steps) {
             if (time(schedule.unit) >= step) rate *= schedule.gamma;
         }
     }
     const double warm = time(schedule.warm_up_unit);
-    if (warm < schedule.warm_up) rate *= schedule.warm_up_from + (1 - schedule.warm_up_from) * warm / schedule.warm_up;
+    if (warm < schedule.warm_up) {
+        const double done = warm / schedule.warm_up;
+        rate *= schedule.warm_up_from + (1 - schedule.warm_up_from) * (schedule.warm_up_is_cosine ? 1 - falling(done) : done);
+    }
     return rate;
 }
 
@@ -114,6 +118,21 @@ inline Schedule stretched_schedule(double peak, const std::vector<double>& parts
     for (const double part : parts) falls.push_back(double(unit) * std::round(part * double(all) / double(unit)));
     Schedule schedule = detectron2_schedule(peak, std::move(falls), std::min(warm_up, all / 10));
     schedule.warm_up_from = warm_up_from;
+    return schedule;
+}
+
+/// One cycle over `all` iterations: as half a cosine from `from` to `peak` in the first 40 %, then from there to `to`. A momentum's may fall first: its peak is then the least.
+/// Source: mmcv's cyclic updaters of learning rate and momentum.
+inline Schedule cyclic_schedule(double from, double peak, double to, std::int64_t all) {
+    Schedule schedule;
+    schedule.peak = peak;
+    schedule.curve = Schedule::Curve::cosine;
+    schedule.unit = schedule.warm_up_unit = Schedule::Unit::iterations;
+    schedule.begin = schedule.warm_up = std::floor(0.4 * double(all));
+    schedule.end = double(all);
+    schedule.floor = to / peak;
+    schedule.warm_up_from = from / peak;
+    schedule.warm_up_is_cosine = true;
     return schedule;
 }
 
