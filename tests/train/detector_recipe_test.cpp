@@ -1,7 +1,5 @@
 // Detectors' recipes as their code bases publish them (see the sources named in detector_recipe.hpp).
-#include <array>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -177,12 +175,16 @@ TEST_CASE("recipe: mmdetection3d's KITTI model goes through one cycle of the lea
     const std::int64_t all = 160 * 77;  // 4928 iterations up
     const Schedule rate = recipe.schedule(recipe.learning_rate, all, 77), momentum = recipe.momentum(all).value();
     // mmcv's annealing_cos(start, end, i / iterations), in Python.
-    const std::pair<std::int64_t, std::array<double, 2>> points[] = {{0, {0.001, 0.95}}, {1, {0.0010000009144098, 0.94999998983989}}, {1232, {0.0023180194846605, 0.93535533905933}},
-        {2464, {0.0055, 0.9}}, {4928, {0.01, 0.85}}, {8624, {0.00500005, 0.9}}, {12319, {1.0045155586571e-07, 0.9499999954844}}};
-    for (const auto& [step, expected] : points) {
-        CAPTURE(step);
-        CHECK(learning_rate(rate, 0, step) == doctest::Approx(expected[0]).epsilon(1e-6).scale(0));
-        CHECK(learning_rate(momentum, 0, step) == doctest::Approx(expected[1]).epsilon(1e-9).scale(0));
+    struct Point {
+        std::int64_t step;
+        double rate, momentum;
+    };
+    const Point points[] = {{0, 0.001, 0.95}, {1, 0.0010000009144098, 0.94999998983989}, {1232, 0.0023180194846605, 0.93535533905933}, {2464, 0.0055, 0.9}, {4928, 0.01, 0.85},
+                            {8624, 0.00500005, 0.9}, {12319, 1.0045155586571e-07, 0.9499999954844}};
+    for (const Point& point : points) {
+        CAPTURE(point.step);
+        CHECK(learning_rate(rate, 0, point.step) == doctest::Approx(point.rate).epsilon(1e-10).scale(0));
+        CHECK(learning_rate(momentum, 0, point.step) == doctest::Approx(point.momentum).epsilon(1e-10).scale(0));
     }
     CHECK(recipe.batch % recipe.at_once == 0);
     CHECK(recipe.by_class.size() == 3);
