@@ -10,11 +10,8 @@ of the head a tenth of it; the logits' biases are 3 less, so that the few anchor
 hard voxels. Network and losses in float64 (the head's casts to float32 are left out, its naiveSyncBN is the batch norm that it is in one process); anchors, overlaps and
 targets in float32, as mmdetection3d makes them.
 """
-import importlib.abc
-import importlib.machinery
 import os
 import sys
-import types
 import warnings
 
 import numpy as np
@@ -23,6 +20,7 @@ import torch
 sys.path.insert(0, os.path.join(os.environ["REGULUS_SHARED"], "golden"))
 sys.path.insert(0, os.environ["MMDETECTION3D"])
 import golden
+from absent_modules import Finder
 
 REACH, MAX_PILLARS = 16, 600
 
@@ -54,48 +52,6 @@ KITTI_TRUTHS = [
      [0, 12.6, 11.9, -0.5, 0.85, 0.7, 1.6, 2.3, 0, 0]],
     [],
 ]
-
-
-class Nothing:
-    """Stands for a value of a module that is not there."""
-
-    def __call__(self, *args, **options):
-        return args[0] if len(args) == 1 and callable(args[0]) else self
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
-
-    def __or__(self, other):
-        return self
-
-    __ror__ = __getitem__ = __or__
-
-
-class Absent(types.ModuleType):
-    """Stands for a module that is not there."""
-
-    __path__ = []
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return type(name, (torch.nn.Module,), {}) if name[0].isupper() and not name.isupper() else Nothing()
-
-
-class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    names = "mmcv._ext", "cv2", "numba", "pycocotools", "scipy", "shapely", "skimage"
-
-    def find_spec(self, name, path=None, target=None):
-        if any((name + ".").startswith(absent + ".") for absent in self.names):
-            return importlib.machinery.ModuleSpec(name, self, is_package=True)
-
-    def create_module(self, spec):
-        return Absent(spec.name)
-
-    def exec_module(self, module):
-        pass
 
 
 def numbers(name, count):

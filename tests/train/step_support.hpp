@@ -2,6 +2,7 @@
 // What steps of whole detectors beside other programs share: pictures, boxes, weights, norms of gradients.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace regulus::testing {
 
 constexpr int step_pictures = 2, step_height = 128, step_width = 160;
 
-/// The pictures and boxes of torch_detectors.py and detectron2_detectors.py; labels, masks and the rest are for the caller to fill in.
+/// The pictures and boxes of torch_detectors.py, detectron2_detectors.py and mmdet_detectors.py; labels, masks and the rest are for the caller to fill in.
 inline train::TrainingBatch step_batch() {
     train::TrainingBatch batch;
     batch.input = Tensor(Shape{step_pictures, 3, step_height, step_width}, DType::f32);
@@ -29,12 +30,37 @@ inline train::TrainingBatch step_batch() {
     return batch;
 }
 
-/// Seeded weights, a tenth of them in the layers that tell scores and deltas: losses of the order of 1.
+/// With labels and bitmaps, as torch_detectors.py and mmdet_detectors.py have them. Labels begin with `first`.
+inline train::TrainingBatch masked_batch(int first) {
+    constexpr int height = step_height, width = step_width;
+    train::TrainingBatch batch = step_batch();
+    for (int n = 0; n < step_pictures; ++n) {
+        train::PictureTruth& picture = batch.truths[std::size_t(n)];
+        const int labels[] = {n, 16, 43};
+        for (int i = 0; i < 3; ++i) {
+            picture.truth.labels.data<std::int32_t>()[i] = first + labels[i];
+            std::int64_t corners[4];
+            for (int k = 0; k < 4; ++k) corners[k] = std::int64_t(std::nearbyint(picture.truth.boxes.data<float>()[4 * i + k]));
+            const auto [x1, y1, x2, y2] = corners;
+            BitMask bitmap{height, width, std::vector<std::uint8_t>(height * width, 0)};
+            for (std::int64_t y = 0; y < height; ++y) {
+                for (std::int64_t x = 0; x < width; ++x) {
+                    bitmap.bits[std::size_t(y * width + x)] = (y >= y1 && y < (y1 + 2 * y2) / 3 && x >= x1 && x < x2) || (y >= y1 && y < y2 && x >= x1 && x < (x1 + x2) / 2) ? 1 : 0;
+                }
+            }
+            picture.masks.push_back({{}, rle_encode(bitmap)});
+        }
+    }
+    return batch;
+}
+
+/// Seeded weights, a tenth of them in the layers that tell scores, deltas and offsets: losses of the order of 1, places near where they would be.
 inline Weights step_weights(const Graph& graph, const std::string& code_base) {
     const Weights weights = seeded_weights(graph, code_base);
+    const char* const ends[] = {"logits.weight", "deltas.weight", "offset.weight"};
     Weights scaled;
     for (const Weights::Entry& entry : weights.entries()) {
-        const bool last = entry.name.find("logits.weight") != std::string::npos || entry.name.find("deltas.weight") != std::string::npos;
+        const bool last = std::any_of(std::begin(ends), std::end(ends), [&](const char* end) { return entry.name.find(end) != std::string::npos; });
         Tensor tensor = entry.tensor.clone();
         for (std::int64_t i = 0; last && i < tensor.numel(); ++i) tensor.data<float>()[i] *= 0.1f;
         scaled.add(entry.name, tensor);
