@@ -199,6 +199,10 @@ TEST_CASE("mask head: bitmaps under detectron2's rule, one mask for all classes,
     CHECK(quarter.value == doctest::Approx(0.25 * std::log(2.0)));
     CHECK(quarter.gradient.data<float>()[0] == doctest::Approx(0.25 * double(loss.gradient.data<float>()[0])));
     CHECK(mask_loss(Tensor::zeros(Shape{0, 3, 8, 8}), {samples[2]}, {Tensor(Shape{0, 8, 8}, DType::f32)}).value == 0);
+    std::vector<TruthMask> rings = data.masks[0];
+    for (TruthMask& mask : rings) mask.bitmap = {};
+    CHECK(equal(mask_targets(samples[0], rings, 8, MaskTargetRule::mmdetection), mask_targets(samples[0], rings, 8, MaskTargetRule::detectron2)));  // no region is narrower than a pixel
+    CHECK_THROWS_AS(mask_targets(samples[0], rings, 8, MaskTargetRule::torchvision), ArgumentError);
     bitmaps[0] = {};
     CHECK_THROWS_WITH_AS(mask_targets(samples[0], bitmaps, 8, MaskTargetRule::mmdetection), "mask_targets: truth 0 has no bitmap; draw its rings into one of the picture's size (coco_truths)", ArgumentError);
     CHECK_THROWS_AS(mask_targets(samples[0], {}, 8, MaskTargetRule::mmdetection), ShapeError);

@@ -1,5 +1,6 @@
 // Truths of a small data set against the loaders' rules, carried out with the loaders' own tools (data_files/train/coco_truths.py).
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -68,6 +69,49 @@ TEST_CASE("coco truths: boxes, labels, ignored regions and masks are mmdetection
     check_rule("mmdetection", TruthRule::mmdetection);
     check_rule("detectron2", TruthRule::detectron2);
     check_rule("torchvision", TruthRule::torchvision);
+}
+
+TEST_CASE("coco truths: mmdetection's rings belong to the objects that its bitmaps belong to, and what has none is ignored") {
+    const CocoDataset dataset = small_dataset();
+    const CocoTruths bitmaps(dataset, categories, TruthRule::mmdetection), rings(dataset, categories, TruthRule::mmdetection_rings);
+    CHECK(rings.pictures() == bitmaps.pictures());
+    std::size_t with_rings = 0, without = 0;
+    for (std::size_t image = 0; image < 5; ++image) {
+        for (const bool flipped : {false, true}) {
+            CAPTURE(image);
+            const PictureSize size = resized[image];
+            const PictureTruth by_bitmaps = bitmaps.truth(image, {size, flipped}, true), by_rings = rings.truth(image, {size, flipped}, true);
+            std::size_t own = 0;  // of by_rings
+            for (std::size_t i = 0; i < by_bitmaps.masks.size(); ++i) {
+                const auto same_box = [&](const PictureTruth& other, std::size_t k) {
+                    return std::equal(other.truth.boxes.data<float>() + 4 * k, other.truth.boxes.data<float>() + 4 * k + 4, by_bitmaps.truth.boxes.data<float>() + 4 * i);
+                };
+                if (own == by_rings.masks.size() || !same_box(by_rings, own)) {
+                    ++without;
+                    continue;
+                }
+                const TruthMask& mask = by_rings.masks[own++];
+                ++with_rings;
+                CHECK(mask.bitmap.empty());
+                REQUIRE_FALSE(mask.polygons.empty());
+                // Drawn into the resized picture they cover what the resized bitmap covers, but for its rim.
+                const double area = double(rle_area(rle_from_polygons(mask.polygons, size.height, size.width))), drawn = double(rle_area(by_bitmaps.masks[i].bitmap));
+                CHECK(std::abs(area - drawn) < 0.2 * drawn + 12);
+            }
+            CHECK(own == by_rings.masks.size());
+            CHECK(by_rings.truth.ignored.shape()[0] - by_bitmaps.truth.ignored.shape()[0] == std::int64_t(by_bitmaps.masks.size() - own));
+            CHECK(equal(rings.truth(image, {size, flipped}).truth.boxes, bitmaps.truth(image, {size, flipped}).truth.boxes));  // without masks nothing lacks rings
+        }
+    }
+    CHECK(with_rings > 5);
+    CHECK(without > 0);
+    const std::vector<double>& ring = dataset.annotations[0].polygons[0];
+    const PictureTruth plain = rings.truth(0, {resized[0], false}, true), mirrored = rings.truth(0, {resized[0], true}, true);
+    for (std::size_t i = 0; i < ring.size(); ++i) {
+        const double scaled = ring[i] * (i % 2 == 0 ? 97.0 / 60 : 65.0 / 40);
+        CHECK(plain.masks[0].polygons[0][i] == doctest::Approx(scaled).epsilon(1e-12));
+        CHECK(mirrored.masks[0].polygons[0][i] == doctest::Approx(i % 2 == 0 ? 97 - scaled : scaled).epsilon(1e-12));
+    }
 }
 
 TEST_CASE("coco truths: which pictures are learnt from") {

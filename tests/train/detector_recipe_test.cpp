@@ -143,6 +143,12 @@ TEST_CASE("recipe: a detector's rate warms up and falls twice to a tenth, betwee
     CHECK(rate(free, 67) == doctest::Approx(0.002));
 }
 
+TEST_CASE("recipe: mmdetection's configurations with \"poly\" in their names learn from rings, the others from bitmaps") {
+    CHECK(recipe_of("mask_rcnn_regnetx-800MF_fpn_mstrain-poly_3x_coco").truths == TruthRule::mmdetection_rings);
+    CHECK(recipe_of("mask_rcnn_regnetx-3.2GF_fpn_1x_coco").truths == TruthRule::mmdetection);
+    CHECK(recipe_of("COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_1x").truths == TruthRule::detectron2);
+}
+
 TEST_CASE("recipe: mmdetection3d's 24 epochs of AdamW, a tenth after 20 and 23, from a thousandth") {
     const Detector3dRecipe recipe = nuscenes_recipe();
     const Schedule schedule = recipe.schedule(recipe.learning_rate, 24 * 900, 900);

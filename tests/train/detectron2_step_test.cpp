@@ -28,8 +28,8 @@ train::TrainingBatch detectron2_batch(int classes) {
         for (int m = 0; m < 3; ++m) {
             picture.truth.labels.data<std::int32_t>()[m] = labels[m] % classes;
             const float* const corners = picture.truth.boxes.data<float>() + 4 * m;
-            const double x1 = double(corners[0]), y1 = double(corners[1]), x2 = double(corners[2]), y2 = double(corners[3]), xm = (x1 + x2) / 2, ym = (y1 + 2 * y2) / 3;
-            picture.masks.push_back({{{x1, y1, x2, y1, x2, ym, xm, ym, xm, y2, x1, y2}}, {}});
+            const double x1 = double(corners[0]), y1 = double(corners[1]), x2 = double(corners[2]), y2 = double(corners[3]);
+            picture.masks.push_back(ring_in(corners));
             for (int k = 0; k < 17; ++k) {
                 if (k % 3 == 2) continue;
                 float* const point = picture.keypoints.data<float>() + (m * 17 + k) * 3;

@@ -48,15 +48,21 @@ def pictures():
     return (((i * 7919 + (i // WIDTH) * 104729) % 2003).to(torch.float64) / 1001 - 1).to(torch.float32).reshape(N, 3, HEIGHT, WIDTH)
 
 
-def sample(n, with_masks):
+def sample(n, name):
     from mmdet.structures import DetDataSample
-    from mmdet.structures.mask import BitmapMasks
+    from mmdet.structures.mask import BitmapMasks, PolygonMasks
     from mmengine.structures import InstanceData
 
     boxes = torch.tensor([[8.5, 10.25, 70.75, 90.5], [60.0 + n, 30.0, 150.5, 120.0], [20.0, 84.0, 50.5, 110.25 - n]])
     one = DetDataSample(metainfo={"img_shape": (HEIGHT, WIDTH), "pad_shape": (HEIGHT, WIDTH), "batch_input_shape": (HEIGHT, WIDTH), "scale_factor": (1.0, 1.0)})
     one.gt_instances = InstanceData(bboxes=boxes, labels=torch.tensor([n, 16, 43]))
-    if with_masks:
+    if "poly" in name:
+        rings = []
+        for x1, y1, x2, y2 in boxes.double().tolist():
+            xm, ym = (x1 + x2) / 2, (y1 + 2 * y2) / 3
+            rings.append([np.array([x1, y1, x2, y1, x2, ym, xm, ym, xm, y2, x1, y2])])
+        one.gt_instances.masks = PolygonMasks(rings, HEIGHT, WIDTH)
+    elif "mask" in name:
         masks = np.zeros((3, HEIGHT, WIDTH), np.uint8)
         for m, (x1, y1, x2, y2) in enumerate(boxes.round().int().tolist()):
             masks[m, y1:(y1 + 2 * y2) // 3, x1:x2] = 1
@@ -96,7 +102,7 @@ def run(name, dtype):
             if key.endswith(LAST):
                 value.mul_(0.1)
     model = model.to(dtype).train()
-    losses = model.loss(pictures().to(dtype), [sample(n, "mask" in name) for n in range(N)])
+    losses = model.loss(pictures().to(dtype), [sample(n, name) for n in range(N)])
     losses = {key: sum(value) if isinstance(value, list) else value for key, value in losses.items() if "loss" in key}
     sum(losses.values()).backward()
     norms = {}

@@ -30,6 +30,12 @@ inline train::TrainingBatch step_batch() {
     return batch;
 }
 
+/// A truth's mask as one ring, as detectron2_detectors.py and mmdet_detectors.py draw it into its box.
+inline train::TruthMask ring_in(const float* corners) {
+    const double x1 = double(corners[0]), y1 = double(corners[1]), x2 = double(corners[2]), y2 = double(corners[3]), xm = (x1 + x2) / 2, ym = (y1 + 2 * y2) / 3;
+    return {{{x1, y1, x2, y1, x2, ym, xm, ym, xm, y2, x1, y2}}, {}};
+}
+
 /// With labels and bitmaps, as torch_detectors.py and mmdet_detectors.py have them. Labels begin with `first`.
 inline train::TrainingBatch masked_batch(int first) {
     constexpr int height = step_height, width = step_width;

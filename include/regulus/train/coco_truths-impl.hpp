@@ -28,13 +28,16 @@ inline std::vector<std::vector<double>> closed_rings(const CocoAnnotation& annot
     return rings;
 }
 
+inline bool is_mmdetection(TruthRule rule) { return rule == TruthRule::mmdetection || rule == TruthRule::mmdetection_rings; }
+
 /// Whether a picture is learnt from.
 inline bool worth_learning(const CocoDataset& dataset, const CocoImage& image, const std::vector<std::size_t>& annotations, const std::vector<std::pair<std::int64_t, std::int32_t>>& labels, TruthRule rule) {
-    if (rule == TruthRule::mmdetection && std::min(image.width, image.height) < 32) return false;
+    if (is_mmdetection(rule) && std::min(image.width, image.height) < 32) return false;
     return std::any_of(annotations.begin(), annotations.end(), [&](std::size_t i) {
         const CocoAnnotation& annotation = dataset.annotations[i];
         switch (rule) {
-            case TruthRule::mmdetection: return label_of(labels, annotation.category_id) >= 0;
+            case TruthRule::mmdetection:
+            case TruthRule::mmdetection_rings: return label_of(labels, annotation.category_id) >= 0;
             case TruthRule::detectron2: return !annotation.iscrowd;
             case TruthRule::torchvision: break;
         }
@@ -45,7 +48,7 @@ inline bool worth_learning(const CocoDataset& dataset, const CocoImage& image, c
 /// Whether an annotation of a class is looked at; crowds are sorted out later.
 inline bool is_usable(const CocoAnnotation& annotation, const CocoImage& image, TruthRule rule) {
     const std::array<double, 4>& box = annotation.bbox;
-    if (rule == TruthRule::mmdetection) {
+    if (is_mmdetection(rule)) {
         const double width = std::min(box[0] + box[2], double(image.width)) - std::max(box[0], 0.0), height = std::min(box[1] + box[3], double(image.height)) - std::max(box[1], 0.0);
         return width > 0 && height > 0 && annotation.area > 0 && box[2] >= 1 && box[3] >= 1;
     }
@@ -85,6 +88,7 @@ inline Corners changed_box(const std::array<double, 4>& box, const CocoImage& im
     const double by_x = double(to.width) / double(image.width), by_y = double(to.height) / double(image.height);
     switch (rule) {
         case TruthRule::mmdetection:
+        case TruthRule::mmdetection_rings:
             corners[2] = float(box[0] + box[2]), corners[3] = float(box[1] + box[3]);
             for (std::size_t i = 0; i < 4; ++i) corners[i] *= float(i % 2 == 0 ? by_x : by_y);
             clip(width, height);
@@ -113,7 +117,7 @@ inline std::vector<std::int64_t> nearest_pixels(std::int64_t from, std::int64_t 
     const double step = double(from) / double(to);
     double centre = step * 0.5;  // Pillow's, which adds one step after another
     for (std::int64_t i = 0; i < to; ++i, centre += step) {
-        const double at = rule == TruthRule::mmdetection ? double(i) * (1 / (double(to) / double(from))) : rule == TruthRule::detectron2 ? centre : double(float(i) * (float(from) / float(to)));
+        const double at = is_mmdetection(rule) ? double(i) * (1 / (double(to) / double(from))) : rule == TruthRule::detectron2 ? centre : double(float(i) * (float(from) / float(to)));
         pixels.push_back(std::min(std::int64_t(at), from - 1));
     }
     return pixels;
@@ -148,7 +152,8 @@ inline Rle changed_bitmap(const Rle& mask, const PictureChange& change, TruthRul
 
 inline TruthMask changed_mask(CocoAnnotation annotation, const CocoImage& image, const PictureChange& change, TruthRule rule) {
     if (!annotation.polygons.empty()) annotation.polygons = closed_rings(annotation);
-    if (rule != TruthRule::detectron2 || annotation.polygons.empty()) return {{}, changed_bitmap(coco_mask(annotation, image), change, rule)};
+    const bool keeps_rings = rule == TruthRule::detectron2 || rule == TruthRule::mmdetection_rings;
+    if (!keeps_rings || annotation.polygons.empty()) return {{}, changed_bitmap(coco_mask(annotation, image), change, rule)};
     const PointChange moved(image, change);
     for (std::vector<double>& ring : annotation.polygons) {
         for (std::size_t i = 0; i < ring.size(); ++i) ring[i] = i % 2 == 0 ? moved.x(ring[i]) : moved.y(ring[i]);
@@ -268,7 +273,8 @@ REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, const PictureCh
         }
         const float least = rule_ == TruthRule::detectron2 ? 1e-5f : 0.f;
         if (!(box[2] - box[0] > least && box[3] - box[1] > least)) continue;
-        const bool no_ring = with_masks && rule_ == TruthRule::mmdetection && !annotation.polygons.empty() && detail::closed_rings(annotation).empty();
+        const bool may_lack_rings = rule_ != TruthRule::mmdetection_rings && annotation.polygons.empty();  // a bitmap is as good
+        const bool no_ring = with_masks && detail::is_mmdetection(rule_) && !may_lack_rings && detail::closed_rings(annotation).empty();
         if (annotation.iscrowd || no_ring) {
             ignored.push_back(box);
             continue;

@@ -16,6 +16,8 @@ enum class TruthRule : std::uint8_t {
     /// Pictures with an annotation of the classes and no side below 32. Without the annotations of no area, of a width or height below 1 and beyond the picture. Boxes are
     /// clipped to the picture, crowds become ignored regions. Masks are bitmaps: drawn at the original size, resized to the nearest pixel as OpenCV does.
     mmdetection,
+    /// The same, but masks are rings (poly2mask=False, as configurations with "poly" in their names have it); annotations without any become ignored regions.
+    mmdetection_rings,
     /// Pictures with an annotation that is no crowd. Without crowds and without the annotations whose rings all have fewer than three points; boxes are clipped, those with a
     /// side of 1e-5 or less go. Masks are rings; run lengths become bitmaps, resized to the nearest pixel as Pillow does. Keypoints are pixels, of which the centre is meant: 0.5
     /// is added; those outside the picture are not labelled.

@@ -26,10 +26,10 @@ inline void cut_out(const ops::RoiAlign& op, const float* plane, std::int64_t he
     }
 }
 
-/// Rings moved and scaled so that the box becomes size x size pixels, filled.
-inline void fill_rings(std::vector<std::vector<double>> rings, const float* box, int size, float* to) {
+/// Rings moved and scaled so that the box, as wide and high as `least` at least, becomes size x size pixels; filled.
+inline void fill_rings(std::vector<std::vector<double>> rings, const float* box, double least, int size, float* to) {
     const double width = double(box[2] - box[0]), height = double(box[3] - box[1]);
-    const double by_x = double(size) / std::max(width, 0.1), by_y = double(size) / std::max(height, 0.1);
+    const double by_x = double(size) / std::max(width, least), by_y = double(size) / std::max(height, least);
     for (std::vector<double>& ring : rings) {
         for (std::size_t i = 0; i < ring.size(); ++i) ring[i] = (ring[i] - double(box[i % 2])) * (i % 2 == 0 ? by_x : by_y);
     }
@@ -60,7 +60,7 @@ REGULUS_INLINE Tensor mask_targets(const RegionSample& regions, const std::vecto
     for (std::size_t which = 0; which < masks.size(); ++which) {
         if (of_truth[which].empty()) continue;
         const TruthMask& mask = masks[which];
-        const bool by_rings = rule == MaskTargetRule::detectron2 && !mask.polygons.empty();
+        const bool by_rings = !mask.polygons.empty() && (rule == MaskTargetRule::detectron2 || (rule == MaskTargetRule::mmdetection && mask.bitmap.empty()));
         if (!by_rings) {
             if (mask.bitmap.empty()) throw ArgumentError(std::string(who) + ": truth " + std::to_string(which) + " has no bitmap; draw its rings into one of the picture's size (coco_truths)");
             const BitMask bits = rle_decode(mask.bitmap);
@@ -70,7 +70,7 @@ REGULUS_INLINE Tensor mask_targets(const RegionSample& regions, const std::vecto
             const float* const box = regions.boxes.data<float>() + 4 * of_truth[which][i];
             float* const to = targets.data<float>() + of_truth[which][i + 1] * bins;
             if (by_rings) {
-                detail::fill_rings(mask.polygons, box, size, to);
+                detail::fill_rings(mask.polygons, box, rule == MaskTargetRule::mmdetection ? 1 : 0.1, size, to);
                 continue;
             }
             kernels::Box<float> from = kernels::load_box(box);

@@ -16,15 +16,15 @@ struct TruthMask {
 
 /// Whose rule.
 enum class MaskTargetRule : std::uint8_t {
-    mmdetection,  // bitmaps, cut out by RoIAlign with the half-pixel shift; 1 where that is 0.5 or more
-    detectron2,   // rings are moved and scaled into the region and filled by COCO's rule; bitmaps as mmdetection
+    mmdetection,  // bitmaps, cut out by RoIAlign with the half-pixel shift; 1 where that is 0.5 or more. Truths of rings alone as detectron2, in regions of one pixel at least
+    detectron2,   // rings are moved and scaled into the region and filled by COCO's rule; truths of bitmaps alone as mmdetection
     torchvision,  // bitmaps, cut out by RoIAlign without the shift; targets are what comes out, 0 .. 1
 };
 
 /// Targets [positives, size, size] (float32, 0 .. 1) of the regions with an object, in their order. `masks` has one entry a truth.
 /// Throws ShapeError when masks and truths do not fit each other, ArgumentError for a truth without a bitmap where the rule needs one, for a ring that cannot be
 /// filled, and for a size outside 1 .. 1024.
-/// Sources: mmdetection's BitmapMasks.crop_and_resize, detectron2's PolygonMasks.crop_and_resize, torchvision's project_masks_on_boxes.
+/// Sources: crop_and_resize of mmdetection's BitmapMasks and PolygonMasks, detectron2's PolygonMasks.crop_and_resize, torchvision's project_masks_on_boxes.
 Tensor mask_targets(const RegionSample& regions, const std::vector<TruthMask>& masks, int size, MaskTargetRule rule);
 
 /// The mean over all regions with an object and all pixels of the binary cross-entropy of the channel that the region's label names, times `weight`.
