@@ -37,6 +37,7 @@ struct GivenLane {
 struct CudaDetector::State {
     ModelFacts facts;
     bool in_original_pixels = false;
+    int given = 0;  // boxes that the model takes for each picture at most; 0: it proposes its own
     std::shared_ptr<const Executable> executable;
     std::size_t max_plans = 8;
     ContextPool contexts;
@@ -64,7 +65,11 @@ struct CudaDetector::State {
         return plan;
     }
 
-    CudaDetections run(const std::vector<cuda::SourcePicture>& pictures, bool keeps) {
+    /// `proposals` without data: none were given.
+    CudaDetections run(const std::vector<cuda::SourcePicture>& pictures, std::span<const ProposalList> proposals, bool keeps) {
+        const std::string& name = executable->graph().name;
+        if (given != 0 && proposals.data() == nullptr) throw ArgumentError("detector: " + name + " looks into given boxes; call it with a list of them for each picture");
+        if (given == 0 && proposals.data() != nullptr) throw ArgumentError("detector: " + name + " proposes its own boxes; call it with pictures alone");
         const Preprocessing& how = facts.preprocessing;
         if (pictures.empty()) throw ShapeError("detector: needs one picture or more, got none");
         cuda::PictureBatch batch;
@@ -88,13 +93,17 @@ struct CudaDetector::State {
         batch.height = padded(batch.height);
         batch.width = padded(batch.width);
         if (batch.height > INT32_MAX || batch.width > INT32_MAX || n > INT32_MAX) throw ShapeError("detector: the pictures are too large");
+        std::vector<Tensor> others{prepared.image_info};
+        if (given != 0) {
+            for (Tensor& tensor : prepare_proposals(proposals, prepared, given)) others.push_back(std::move(tensor));
+        }
         const std::shared_ptr<const cuda::CudaPlan> plan = plan_for({int(n), int(batch.height), int(batch.width)});
 
         const ContextPool::Lease context(contexts);
         compiled()->device->make_current();
         PlanState* const state = (*context).state(plan);  // before the lane: it readies one, which is the next to be taken
         const auto lane = std::make_shared<GivenLane>(compiled());
-        const std::vector<Tensor> results = plan->run_pictures(lane->lease, state, batch, how, prepared.image_info);
+        const std::vector<Tensor> results = plan->run_pictures(lane->lease, state, batch, how, others);
         Outputs outputs;
         CudaDetections found;
         for (std::size_t i = 0; i < results.size(); ++i) {
@@ -108,27 +117,28 @@ struct CudaDetector::State {
         found.lists = collect_detections(outputs, prepared, facts, in_original_pixels);
         return found;
     }
-    CudaDetections run(std::span<const Image> images, bool keeps) {
+    CudaDetections run(std::span<const Image> images, std::span<const ProposalList> proposals, bool keeps) {
         std::vector<cuda::SourcePicture> pictures;
         for (const Image& image : images) {
             check_image(image, "detector");
             pictures.push_back({image.pixels.data(), image.size(), image.width * 3, false, nullptr});
         }
-        return run(pictures, keeps);
+        return run(pictures, proposals, keeps);
     }
-    CudaDetections run(std::span<const CudaPicture> images, bool keeps) {
+    CudaDetections run(std::span<const CudaPicture> images, std::span<const ProposalList> proposals, bool keeps) {
         std::vector<cuda::SourcePicture> pictures;
         for (const CudaPicture& image : images) {
             const std::int64_t pitch = image.pitch == 0 ? image.size.width * 3 : image.pitch;
             if (pitch < image.size.width * 3) throw ArgumentError("detector: rows of " + std::to_string(image.size.width) + " pixels cannot be " + std::to_string(pitch) + " bytes apart");
             pictures.push_back({image.pixels, image.size, pitch, true, image.stream});
         }
-        return run(pictures, keeps);
+        return run(pictures, proposals, keeps);
     }
 };
 
 CudaDetector::CudaDetector(const CudaBackend& backend, const Graph& graph, const Weights& weights, const ModelFacts& facts, const CompileOptions& options) : state_(std::make_shared<State>()) {
     state_->in_original_pixels = gives_original_pixels(graph);
+    state_->given = proposal_limit(graph);
     state_->facts = facts_from_metadata(weights.metadata, facts, weights.source);
     const Preprocessing& how = state_->facts.preprocessing;
     if (!(how.divisor > 0)) throw ArgumentError("detector: divisor must be > 0, got " + std::to_string(how.divisor));
@@ -144,11 +154,17 @@ CudaDetector::CudaDetector(const CudaBackend& backend, const Graph& graph, const
     }
 }
 
-DetectionList CudaDetector::operator()(const Image& image) const { return std::move(state_->run(std::span<const Image>(&image, 1), false).lists.front()); }
-std::vector<DetectionList> CudaDetector::operator()(std::span<const Image> images) const { return state_->run(images, false).lists; }
-std::vector<DetectionList> CudaDetector::operator()(std::span<const CudaPicture> pictures) const { return state_->run(pictures, false).lists; }
-CudaDetections CudaDetector::on_device(std::span<const Image> images) const { return state_->run(images, true); }
-CudaDetections CudaDetector::on_device(std::span<const CudaPicture> pictures) const { return state_->run(pictures, true); }
+DetectionList CudaDetector::operator()(const Image& image) const { return std::move(state_->run(std::span<const Image>(&image, 1), {}, false).lists.front()); }
+std::vector<DetectionList> CudaDetector::operator()(std::span<const Image> images) const { return state_->run(images, {}, false).lists; }
+std::vector<DetectionList> CudaDetector::operator()(std::span<const CudaPicture> pictures) const { return state_->run(pictures, {}, false).lists; }
+DetectionList CudaDetector::operator()(const Image& image, const ProposalList& proposals) const {
+    return std::move(state_->run(std::span<const Image>(&image, 1), std::span<const ProposalList>(&proposals, 1), false).lists.front());
+}
+std::vector<DetectionList> CudaDetector::operator()(std::span<const Image> images, std::span<const ProposalList> proposals) const { return state_->run(images, proposals, false).lists; }
+std::vector<DetectionList> CudaDetector::operator()(std::span<const CudaPicture> pictures, std::span<const ProposalList> proposals) const { return state_->run(pictures, proposals, false).lists; }
+CudaDetections CudaDetector::on_device(std::span<const Image> images) const { return state_->run(images, {}, true); }
+CudaDetections CudaDetector::on_device(std::span<const CudaPicture> pictures) const { return state_->run(pictures, {}, true); }
+CudaDetections CudaDetector::on_device(std::span<const CudaPicture> pictures, std::span<const ProposalList> proposals) const { return state_->run(pictures, proposals, true); }
 const ModelFacts& CudaDetector::facts() const { return state_->facts; }
 
 CudaTensor CudaDetector::masks(const DetectionList& list) const {

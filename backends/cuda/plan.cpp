@@ -282,15 +282,21 @@ std::string CudaPlan::pictures_refused() const {
         return "the graph does not begin with an image";
     }
     if (shapes_[std::size_t(inputs_[0].value)][1] != 3) return "its image has " + std::to_string(shapes_[std::size_t(inputs_[0].value)][1]) + " channels, pictures have 3";
-    if (inputs_.size() > 2) return "it takes more than pictures; prepare its inputs, or use AnyDetector";
+    for (std::size_t i = 1; i < inputs_.size(); ++i) {
+        const Value& value = compiled_->graph.values[std::size_t(inputs_[i].value)];
+        const auto& input = std::get<ops::Input>(compiled_->graph.nodes[std::size_t(value.producer)].operation);
+        using Role = ops::Input::Role;
+        if (input.role != Role::image_info && input.role != Role::proposals && input.role != Role::proposal_count) return "it takes more than pictures and given boxes; prepare its inputs, or use AnyDetector";
+    }
     return "";
 }
 
-std::vector<Tensor> CudaPlan::run_pictures(const LaneLease& lane, PlanState* state, const PictureBatch& batch, const Preprocessing& how, const Tensor& info) const {
+std::vector<Tensor> CudaPlan::run_pictures(const LaneLease& lane, PlanState* state, const PictureBatch& batch, const Preprocessing& how, std::span<const Tensor> others) const {
     const Device& device = *compiled_->device;
     device.make_current();
     lane->reserve(arena_, staging_);
-    for (std::size_t i = 1; i < inputs_.size(); ++i) put_input(*lane, i, info);
+    if (others.size() + 1 != inputs_.size()) throw ArgumentError("cuda: " + compiled_->graph.name + " takes " + std::to_string(inputs_.size() - 1) + " inputs beside pictures, got " + std::to_string(others.size()));
+    for (std::size_t i = 1; i < inputs_.size(); ++i) put_input(*lane, i, others[i - 1]);
     const ValueId image = inputs_[0].value;
     try {
         enqueue_pictures(device, *lane, batch, how, compiled_->storage[std::size_t(image)], lane->arena() + places_.value_offset[std::size_t(image)]);

@@ -37,17 +37,12 @@ PictureDetector::PictureDetector(const regulus::Backend& backend, const regulus:
         return;
     }
 #if defined(REGULUS_TOOL_CUDA)
-    const auto* const cuda = dynamic_cast<const regulus::CudaBackend*>(&backend);
-    if (cuda != nullptr && regulus::proposal_limit(graph) == 0) {
-        const regulus::CudaDetector detector(*cuda, graph, weights, facts, options);
-        facts_ = detector.facts();
-        find_ = [detector](const regulus::Image& image, const regulus::ProposalList*) { return detector(image); };
+    if (const auto* const cuda = dynamic_cast<const regulus::CudaBackend*>(&backend)) {
+        find_with(regulus::CudaDetector(*cuda, graph, weights, facts, options));
         return;
     }
 #endif
-    const regulus::AnyDetector detector(backend, graph, weights, facts, options);
-    facts_ = detector.facts();
-    find_ = [detector](const regulus::Image& image, const regulus::ProposalList* given) { return given != nullptr ? detector(image, *given) : detector(image); };
+    find_with(regulus::AnyDetector(backend, graph, weights, facts, options));
 }
 
 std::optional<regulus::GoldenCheck> compare_ways([[maybe_unused]] const std::string& folder, [[maybe_unused]] const regulus::Backend& backend, [[maybe_unused]] const regulus::CompileOptions& options) {
@@ -61,7 +56,7 @@ std::optional<regulus::GoldenCheck> compare_ways([[maybe_unused]] const std::str
             facts.preprocessing.short_side = peer.short_side;
         }
         const regulus::Graph graph = regulus::recorded(model);
-        if (regulus::proposal_limit(graph) != 0) return std::nullopt;  // one way only
+        if (regulus::proposal_limit(graph) != 0) return std::nullopt;  // the case has boxes of its own prepared input alone
         const auto from_input = regulus::AnyDetector(*cuda, graph, peer.state, facts, options)(peer.images);
         const auto from_pictures = regulus::CudaDetector(*cuda, graph, peer.state, facts, options)(peer.images);
         std::size_t different = 0, objects = 0;

@@ -32,6 +32,12 @@ public:
     regulus::PanopticResult segments(const regulus::Image& image) const { return segments_.value()(image); }
 
 private:
+    template <class Detector>
+    void find_with(const Detector& detector) {
+        facts_ = detector.facts();
+        find_ = [detector](const regulus::Image& image, const regulus::ProposalList* given) { return given != nullptr ? detector(image, *given) : detector(image); };
+    }
+
     std::optional<regulus::PanopticDetector> segments_;
     regulus::ModelFacts facts_;
     std::function<regulus::DetectionList(const regulus::Image&, const regulus::ProposalList*)> find_;

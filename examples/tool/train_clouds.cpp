@@ -12,9 +12,9 @@
 
 #include <regulus/converters/convert.hpp>
 #include <regulus/cpu/learning.hpp>
+#include <regulus/data/cloud_augment.hpp>
 #include <regulus/data/point_cloud_filter.hpp>
 #include <regulus/graph/bind.hpp>
-#include <regulus/data/cloud_augment.hpp>
 #include <regulus/train/cloud_truths.hpp>
 #include <regulus/train/detector3d_teacher.hpp>
 #include <regulus/train/epoch_order.hpp>

@@ -52,9 +52,16 @@ public:
     std::optional<regulus::GroundPlane> ground(std::size_t sample) const override { return grounds_.empty() ? std::nullopt : std::optional(grounds_[sample]); }
 
     Settings settings() const override {
-        std::string frames;
-        for (const std::string& id : ids_) frames += id + "\n";
-        return {{"frames", text_identity(frames)}, {"planes", options_.planes.empty() ? "none" : "given"}};
+        std::string frames, marked;
+        for (std::size_t i = 0; i < ids_.size(); ++i) {
+            frames += ids_[i] + "\n";
+            for (const train::CloudObject& object : objects_[i]) {
+                const regulus::Box3d& box = object.box;
+                for (const float value : {float(object.label), box.x, box.y, box.z, box.length, box.width, box.height, box.yaw}) marked += number(double(value)) + " ";
+            }
+            marked += "\n";
+        }
+        return {{"frames", text_identity(frames)}, {"annotations", text_identity(marked)}, {"planes", options_.planes.empty() ? "none" : "given"}};
     }
 
     bool judges() const override { return !validation_.empty(); }

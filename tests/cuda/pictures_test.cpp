@@ -6,6 +6,7 @@
 
 #include <regulus/cuda/detector.hpp>
 #include <regulus/cuda/pictures.hpp>
+#include <regulus/graph/passes.hpp>
 
 using namespace regulus;
 using namespace regulus::testing;
@@ -123,6 +124,42 @@ TEST_CASE("cuda emulated: a detector from pictures of the host or of the device 
     CHECK(kept["scores"].shape()[0] == row);
     CHECK(kept["masks"].shape()[2] == 28);
     CHECK_THROWS_WITH_AS(kept["faces"], "detections: there is no tensor \"faces\"", ArgumentError);
+}
+
+TEST_CASE("cuda emulated: given boxes are looked into from pictures of the host or of the device as from a prepared input, bit for bit; wrong calls are refused") {
+    EmulatedDevice emulated;
+    const auto libraries = emulated.libraries();
+    const Graph graph = recorded<SmallFastRcnn>();
+    const Weights weights = detector_weights(graph, 3);
+    const CudaBackend backend({.cudnn = false}, libraries);
+    const AnyDetector plain(backend, graph, weights, small_facts());
+    const CudaDetector detector(backend, graph, weights, small_facts());
+    const std::vector<Image> images{noise(50, 70, 1), noise(64, 96, 2)};
+    std::vector<ProposalList> given(2);
+    for (int i = 0; i < 20; ++i) given[0].push_back({float(2 * i), float(i), float(2 * i + 12 + i), float(20 + i)});
+    given[1] = {{5, 6, 40, 50}};
+    const std::vector<CudaPicture> pictures{{images[0].pixels.data(), images[0].size()}, {images[1].pixels.data(), images[1].size()}};
+    for (const std::size_t left : {20, 3, 0}) {  // other boxes in the memory of those before
+        given[0].resize(left);
+        const std::vector<DetectionList> expected = plain(images, given);
+        if (left == 20) REQUIRE(expected[0].size() > 0);
+        const std::vector<DetectionList> got = detector(images, given), from_device = detector(pictures, given);
+        const CudaDetections kept = detector.on_device(pictures, given);
+        for (std::size_t i = 0; i < 2; ++i) {
+            check_equal(got[i], expected[i]);
+            check_equal(from_device[i], expected[i]);
+            check_equal(kept.lists[i], expected[i]);
+        }
+        check_equal(detector(images[0], given[0]), plain(images[0], given[0]));
+    }
+    CHECK_THROWS_WITH_AS(detector(images[0]), ("detector: " + graph.name + " looks into given boxes; call it with a list of them for each picture").c_str(), ArgumentError);
+    CHECK_THROWS_WITH_AS(detector(images, std::span(given).first(1)), "proposals: expected a list for each of 2 pictures, got 1", ShapeError);
+    const Graph own = recorded<SmallFasterRcnn>();
+    const CudaDetector proposing(backend, own, detector_weights(own, 3), small_facts());
+    CHECK_THROWS_WITH_AS(proposing(images[0], given[0]), ("detector: " + own.name + " proposes its own boxes; call it with pictures alone").c_str(), ArgumentError);
+    const Graph more = with_given_boxes(recorded<SmallMaskRcnn>(), 12);
+    CHECK_THROWS_WITH_AS(CudaDetector(backend, more, detector_weights(more, 3), small_facts())(images[0], given[0]),
+                         ("cuda: " + more.name + " cannot be run from pictures: it takes more than pictures and given boxes; prepare its inputs, or use AnyDetector").c_str(), BackendError);
 }
 
 TEST_CASE("cuda emulated: from the third call of a size on, a call is one copy, two kernels and one graph: one synchronisation, no allocation, no capture") {

@@ -62,8 +62,12 @@ TEST_CASE("recipe: what a detector's backbone and pictures do") {
     CHECK_FALSE(d2.norms_decay);
     CHECK(mm.augmentation.sizes.size() == 1);
     CHECK_FALSE(mm.augmentation.between);
-    CHECK_FALSE(recipe_of("faster_rcnn_regnetx-400MF_fpn_mstrain_3x_coco").augmentation.between);
-    for (const char* name : {"cascade_mask_rcnn_regnetx-400MF_fpn_mstrain_3x_coco", "mask_rcnn_regnetx-800MF_fpn_mstrain-poly_3x_coco"}) {
+    for (const char* name : {"faster_rcnn_regnetx-3.2GF_fpn_mstrain_3x_coco", "mask_rcnn_regnetx-3.2GF_fpn_mstrain_3x_coco"}) {
+        CHECK_FALSE(recipe_of(name).augmentation.between);
+        CHECK(recipe_of(name).augmentation.sizes.size() == 6);
+        CHECK(recipe_of(name).steps == std::vector<double>{28. / 36, 34. / 36});
+    }
+    for (const char* name : {"faster_rcnn_regnetx-400MF_fpn_mstrain_3x_coco", "cascade_mask_rcnn_regnetx-3.2GF_fpn_mstrain_3x_coco", "cascade_mask_rcnn_regnetx-400MF_fpn_mstrain_3x_coco", "mask_rcnn_regnetx-800MF_fpn_mstrain-poly_3x_coco"}) {
         CHECK(recipe_of(name).augmentation.between);
         CHECK(recipe_of(name).steps == std::vector<double>{27. / 36, 33. / 36});
     }

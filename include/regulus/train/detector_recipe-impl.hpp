@@ -54,7 +54,8 @@ REGULUS_INLINE DetectorRecipe detector_recipe(const std::string& code_base, cons
         if (is_regnet && !is_cascade && (is_dense || (many_sizes && says("mask")))) recipe.clip = 35;
         if (many_sizes && is_published_size) recipe.augmentation = detectron2_augmentation();  // the same six
         if (says("poly")) recipe.truths = TruthRule::mmdetection_rings;
-        if (many_sizes && (is_cascade || says("poly"))) recipe.steps = {27. / 36, 33. / 36}, recipe.augmentation.between = true;
+        // Sizes between two: all but the first of them, those of May 2020.
+        if (many_sizes && (is_cascade || !says("3.2GF"))) recipe.steps = {27. / 36, 33. / 36}, recipe.augmentation.between = true;
     } else if (code_base == "detectron2") {
         detail::set_detectron2_recipe(recipe, says, preprocessing);
     } else if (code_base == "torchvision") {

@@ -61,16 +61,22 @@ struct CudaDetections {
 /// is not used again.
 class CudaDetector {
 public:
-    /// As AnyDetector; throws BackendError too when the graph does not begin with pictures.
+    /// As AnyDetector; throws BackendError too when the graph does not begin with pictures, or takes more than them and boxes to look into.
     CudaDetector(const CudaBackend& backend, const Graph& graph, const Weights& weights, const ModelFacts& facts, const CompileOptions& options = {});
 
     DetectionList operator()(const Image& image) const;
     std::vector<DetectionList> operator()(std::span<const Image> images) const;
     std::vector<DetectionList> operator()(std::span<const CudaPicture> pictures) const;
 
+    /// Of a model that looks into given boxes: a list of them for each picture, in its pixels. Throws as AnyDetector does.
+    DetectionList operator()(const Image& image, const ProposalList& proposals) const;
+    std::vector<DetectionList> operator()(std::span<const Image> images, std::span<const ProposalList> proposals) const;
+    std::vector<DetectionList> operator()(std::span<const CudaPicture> pictures, std::span<const ProposalList> proposals) const;
+
     /// The same, with the results on the device.
     CudaDetections on_device(std::span<const Image> images) const;
     CudaDetections on_device(std::span<const CudaPicture> pictures) const;
+    CudaDetections on_device(std::span<const CudaPicture> pictures, std::span<const ProposalList> proposals) const;
 
     /// The masks of one list at its picture's size: [objects, height, width] bytes, 1 or 0, pixel for pixel what Detection::mask gives. Throws ArgumentError when
     /// an object has none, BackendError for 2^32 pixels or more.

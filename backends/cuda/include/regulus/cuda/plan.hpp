@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -121,8 +122,8 @@ public:
     std::vector<Tensor> run(std::byte* arena, PlanState* state, OutputMemory& memory, const std::vector<Tensor>& inputs, Profile* profile) const override;
     std::unique_ptr<PlanState> make_state() const override;
 
-    /// A run whose image input is made from pictures on the lane's stream; `info` is the other input. Results lie on the device too while the lease lives.
-    std::vector<Tensor> run_pictures(const LaneLease& lane, PlanState* state, const PictureBatch& batch, const Preprocessing& how, const Tensor& info) const;
+    /// A run whose image input is made from pictures on the lane's stream; `others` are the other inputs. Results lie on the device too while the lease lives.
+    std::vector<Tensor> run_pictures(const LaneLease& lane, PlanState* state, const PictureBatch& batch, const Preprocessing& how, std::span<const Tensor> others) const;
     /// Where output `i` of the graph lies after a run on this lane: rows and planes of float32, or int32.
     DevicePointer output_address(const Lane& lane, std::size_t i) const;
     /// Whether run_pictures can run this graph; else why not.
