@@ -106,7 +106,8 @@ void NodeContext::refuse(const std::string& why) const {
     throw BackendError("cuda: \"" + node().name + "\" (" + describe(node().operation) + ") cannot be run: " + why);
 }
 
-CudaPlan::CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& size) : compiled_(std::move(compiled)), shapes_(infer_shapes(compiled_->graph, size)) {
+CudaPlan::CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& size, std::vector<ValueId> staying)
+    : compiled_(std::move(compiled)), shapes_(infer_shapes(compiled_->graph, size)), staying_(std::move(staying)) {
     const Graph& graph = compiled_->graph;
     compiled_->device->make_current();
     const LaneLease lane(compiled_);
@@ -145,8 +146,9 @@ std::size_t CudaPlan::describe_transfers() {
     std::size_t planes = 0;
     const auto transfer = [&](ValueId value) {
         const std::size_t bytes = std::size_t(shapes_[std::size_t(value)].numel()) * 4;  // float32 or int32
-        const Transfer result{value, staging_, bytes};
-        staging_ += rounded(bytes);
+        Transfer result{value, staging_, bytes};
+        result.stays = std::find(staying_.begin(), staying_.end(), value) != staying_.end();
+        if (!result.stays) staging_ += rounded(bytes);
         return result;
     };
     for (const ValueId id : graph.inputs) inputs_.push_back(transfer(id));
@@ -234,7 +236,7 @@ void CudaPlan::enqueue_outputs(const Addresses& at, Queue& queue) const {
                 queue.each(ToPlanes<T>{at.value<const T>(t.value), reinterpret_cast<float*>(from), map});
             });
         }
-        queue.to_host(at.lane->staging() + t.staging, from, t.bytes);
+        if (!t.stays) queue.to_host(at.lane->staging() + t.staging, from, t.bytes);
     }
 }
 
@@ -365,6 +367,7 @@ const CudaPlan::Transfer& CudaPlan::transfer_of(ValueId value) const {
 
 /// Rows cut to those that are valid; entries of lists beyond their count zero.
 Tensor CudaPlan::output(const Lane& lane, const Transfer& transfer) const {
+    if (transfer.stays) return Tensor();
     const Value& value = compiled_->graph.values[std::size_t(transfer.value)];
     Shape shape = shapes_[std::size_t(transfer.value)];
     const std::int32_t* counts = nullptr;

@@ -16,6 +16,7 @@
 
 #include <regulus/cuda/detector.hpp>
 #include <regulus/cuda/libraries.hpp>
+#include <regulus/pipeline/panoptic_detector.hpp>
 #include <regulus/reference.hpp>
 
 #include "every_kernel.hpp"
@@ -113,6 +114,10 @@ void run_pictures(const device_check::Case& one, const CudaBackend& backend) {
                 for (std::size_t i = 0; i < images.size(); ++i) same = same && same_bits(found[i], expected[i]), objects += found[i].size();
             }
             check(same && objects > 0, what + ": the same bits as from prepared input");
+            const auto wanted = PanopticDetector(backend, one.graph, one.weights, facts)(images), segments = detector.segments(images);
+            bool same_segments = true;
+            for (std::size_t i = 0; i < images.size(); ++i) same_segments = same_segments && segments[i].map == wanted[i].map && same_bits(segments[i].detections, wanted[i].detections);
+            check(same_segments, what + ": segments of labels made on the device are those of labels made on the host");
             std::int64_t different = 0;
             for (const DetectionList& list : expected) {
                 if (list.empty()) continue;

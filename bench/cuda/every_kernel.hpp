@@ -8,7 +8,7 @@
 
 #include <regulus/converters/seeded_weights.hpp>
 #include <regulus/graph/record.hpp>
-#include <regulus/models/mask_rcnn.hpp>
+#include <regulus/models/panoptic_fpn.hpp>
 
 namespace regulus::device_check {
 
@@ -152,7 +152,7 @@ inline Graph points_graph() {
 }
 
 inline constexpr RcnnSizes small_sizes{.rpn_candidates = 60, .proposals = 40, .box_features = 64, .mask_convs = 1, .mask_channels = 16, .detections = 20};
-struct SmallNetwork : MaskRcnn<RegNet<regnetx_200mf>, 16, 5, small_sizes> {
+struct SmallNetwork : PanopticFpn<RegNet<regnetx_200mf>, 16, 5, 7, small_sizes> {
     static constexpr RcnnSettings settings{.score_threshold = 0.1f};
 };
 
@@ -171,7 +171,7 @@ inline std::vector<Case> small_cases() {
     counts.data<std::int32_t>()[1] = 150;
     add(points_graph(), {numbers(Shape{500, 4}, "points", -8, 16), counts}, 1e-4);
     Graph network = recorded<SmallNetwork>();
-    network.name = "mask_rcnn";
+    network.name = "panoptic_fpn";
     add(std::move(network), {numbers(Shape{2, 3, 96, 128}, "image", -2, 2), whole_picture_info(2, 96, 128)}, 2e-3);  // a box moves a region by as much
     return cases;
 }

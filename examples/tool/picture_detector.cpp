@@ -30,18 +30,20 @@ PictureDetector::PictureDetector(const regulus::Backend& backend, const regulus:
         find_ = [detector](const regulus::Image& image, const regulus::ProposalList*) { return detector(image); };
         return;
     }
-    if (regulus::gives_segments(graph)) {
-        segments_.emplace(backend, graph, weights, facts, options);
-        facts_ = segments_->facts();
-        find_ = [detector = segments_->detector()](const regulus::Image& image, const regulus::ProposalList*) { return detector(image); };
-        return;
-    }
 #if defined(REGULUS_TOOL_CUDA)
     if (const auto* const cuda = dynamic_cast<const regulus::CudaBackend*>(&backend)) {
-        find_with(regulus::CudaDetector(*cuda, graph, weights, facts, options));
+        const regulus::CudaDetector detector(*cuda, graph, weights, facts, options);
+        find_with(detector);
+        if (regulus::gives_segments(graph)) segments_ = [detector](const regulus::Image& image) { return detector.segments(image); };
         return;
     }
 #endif
+    if (regulus::gives_segments(graph)) {
+        const regulus::PanopticDetector detector(backend, graph, weights, facts, options);
+        find_with(detector.detector());
+        segments_ = detector;
+        return;
+    }
     find_with(regulus::AnyDetector(backend, graph, weights, facts, options));
 }
 

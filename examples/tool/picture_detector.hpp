@@ -15,8 +15,8 @@ namespace tool {
 inline constexpr const char* augment_help =
     "Short sides, as 400,500,...: merge what is found at these sizes of each picture and in the mirror (detectron2's test-time augmentation; its own sizes are 400 to 1200 by 100)";
 
-/// On a GPU everything from the decoded picture to boxes and masks runs there (regulus::CudaDetector); else, and for models with a semantic head, the network runs on the
-/// backend (regulus::AnyDetector, regulus::PanopticDetector).
+/// On a GPU everything from the decoded picture to boxes, masks and pixels' labels runs there (regulus::CudaDetector); else the network runs on the backend
+/// (regulus::AnyDetector, regulus::PanopticDetector).
 class PictureDetector {
 public:
     /// With `short_sides` it is a regulus::AugmentedDetector. Throws as that or regulus::AnyDetector does.
@@ -28,8 +28,8 @@ public:
     const regulus::ModelFacts& facts() const { return facts_; }
 
     /// Whether the model has a semantic head, and then the picture's segments.
-    bool has_segments() const { return segments_.has_value(); }
-    regulus::PanopticResult segments(const regulus::Image& image) const { return segments_.value()(image); }
+    bool has_segments() const { return bool(segments_); }
+    regulus::PanopticResult segments(const regulus::Image& image) const { return segments_(image); }
 
 private:
     template <class Detector>
@@ -38,7 +38,7 @@ private:
         find_ = [detector](const regulus::Image& image, const regulus::ProposalList* given) { return given != nullptr ? detector(image, *given) : detector(image); };
     }
 
-    std::optional<regulus::PanopticDetector> segments_;
+    std::function<regulus::PanopticResult(const regulus::Image&)> segments_;  // none: no semantic head
     regulus::ModelFacts facts_;
     std::function<regulus::DetectionList(const regulus::Image&, const regulus::ProposalList*)> find_;
 };

@@ -42,6 +42,7 @@ TEST_CASE("device_check: its small graphs, in every precision, and a detector fr
             const DetectionList found = detector(picture);
             REQUIRE(found.size() > 0);
             CHECK(detector.masks(found).shape()[0] == std::int64_t(found.size()));
+            CHECK(detector.segments(picture).map.height == 50);
         }
     }
     const std::set<std::string> launched(device.launched.begin(), device.launched.end());

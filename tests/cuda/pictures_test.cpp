@@ -7,6 +7,7 @@
 #include <regulus/cuda/detector.hpp>
 #include <regulus/cuda/pictures.hpp>
 #include <regulus/graph/passes.hpp>
+#include <regulus/pipeline/panoptic_detector.hpp>
 
 using namespace regulus;
 using namespace regulus::testing;
@@ -160,6 +161,41 @@ TEST_CASE("cuda emulated: given boxes are looked into from pictures of the host 
     const Graph more = with_given_boxes(recorded<SmallMaskRcnn>(), 12);
     CHECK_THROWS_WITH_AS(CudaDetector(backend, more, detector_weights(more, 3), small_facts())(images[0], given[0]),
                          ("cuda: " + more.name + " cannot be run from pictures: it takes more than pictures and given boxes; prepare its inputs, or use AnyDetector").c_str(), BackendError);
+}
+
+TEST_CASE("cuda emulated: segments from pictures of the host or of the device are those of a prepared input, logits stay on the device; other models are refused") {
+    EmulatedDevice emulated;
+    const auto libraries = emulated.libraries();
+    const Graph graph = recorded<SmallPanopticFpn>();
+    const Weights weights = detector_weights(graph, 3);
+    ModelFacts facts = small_facts();
+    facts.panoptic.stuff_area = 30;
+    const CudaBackend backend({.cudnn = false}, libraries);
+    const PanopticDetector plain(backend, graph, weights, facts);
+    const CudaDetector detector(backend, graph, weights, facts);
+    for (const std::vector<PictureSize>& sizes : std::vector<std::vector<PictureSize>>{{{50, 70}, {64, 96}}, {{130, 190}, {33, 96}}, {{7, 9}}}) {
+        std::vector<Image> images;
+        std::vector<CudaPicture> pictures;
+        for (const PictureSize size : sizes) images.push_back(noise(size.height, size.width, images.size() + 1));
+        for (const Image& image : images) pictures.push_back({image.pixels.data(), image.size()});
+        const std::vector<PanopticResult> expected = plain(images);
+        for (int run = 0; run < 3; ++run) {  // without a graph, captured, replayed
+            const std::vector<PanopticResult> got = run == 2 ? detector.segments(pictures) : detector.segments(images);
+            REQUIRE(got.size() == expected.size());
+            for (std::size_t i = 0; i < got.size(); ++i) {
+                CHECK(got[i].map == expected[i].map);
+                CHECK(got[i].segments.size() == expected[i].segments.size());
+                check_equal(got[i].detections, expected[i].detections);
+            }
+        }
+        if (sizes.size() == 2 && sizes[0].height == 50) CHECK(expected[0].segments.size() > 1);
+        check_equal(detector(images)[0], expected[0].detections);
+        const CudaDetections kept = detector.on_device(pictures);
+        CHECK(kept["semantic_logits"].shape()[1] == 7);
+    }
+    const Graph other = recorded<SmallMaskRcnn>();
+    CHECK_THROWS_WITH_AS(CudaDetector(backend, other, detector_weights(other, 3), small_facts()).segments(noise(20, 30, 1)),
+                         ("panoptic: " + other.name + " has no semantic head beside masks (outputs \"semantic_logits\" and \"masks\"); use a detector for it, or a Panoptic FPN").c_str(), ArgumentError);
 }
 
 TEST_CASE("cuda emulated: from the third call of a size on, a call is one copy, two kernels and one graph: one synchronisation, no allocation, no capture") {

@@ -8,6 +8,7 @@
 #include <regulus/cuda.hpp>
 #include <regulus/cuda/dlpack.hpp>
 #include <regulus/pipeline/any_detector.hpp>
+#include <regulus/pipeline/panoptic.hpp>
 
 namespace regulus {
 
@@ -77,6 +78,11 @@ public:
     CudaDetections on_device(std::span<const Image> images) const;
     CudaDetections on_device(std::span<const CudaPicture> pictures) const;
     CudaDetections on_device(std::span<const CudaPicture> pictures, std::span<const ProposalList> proposals) const;
+
+    /// Things and stuff, of a model with a semantic head; its pixels' labels are made on the device, to the byte those of semantic_labels. Throws ArgumentError for another model.
+    PanopticResult segments(const Image& image) const;
+    std::vector<PanopticResult> segments(std::span<const Image> images) const;
+    std::vector<PanopticResult> segments(std::span<const CudaPicture> pictures) const;
 
     /// The masks of one list at its picture's size: [objects, height, width] bytes, 1 or 0, pixel for pixel what Detection::mask gives. Throws ArgumentError when
     /// an object has none, BackendError for 2^32 pixels or more.

@@ -114,7 +114,8 @@ Command pillar_command(const NodeContext& context);
 
 class CudaPlan final : public Plan {
 public:
-    CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& size);
+    /// Of outputs in `staying` the values stay on the device: a run gives empty tensors for them.
+    CudaPlan(std::shared_ptr<const Compiled> compiled, const InputSize& size, std::vector<ValueId> staying = {});
 
     MemoryReport memory() const override { return memory_; }
     std::size_t host_arena() const override { return 0; }
@@ -126,6 +127,8 @@ public:
     std::vector<Tensor> run_pictures(const LaneLease& lane, PlanState* state, const PictureBatch& batch, const Preprocessing& how, std::span<const Tensor> others) const;
     /// Where output `i` of the graph lies after a run on this lane: rows and planes of float32, or int32.
     DevicePointer output_address(const Lane& lane, std::size_t i) const;
+    /// Its shape, rows not cut to those that are valid.
+    const Shape& output_shape(std::size_t i) const { return shapes_[std::size_t(compiled_->graph.outputs[i].second)]; }
     /// Whether run_pictures can run this graph; else why not.
     std::string pictures_refused() const;
 
@@ -135,6 +138,7 @@ private:
         ValueId value;
         std::size_t staging, bytes;
         std::size_t planes = MemoryPlan::nowhere;  // an output map: where in the arena it is laid out as planes
+        bool stays = false;                        // on the device
     };
     std::size_t describe_transfers();
     void place_commands(const Lane& lane, MemoryRequest& request, std::size_t planes);
@@ -149,6 +153,7 @@ private:
 
     std::shared_ptr<const Compiled> compiled_;
     std::vector<Shape> shapes_;
+    std::vector<ValueId> staying_;
     std::vector<Command> commands_;  // per node
     MemoryPlan places_;
     std::vector<Transfer> inputs_, outputs_;  // outputs_: the graph's, then counts that cut them

@@ -82,6 +82,7 @@
     X(SamplingPicture<float>, sample_picture_f32)            \
     X(SamplingPicture<Half>, sample_picture_f16)             \
     X(SamplingPicture<BFloat16>, sample_picture_bf16)        \
+    X(LabellingPixels, label_pixels)                         \
     X(PastingMasks, paste_masks)
 
 #define REGULUS_CUDA_KERNELS(X) REGULUS_CUDA_MAP_KERNELS(X) REGULUS_CUDA_DETECTION_KERNELS(X) REGULUS_CUDA_PICTURE_KERNELS(X) REGULUS_CUDA_PILLAR_KERNELS(X)

@@ -1,9 +1,10 @@
 #pragma once
-// From 8-bit pictures to the network's input map, and from the network's small masks to pictures: the steps of data/resize, data/preprocess and data/mask, byte for
-// byte. The tables of taps are made on the host by data/resize's own functions.
+// From 8-bit pictures to the network's input map, and from the network's small masks and coarse labels to pictures: the steps of data/resize, data/preprocess, data/mask and
+// pipeline/semantic_labels, byte for byte. The tables of a picture's taps are made on the host by data/resize's own functions.
 #include <cmath>
 #include <cstdint>
 
+#include <regulus/core/bilinear_tap.hpp>
 #include <regulus/cuda/kernels/storage.hpp>
 
 namespace regulus::cuda {
@@ -112,6 +113,47 @@ struct SamplingPicture {
         const float top = values[src.at(upper, left)[channel]] * a + values[src.at(upper, right)[channel]] * b;
         const float bottom = values[src.at(lower, left)[channel]] * a + values[src.at(lower, right)[channel]] * b;
         return top * rows.near[y] + bottom * rows.far[y];
+    }
+};
+
+/// The class of each pixel of a picture from a semantic head's logits; a thread a pixel. The map is enlarged, cropped to `resized_height` x `resized_width`, resized to the picture; each
+/// resize mixes along rows first. The greatest value wins, the first of equal ones; class 0 where its value is NaN.
+struct LabellingPixels {
+    const float* logits;  // [classes, map_height, map_width]
+    std::uint8_t* dst;    // [height, width]
+    std::uint32_t classes, map_height, map_width, factor, resized_height, resized_width, height, width;
+
+    /// Two neighbours and their weights.
+    struct Tap {
+        std::int64_t first, second;
+        float near, far;
+    };
+    REGULUS_HOST_DEVICE static Tap tap(std::int64_t at, std::int64_t in, std::int64_t out) {
+        const auto found = kernels::bilinear_tap<float>(at, in, out);
+        return {found.first, found.second, 1.f - found.weight, found.weight};
+    }
+    REGULUS_HOST_DEVICE static float along(const float* row, const Tap& at) { return row[at.first] * at.near + row[at.second] * at.far; }
+    /// A value of the enlarged map.
+    REGULUS_HOST_DEVICE float enlarged(const float* plane, const Tap& y, const Tap& x) const {
+        return along(plane + y.first * std::int64_t(map_width), x) * y.near + along(plane + y.second * std::int64_t(map_width), x) * y.far;
+    }
+    REGULUS_HOST_DEVICE std::uint32_t size() const { return height * width; }
+    REGULUS_HOST_DEVICE void operator()(std::uint32_t i) const {
+        const Tap y = tap(i / width, resized_height, height), x = tap(i % width, resized_width, width);
+        const std::int64_t tall = std::int64_t(factor) * map_height, wide = std::int64_t(factor) * map_width;
+        const Tap upper = tap(y.first, map_height, tall), lower = tap(y.second, map_height, tall), left = tap(x.first, map_width, wide), right = tap(x.second, map_width, wide);
+        float greatest = 0;
+        std::uint32_t label = 0;
+        for (std::uint32_t c = 0; c < classes; ++c) {
+            const float* const plane = logits + std::int64_t(c) * map_height * map_width;
+            const float top = enlarged(plane, upper, left) * x.near + enlarged(plane, upper, right) * x.far;
+            const float bottom = enlarged(plane, lower, left) * x.near + enlarged(plane, lower, right) * x.far;
+            const float value = top * y.near + bottom * y.far;
+            if (c != 0 && !(value > greatest)) continue;
+            greatest = value;
+            label = c;
+        }
+        dst[i] = std::uint8_t(label);
     }
 };
 
