@@ -65,7 +65,7 @@ TEST_CASE("detector teacher: losses and gradients of a step are mmdetection's fo
             const auto found = std::find_if(losses.parts.begin(), losses.parts.end(), [&](const auto& part) { return part.first == our_name(name); });
             REQUIRE(found != losses.parts.end());
             // Proposals and refined regions come from float32 deltas; the targets of a cascade's second stage are twenty times how far a refined region is from its truth. There mmdetection's
-            // own float32 is off by -2e-4, ours by -3e-5, -4e-4, -2e-4 and 5e-4 with AVX-512, AVX2, SSE4 and plain loops.
+            // own float32 is off by -2e-4, ours by -3e-5, -4e-4, -2e-4 and 5e-4 with AVX-512, AVX2, SSE4 and under sanitizers.
             const bool is_box = name.find("bbox") != std::string::npos, is_refined = name.rfind("s1.", 0) == 0 || name.rfind("s2.", 0) == 0;
             CHECK(found->second == doctest::Approx(entry.second).scale(0).epsilon(!is_box ? 1e-4 : is_refined ? 1e-3 : 4e-4));
         }
