@@ -17,6 +17,7 @@
 #include <regulus/graph/bind.hpp>
 #include <regulus/pipeline/any_detector.hpp>
 #include <regulus/train/detect_order.hpp>
+#include <regulus/train/precise_norms.hpp>
 
 #include "eval_detector.hpp"
 #include "in_parallel.hpp"
@@ -141,23 +142,25 @@ public:
     train::Learner& learner() override { return teacher_.learner(); }
 
     train::StepLosses teach(std::int64_t epoch, std::int64_t step, std::int64_t part) override {
-        if (ordered_ != epoch) {
-            const std::vector<std::int64_t> order = plan_.repeats.empty() ? train::epoch_order(std::int64_t(plan_.sizes.size()), options_.run.seed, epoch) : train::repeated_order(plan_.repeats, options_.run.seed, epoch);
-            groups_ = train::batches_of_alike<regulus::PictureSize>(order, plan_.sizes, plan_.recipe.at_once);
-            ordered_ = epoch;
-        }
+        begin_epoch(epoch);
+        judged_ = {};
         const std::int64_t group = step % plan_.course.steps * plan_.course.parts + part;
         const std::uint64_t key = regulus::random_key(regulus::random_key(options_.run.seed, "samples"), std::uint64_t(step));
         return teacher_.step(load_batch(plan_, options_.run.seed, epoch, groups_[std::size_t(group)]), regulus::random_key(key, std::uint64_t(part)));
     }
 
-    std::string judged() override { return plan_.validation_set.images.empty() ? "" : tool::judged(plan_, teacher_.learner().weights()); }
+    std::string judged() override {
+        if (plan_.validation_set.images.empty()) return "";
+        judged_ = judged_weights();
+        return tool::judged(plan_, judged_);
+    }
 
     std::map<std::string, double> memory() const override { return {{"moving average", teacher_.moving_average()}}; }
     void remember(const std::map<std::string, double>& memory) override { teacher_.set_moving_average(memory.at("moving average")); }
 
     void write_result(const std::string& run) override {
-        regulus::Weights result = teacher_.learner().weights();
+        begin_epoch((plan_.course.all - 1) / plan_.course.steps);
+        regulus::Weights result = judged_.empty() ? judged_weights() : judged_;
         regulus::bind_weights(plan_.graph, result);  // every part of the detector has learnt or was kept
         write_trained(options_.run.out, std::move(result), regulus::facts_to_metadata(plan_.facts), plan_.model->name, run);
     }
@@ -175,11 +178,29 @@ private:
         return learner;
     }
 
+    void begin_epoch(std::int64_t epoch) {
+        if (epoch_ == epoch) return;
+        const std::vector<std::int64_t> order = plan_.repeats.empty() ? train::epoch_order(std::int64_t(plan_.sizes.size()), options_.run.seed, epoch) : train::repeated_order(plan_.repeats, options_.run.seed, epoch);
+        groups_ = train::batches_of_alike<regulus::PictureSize>(order, plan_.sizes, plan_.recipe.at_once);
+        epoch_ = epoch;
+    }
+
+    /// The parameters, with statistics of norms averaged anew over pictures of the epoch where the recipe says so.
+    regulus::Weights judged_weights() {
+        const std::int64_t batches = std::min(plan_.recipe.precise_samples / plan_.recipe.at_once, std::int64_t(groups_.size()));
+        if (batches == 0) return teacher_.learner().weights();
+        const std::uint64_t key = regulus::random_key(options_.run.seed, "precise norms");
+        return train::precise_norms(teacher_.learner(), batches, [&](std::int64_t batch) {
+            teacher_.look(load_batch(plan_, options_.run.seed, epoch_, groups_[std::size_t(batch)]), regulus::random_key(key, std::uint64_t(batch)));
+        });
+    }
+
     const Options& options_;
     Plan plan_;
     train::DetectorTeacher teacher_;
+    regulus::Weights judged_;                        // since the last step, if it was judged
     std::vector<std::vector<std::int64_t>> groups_;  // of the epoch
-    std::int64_t ordered_ = -1;
+    std::int64_t epoch_ = -1;
 };
 
 void train_coco(const Options& options, Outcome& outcome) {
@@ -212,6 +233,7 @@ void add_picture_training(CLI::App& command, const std::shared_ptr<CocoOptions>&
     command.add_option("--frozen", options->frozen, "Parameters whose names begin so do not learn; none: all do (default, with --weights: as published, mostly backbone.stem.,backbone.s1.)")->delimiter(',')->allow_extra_args(false);
     command.add_option("--norms", options->norms, "Batch norms of the backbone: stored statistics, fixed as a whole, or statistics of the batch (default: as published with --weights, else batch)")
         ->check(CLI::IsMember({"stored", "fixed", "batch"}));
+    command.add_option("--precise-norms", options->precise, "Pictures over which statistics of batch norms are averaged before a network is judged or written; 0: the running ones (default: as published)")->check(CLI::Range(0, 1 << 24));
     command.add_option("--save-every", options->save_every, "Keep the run and tell its losses after as many steps (default: after each epoch)")->check(CLI::Range(1, 1000000000));
     add_run_options(command, options->run);
     command.callback([options, &outcome] { train_coco(*options, outcome); });

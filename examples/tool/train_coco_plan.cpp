@@ -240,6 +240,7 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
     plan.recipe = train::detector_recipe(rule, plan.model->name, plan.model->architecture, is_dense, plan.facts.preprocessing);
     if (options.weights.empty()) plan.recipe.norms = "batch";
     if (!options.norms.empty()) plan.recipe.norms = options.norms;
+    if (options.precise >= 0) plan.recipe.precise_samples = options.precise;
     plan.frozen = options.frozen;
     if (plan.frozen.empty() && !options.weights.empty()) plan.frozen = plan.recipe.frozen;
     if (plan.frozen == std::vector<std::string>{"none"}) plan.frozen.clear();

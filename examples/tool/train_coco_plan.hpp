@@ -36,7 +36,7 @@ struct CocoOptions {
     PictureFiles validation;  // none: nothing is judged
     std::string panoptic, segments;
     std::vector<std::string> frozen;
-    std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0;
+    std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0, precise = -1;
     double learning_rate = 0, weight_decay = -1, clip = -1, repeat_threshold = -1;
     RunOptions run;
 };

@@ -19,6 +19,7 @@
 #include <regulus/train/initialise.hpp>
 #include <regulus/train/learner.hpp>
 #include <regulus/train/losses.hpp>
+#include <regulus/train/precise_norms.hpp>
 #include <regulus/zoo/classifier_facts.hpp>
 
 #include "classifiers.hpp"
@@ -250,29 +251,9 @@ private:
 
     /// The parameters, with statistics of norms averaged anew over pictures of the epoch where the recipe says so.
     regulus::Weights judged_weights() {
-        const regulus::Weights now = learner_.weights();
         const std::int64_t n = plan_.recipe.at_once, batches = std::min(plan_.recipe.precise_samples, std::int64_t(order_.size())) / n;
-        if (batches == 0) return now;
-        train::LearnerOptions of_batches = learner_options();
-        of_batches.norm_momentum = 1;  // the statistics of one batch
-        train::Learner probe(regulus::CpuLearning{}, plan_.graph, now, of_batches);
-        std::map<std::string, std::vector<double>> sums;
-        for (std::int64_t i = 0; i < batches; ++i) {
-            probe.forward({load_views(plan_, options_.run.seed, epoch_, order_.data() + i * n, n)});
-            for (const train::LearnedParameter& parameter : probe.parameters()) {
-                if (parameter.kind != train::LearnedParameter::Kind::statistic) continue;
-                std::vector<double>& sum = sums[parameter.name];
-                sum.resize(std::size_t(parameter.value.numel()));
-                for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += double(parameter.value.data<float>()[k]) / double(batches);
-            }
-        }
-        regulus::Weights precise;
-        for (const regulus::Weights::Entry& entry : now.entries()) {
-            regulus::Tensor tensor = entry.tensor.clone();
-            if (const auto sum = sums.find(entry.name); sum != sums.end()) std::transform(sum->second.begin(), sum->second.end(), tensor.data<float>(), [](double value) { return float(value); });
-            precise.add(entry.name, std::move(tensor));
-        }
-        return precise;
+        if (batches == 0) return learner_.weights();
+        return train::precise_norms(learner_, batches, [&](std::int64_t batch) { learner_.forward({load_views(plan_, options_.run.seed, epoch_, order_.data() + batch * n, n)}); });
     }
 
     const Options& options_;

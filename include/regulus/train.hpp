@@ -31,6 +31,7 @@
 #include <regulus/train/object_sampling.hpp>
 #include <regulus/train/optimiser.hpp>
 #include <regulus/train/parameter.hpp>
+#include <regulus/train/precise_norms.hpp>
 #include <regulus/train/sampling.hpp>
 #include <regulus/train/schedule.hpp>
 #include <regulus/train/semantic_loss.hpp>

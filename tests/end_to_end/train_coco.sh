@@ -93,6 +93,25 @@ assert wide(half["box_head.fc2.weight"]) != single(after["box_head.fc2.weight"])
 PY
 report $? "leaves the neck as it was, and nothing else"
 
+normed() { learn --weights "$SHIPPED" --annotations own.json --norms batch --batch 2 --iterations 2 --precise-norms "$1" --save-every "$2" --out "$3"; }
+expect "statistics of norms averaged anew" normed 4 1 precise.safetensors
+expect "of the same steps as without" normed 0 1 running.safetensors
+python3 - <<'PY'
+import json, struct
+def tensors(path):
+    data = open(path, "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    return {name: data[8 + size + facts["data_offsets"][0]:8 + size + facts["data_offsets"][1]] for name, facts in header.items() if name != "__metadata__"}
+precise, running = tensors("precise.safetensors"), tensors("running.safetensors")
+others = {name for name in running if precise[name] != running[name]}
+statistics = {name for name in running if "running_" in name and name.startswith("backbone.") and not name.startswith(("backbone.stem.", "backbone.s1."))}
+assert statistics and others == statistics, sorted(others ^ statistics)[:5]
+PY
+report $? "and nothing but the statistics of what learns differs"
+normed 4 2 again.safetensors >out 2>err && cmp -s precise.safetensors again.safetensors
+report $? "they do not disturb the steps, and are of the end alone"
+
 refuse "categories that the head cannot hold" '3 categories that are not all among the 5 classes' learn --weights "$SHIPPED" --annotations three.json --batch 2 --out x.safetensors
 refuse "a semantic head without its segments" 'with --panoptic FILE' learn --model panoptic_fpn_R_50_1x --annotations coco.json --batch 2 --out x.safetensors
 refuse "a batch of more than all pictures" 'more than all 4 pictures; choose another with --batch' learn --weights "$SHIPPED" --annotations own.json --out x.safetensors

@@ -109,6 +109,7 @@ TEST_CASE("recipe: detectron2's other models, by their configs") {
         CHECK(recipe.steps[0] * double(row.iterations) == doctest::Approx(row.first_fall));
         CHECK(recipe.norms == row.norms);
         CHECK(recipe.frozen.size() == row.frozen);
+        CHECK(recipe.precise_samples == (std::string(row.name).ends_with("_syncbn") ? 200 * row.batch : 0));  // PRECISE_BN of 200 iterations
     }
     CHECK(recipe_of("Cityscapes/mask_rcnn_R_50_FPN").steps.size() == 1);
     CHECK(recipe_of("Cityscapes/mask_rcnn_R_50_FPN").augmentation.sizes.size() == 8);

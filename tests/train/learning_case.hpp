@@ -30,6 +30,7 @@ struct LearningCase {
     std::vector<Tensor> inputs;
     std::vector<Tensor> parameters;
     train::LearningRules rules{};
+    double norm_momentum = 0.1;
 
     /// As in a graph whose first values are the inputs.
     Node node() const {
@@ -116,6 +117,7 @@ inline LearningPass pass_over(const train::LearningBackend& backend, const Learn
     train::LearningArguments arguments;
     arguments.kept = kept.data();
     arguments.scratch = scratch.data();
+    arguments.norm_momentum = one.norm_momentum;
     std::vector<Tensor> inputs;
     for (const Tensor& tensor : one.inputs) {
         inputs.push_back(tensor.dtype() == DType::f32 ? arranged(tensor, layout) : tensor);

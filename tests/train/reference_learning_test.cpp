@@ -50,7 +50,7 @@ TEST_CASE("reference learning: a batch norm moves its running statistics by the 
     for (const double momentum : {0.1, 0.01, 1.0}) {
         CAPTURE(momentum);
         LearningCase one{"norm", ops::BatchNorm{.channels = 3}, {random_tensor(Shape{2, 3, 3, 2}, 3, -1, 4)}, {batch_norm_numbers(channels, 1), batch_norm_numbers(channels, 2), batch_norm_numbers(channels, 3), batch_norm_numbers(channels, 4)}, {}};
-        one.rules.norm_momentum = momentum;
+        one.norm_momentum = momentum;
         const LearningPass pass = pass_over(ReferenceLearning{}, one, filled(Shape{2, 3, 3, 2}, 1));
         for (std::int64_t c = 0; c < 3; ++c) {
             std::vector<double> values;

@@ -15,7 +15,7 @@ void set_detectron2_recipe(DetectorRecipe& recipe, const Says& says, const Prepr
     if (says("3x")) recipe.iterations = 270000, recipe.steps = {210. / 270, 250. / 270};
     if (says("9x")) recipe.batch = 64, recipe.iterations = 810000, recipe.steps = {187.5 / 202.5, 197.5 / 202.5};
     if (says("scratch")) recipe.frozen.clear();
-    if (says("syncbn")) recipe.norms = "batch";
+    if (says("syncbn")) recipe.norms = "batch", recipe.precise_samples = 200 * recipe.batch;
     if (says("dds")) recipe.weight_decay = 5e-5;
     if (says("keypoint")) recipe.least_keypoints = 1;
     if (preprocessing.long_side == 1333 && preprocessing.short_side == 800) recipe.augmentation = detectron2_augmentation();

@@ -31,6 +31,7 @@ struct DetectorRecipe {
     std::vector<std::string> frozen = {"backbone.stem.", "backbone.s1."};  ///< parts of a backbone that has learnt before that learn no more
     std::int64_t least_keypoints = 0;  ///< labelled in a picture that is learnt from
     double repeat_threshold = 0;       ///< pictures of categories that are on a smaller part of all pictures are seen more often (repeat_factors); 0: all as often
+    std::int64_t precise_samples = 0;  ///< pictures over which batch norms' statistics are averaged anew before a network is judged or written; 0: the running ones stay
     DetectAugmentation augmentation;
 
     /// The learning rate over `iterations` of the peak `learning_rate`, `epoch` of them an epoch; where `by_epochs` it falls between two epochs.

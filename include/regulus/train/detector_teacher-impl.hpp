@@ -185,17 +185,16 @@ REGULUS_INLINE void DetectorTeacher::add_semantic_losses(const Outputs& outputs,
     put_gradient(gradients, outputs, "semantic_logits", pixels.gradient);
 }
 
-REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std::uint64_t seed, bool same_regions) {
+REGULUS_INLINE Outputs DetectorTeacher::forward(const TrainingBatch& batch, std::uint64_t seed, bool same_regions) {
     const std::int64_t pictures = batch.input.shape().rank() == 4 ? batch.input.shape()[0] : 0;
     if (std::int64_t(batch.truths.size()) != pictures) {
         throw ArgumentError("detector_teacher: there are " + std::to_string(pictures) + " pictures and the truths of " + std::to_string(batch.truths.size()));
     }
-    std::vector<Truth2d> truths;
-    for (const PictureTruth& picture : batch.truths) truths.push_back(picture.truth);
-
     if (!same_regions) regions_.clear();
     for (const std::vector<RegionSample>& regions : regions_) {
-        if (regions.size() != truths.size()) throw ArgumentError("detector_teacher: the step before had regions of " + std::to_string(regions.size()) + " pictures, this one has " + std::to_string(truths.size()));
+        if (regions.size() != batch.truths.size()) {
+            throw ArgumentError("detector_teacher: the step before had regions of " + std::to_string(regions.size()) + " pictures, this one has " + std::to_string(batch.truths.size()));
+        }
     }
     Learner::LaterInputs later;
     std::size_t head = 0;
@@ -205,8 +204,13 @@ REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std:
             return inputs_of_head(head++);
         };
     }
-    const Outputs outputs = learner_.forward({batch.input}, later);
+    return learner_.forward({batch.input}, later);
+}
 
+REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std::uint64_t seed, bool same_regions) {
+    const Outputs outputs = forward(batch, seed, same_regions);
+    std::vector<Truth2d> truths;
+    for (const PictureTruth& picture : batch.truths) truths.push_back(picture.truth);
     StepLosses losses;
     const std::string logits = is_dense_ ? "cls_logits" : "rpn_logits", deltas = is_dense_ ? "box_deltas" : "rpn_deltas";
     const DenseLoss dense = dense_loss(levels_, dense_maps(outputs, logits, deltas), batch.image_info, truths, training_.dense, seed);

@@ -59,6 +59,9 @@ public:
     /// and as the losses do; gradients are as they were then.
     StepLosses step(const TrainingBatch& batch, std::uint64_t seed, bool same_regions = false);
 
+    /// Goes forward as step() does, and no further: norms see the batch, gradients stay. Throws as step() does.
+    void look(const TrainingBatch& batch, std::uint64_t seed) { forward(batch, seed, false); }
+
     Learner& learner() noexcept { return learner_; }
     /// Of the last step: for each box head, for each picture, the regions that it learnt from.
     const std::vector<std::vector<RegionSample>>& regions() const noexcept { return regions_; }
@@ -68,6 +71,7 @@ public:
     void set_moving_average(double objects) noexcept { training_.dense.moving_average = objects; }
 
 private:
+    Outputs forward(const TrainingBatch& batch, std::uint64_t seed, bool same_regions);
     void choose_regions(const Outputs& early, const TrainingBatch& batch, std::uint64_t seed);
     std::vector<Tensor> inputs_of_head(std::size_t head) const;
     void add_box_losses(const Outputs& outputs, StepLosses& losses, std::vector<Tensor>& gradients) const;

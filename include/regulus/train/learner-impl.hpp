@@ -178,7 +178,6 @@ REGULUS_INLINE detail::LearningPlan Learner::State::make_plan(const InputSize& s
         const Node& node = graph.nodes[id];
         LearningRules rules;
         rules.threads = threads;
-        rules.norm_momentum = options.norm_momentum;
         rules.learns = node_learns[id];
         if (std::holds_alternative<ops::BatchNorm>(node.operation)) rules.stored_statistics = norm_is_stored(id, 0);
         if (std::holds_alternative<ops::EncodePillars>(node.operation)) {
@@ -283,6 +282,7 @@ REGULUS_INLINE LearningArguments Learner::State::arguments(const detail::Learnin
     const auto at = [&](std::size_t offset) { return offset == MemoryPlan::nowhere ? nullptr : reinterpret_cast<float*>(arena + offset); };
     LearningArguments arguments;
     arguments.rows = rows[id];
+    arguments.norm_momentum = options.norm_momentum;
     for (const ValueId input : node.inputs) arguments.inputs.push_back(back && !kernel.backward_reads_inputs() ? nullptr : at(plan.value[std::size_t(input)]));
     for (const ValueId output : node.outputs) arguments.outputs.push_back(back && !kernel.backward_reads_outputs() ? nullptr : at(plan.value[std::size_t(output)]));
     for (const std::size_t parameter : of_node[id]) arguments.parameters.push_back(parameters[parameter].value.data<float>());
@@ -409,6 +409,9 @@ REGULUS_INLINE void Learner::clear_gradients() {
 }
 
 REGULUS_INLINE std::span<LearnedParameter> Learner::parameters() { return state_->parameters; }
+
+REGULUS_INLINE double Learner::norm_momentum() const { return state_->options.norm_momentum; }
+REGULUS_INLINE void Learner::set_norm_momentum(double momentum) { state_->options.norm_momentum = momentum; }
 
 REGULUS_INLINE Weights Learner::weights() const {
     Weights weights;

@@ -22,7 +22,7 @@ struct LearnerOptions {
     std::vector<std::string> frozen{};        ///< parameters that do not learn; batch norms among them use their stored statistics
     std::vector<std::string> stored_norms{};  ///< batch norms that use their stored statistics; their weights and biases learn (mmdetection's norm_eval)
     std::vector<std::string> fixed_norms{};   ///< batch norms that use their stored statistics and do not learn (detectron2's and torchvision's FrozenBatchNorm2d)
-    double norm_momentum = 0.1;
+    double norm_momentum = 0.1;               ///< weight of a batch's statistics in the running ones
     /// Values by label, and what their gradients are multiplied by before they go on back: what lies behind such a value learns as ever, what lies before it more or less.
     std::vector<std::pair<std::string, double>> gradient_factors{};
 };
@@ -65,6 +65,10 @@ public:
 
     /// In the order of their first use. Values may be written (by an optimiser) between backward() and the next forward().
     std::span<LearnedParameter> parameters();
+
+    /// LearnerOptions::norm_momentum of the next passes.
+    double norm_momentum() const;
+    void set_norm_momentum(double momentum);
 
     /// Copies of all values under their names.
     Weights weights() const;

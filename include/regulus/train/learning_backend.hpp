@@ -17,7 +17,6 @@ enum class MapLayout : std::uint8_t { channels_first, channels_last };
 struct LearningRules {
     int threads = 1;
     bool stored_statistics = false;  ///< of a batch norm: the running statistics serve, and stay as they are
-    double norm_momentum = 0.1;      ///< weight of a batch's statistics in the running ones
     bool learns = true;              ///< the node's parameters have gradients
     std::vector<bool> stored_layers{};  ///< of a pillar net: stored_statistics of each layer's norm; without them that of all
 
@@ -48,6 +47,7 @@ struct LearningArguments {
     std::vector<float*> outputs;
     std::int64_t rows = -1;                   ///< of the first input, where its first axis is packed rows: how many count, the others are padding; -1: all
     std::vector<float*> parameters;           ///< in the node's order; a forward pass in training changes running statistics
+    double norm_momentum = 0.1;               ///< weight of the batch's statistics in the running ones
     std::byte* kept = nullptr;                ///< kept_bytes() that forward() leaves for backward()
     std::byte* scratch = nullptr;             ///< scratch_bytes(), aligned to 64
     std::vector<float*> output_gradients;     ///< backward only; a kernel may use them up

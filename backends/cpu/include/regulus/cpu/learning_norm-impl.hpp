@@ -105,7 +105,7 @@ private:
         const std::int64_t pixels = counted(arguments);
         sum_slices(pixels, channels_, total + 2 * channels_, total,
                    [&](std::int64_t first, std::int64_t count, double* sum, double* squares) { moments(x + first * channels_, x, count, channels_, sum, squares); });
-        const double count = double(pixels), momentum = rules_.norm_momentum;
+        const double count = double(pixels), momentum = arguments.norm_momentum;
         for (std::int64_t c = 0; c < channels_; ++c) {
             const double offset = total[c] / count, mean = double(x[c]) + offset;
             const double variance = std::max(0.0, total[channels_ + c] / count - offset * offset);

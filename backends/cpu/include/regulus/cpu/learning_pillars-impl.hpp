@@ -303,7 +303,7 @@ private:
         sum_slices(rows.count(), layer.unit, total + 2 * layer.unit, total, [&](std::int64_t first, std::int64_t count, double* sum, double* squares) {
             copied_moments(x + first * layer.unit, rows.copies + first, count, layer.unit, sum, squares);
         });
-        const double count = double(rows.pillars * op_.voxels.max_points), momentum = rules_.norm_momentum;
+        const double count = double(rows.pillars * op_.voxels.max_points), momentum = arguments.norm_momentum;
         for (std::int64_t c = 0; c < layer.unit; ++c) {
             const double mean = total[c] / count, variance = std::max(0.0, total[layer.unit + c] / count - mean * mean);
             keep(c, mean, variance);

@@ -43,7 +43,7 @@ public:
         if (rules_.stored_statistics) batch_norm<float>(op_, in(arguments), {parameters[0], parameters[1], parameters[2], parameters[3], op_.eps}, out(arguments), threads_);
         std::fill(arguments.outputs[0] + rows * step(), arguments.outputs[0] + in_[0][0] * step(), 0.f);
         if (rules_.stored_statistics || rows == 0) return;
-        const double momentum = rules_.norm_momentum, count = double(rows * area());
+        const double momentum = arguments.norm_momentum, count = double(rows * area());
         parallel_for(threads_, op_.channels, [&](int, std::int64_t channel) {
             const Moments moments = moments_of(arguments.inputs[0] + channel * area(), rows, step(), area(), op_.eps);
             const ChannelNorm<double> normalise{moments.mean, double(parameters[0][channel]) * moments.factor, double(parameters[1][channel])};

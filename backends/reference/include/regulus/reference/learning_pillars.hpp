@@ -53,7 +53,7 @@ public:
         train::need_pillar_variance("reference", name_, pillars * per_pillar(), op_.units.size(), rules_);
         std::fill_n(arguments.outputs[0] + pillars * op_.units.back(), (in_[4][0] - pillars) * op_.units.back(), 0.f);
         const std::vector<Layer> layers = evaluate(arguments, pillars);
-        if (pillars > 0) move_statistics(layers, double(pillars * per_pillar()));
+        if (pillars > 0) move_statistics(layers, double(pillars * per_pillar()), arguments.norm_momentum);
         parallel_for(threads_, pillars, [&](int, std::int64_t pillar) {
             for (std::int64_t o = 0; o < op_.units.back(); ++o) arguments.outputs[0][pillar * op_.units.back() + o] = float(pooled(arguments, layers.back(), pillar, o));
         });
@@ -202,11 +202,11 @@ private:
         });
     }
 
-    void move_statistics(const std::vector<Layer>& layers, double count) const {
+    void move_statistics(const std::vector<Layer>& layers, double count, double momentum) const {
         for (const Layer& layer : layers) {
             if (rules_.stored(layer.number)) continue;
             for (std::int64_t o = 0; o < layer.unit; ++o) {
-                const auto move = [&](float& running, double towards) { running = float((1 - rules_.norm_momentum) * double(running) + rules_.norm_momentum * towards); };
+                const auto move = [&](float& running, double towards) { running = float((1 - momentum) * double(running) + momentum * towards); };
                 move(layer.parameters[3][o], layer.moments[o].mean);
                 move(layer.parameters[4][o], layer.moments[o].variance * count / (count - 1));
             }
