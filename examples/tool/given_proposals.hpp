@@ -13,14 +13,15 @@ inline constexpr const char* proposals_help = "Boxes to look into, for models th
 class GivenProposals {
 public:
     GivenProposals() = default;
-    /// Throws regulus::ArgumentError when `model` needs a file and `path` is empty, or the other way round; what regulus::read_proposals throws.
-    GivenProposals(const std::string& path, const regulus::Graph& graph, const std::string& model);
+    /// Throws regulus::ArgumentError when `model` needs a file and `path`, which the user gives as `option`, is empty, or the other way round; what regulus::read_proposals throws.
+    GivenProposals(const std::string& path, const regulus::Graph& graph, const std::string& model, const std::string& option = "--proposals");
 
+    bool are_given() const { return !path_.empty(); }
     /// A picture's boxes; null where the model proposes its own. Throws regulus::FileError when the file has none for it.
     const regulus::ProposalList* of(std::int64_t id, const std::string& picture) const;
 
 private:
-    std::string path_;
+    std::string path_, option_;
     std::map<std::int64_t, regulus::ProposalList> lists_;
 };
 

@@ -38,6 +38,7 @@ using Plan = CocoPlan;
 struct Prepared {
     regulus::PreparedBatch picture;
     train::PictureTruth truth;
+    regulus::Tensor proposals;
 };
 
 /// The resized picture as in a mirror; what is padded stays.
@@ -72,6 +73,7 @@ Prepared prepare(const Plan& plan, std::uint64_t key, std::int64_t item) {
     prepared.picture = regulus::preprocess(image, preprocessing);
     if (view.is_flipped && !flips_first) mirror(prepared.picture);
     prepared.truth = plan.truths->truth(place, change, plan.has_masks, plan.mirrored);
+    if (const regulus::ProposalList* given = plan.proposals.of(annotated.id, path)) prepared.proposals = plan.truths->proposals(place, change, *given, plan.training.proposals.limit);
     if (plan.segments) {
         const regulus::PanopticAnnotation& segments = plan.panoptic.at(annotated.id);
         prepared.truth.semantic = train::semantic_truth(plan.segments(segments, annotated), segments, plan.stuff_ids, change);
@@ -101,6 +103,7 @@ train::TrainingBatch load_batch(const Plan& plan, std::uint64_t seed, std::int64
         }
         std::copy_n(all[i].picture.image_info.data<float>(), 4, batch.image_info.data<float>() + 4 * i);
         batch.truths.push_back(std::move(all[i].truth));
+        if (plan.proposals.are_given()) batch.proposals.push_back(std::move(all[i].proposals));
     }
     return batch;
 }
@@ -113,7 +116,9 @@ std::string judged(const Plan& plan, const regulus::Weights& weights) {
     std::vector<regulus::CocoResult> results;
     for (const regulus::CocoImage& image : plan.validation_set.images) {
         if (StopGuard::asked()) return ", validation stopped";
-        regulus::DetectionList kept = detector(regulus::read_image(image.file_name));
+        const regulus::ProposalList* const given = plan.validation_proposals.of(image.id, image.file_name);
+        const regulus::Image picture = regulus::read_image(image.file_name);
+        regulus::DetectionList kept = given == nullptr ? detector(picture) : detector(picture, *given);
         std::erase_if(kept.items, [&](const regulus::Detection& detection) { return plan.validation_ids[std::size_t(detection.label)] < 0; });
         for (regulus::Detection& detection : kept.items) detection.category_id = plan.validation_ids[std::size_t(detection.label)];
         for (regulus::CocoResult& result : regulus::coco_results(kept, image.id)) results.push_back(std::move(result));
@@ -228,6 +233,7 @@ void add_picture_training(CLI::App& command, const std::shared_ptr<CocoOptions>&
     command.add_option("--lr", options->learning_rate, "Peak of the learning rate (default: the published one, in proportion to the batch; adamw: 0.0001)")->check(CLI::PositiveNumber);
     command.add_option("--optimiser", options->optimiser, "sgd with momentum 0.9, or adamw")->check(CLI::IsMember({"sgd", "adamw"}))->capture_default_str();
     command.add_option("--weight-decay", options->weight_decay, "Of the parameters (default: as published; adamw: 0.05, not of norms and biases)")->check(CLI::Range(0.0, 1.0));
+    command.add_option("--proposals", options->proposals, proposals_help);
     command.add_option("--clip", options->clip, "Greatest norm of all gradients; 0: any (default: as published)")->check(CLI::Range(0.0, 1e9));
     command.add_option("--repeat-threshold", options->repeat_threshold, "Pictures of categories that are on a smaller part of all pictures are shown more often; 0: all as often (default: as published: LVIS 0.001, others 0)")->check(CLI::Range(0.0, 1.0));
     command.add_option("--frozen", options->frozen, "Parameters whose names begin so do not learn; none: all do (default, with --weights: as published, mostly backbone.stem.,backbone.s1.)")->delimiter(',')->allow_extra_args(false);
@@ -243,7 +249,7 @@ void add_train_coco(CLI::App& app, Outcome& outcome) {
     auto options = std::make_shared<Options>();
     auto files = std::make_shared<PictureFiles>();
     options->read = [files](const regulus::ModelSpec&) { return read_coco_pictures(*files); };
-    CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Faster, Mask, Cascade and Keypoint R-CNN, Panoptic FPN.\n"
+    CLI::App* command = app.add_subcommand("coco", "A detector learns from pictures with COCO annotations: RetinaNet, region proposal networks, Fast, Faster, Mask, Cascade and Keypoint R-CNN, Panoptic FPN.\n"
                                                    "What is not said is as the model's code base publishes it; the learning rate grows with the batch. After each epoch\n"
                                                    "(or --save-every) and on Ctrl-C the run is kept in OUT.run: the same command with --resume goes on to the bits that an\n"
                                                    "undisturbed run gives with as many threads. The result is read by detect, eval coco and convert.\n"
@@ -258,6 +264,7 @@ void add_train_coco(CLI::App& app, Outcome& outcome) {
     CLI::Option* val = command->add_option("--val-images", options->validation.images, "Folder of validation pictures, judged each time that the run is kept");
     CLI::Option* val_truth = command->add_option("--val-annotations", options->validation.annotations, "Their annotations")->needs(val);
     val->needs(val_truth);
+    command->add_option("--val-proposals", options->validation_proposals, "Likewise for the validation pictures")->needs(val);
     add_picture_training(*command, options, outcome);
 }
 

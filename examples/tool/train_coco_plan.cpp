@@ -187,6 +187,18 @@ void set_panoptic(const Options& options, Plan& plan) {
     plan.segments = regulus::segment_files(options.segments.empty() ? std::filesystem::path(options.panoptic).replace_extension().string() : options.segments);
 }
 
+/// The boxes that a detector looks into which proposes none.
+void set_proposals(const Options& options, Plan& plan) {
+    plan.proposals = GivenProposals(options.proposals, plan.graph, plan.model->name);
+    for (const std::size_t place : plan.truths->pictures()) {
+        const regulus::CocoImage& image = plan.truths->dataset().images[place];
+        plan.proposals.of(image.id, image.file_name);
+    }
+    if (options.validation.images.empty()) return;
+    plan.validation_proposals = GivenProposals(options.validation_proposals, plan.graph, plan.model->name, "--val-proposals");
+    for (const regulus::CocoImage& image : plan.validation_set.images) plan.validation_proposals.of(image.id, image.file_name);
+}
+
 /// A run's settings, so that it goes on as it began.
 void set_settings(const Options& options, const std::string& annotations, Plan& plan) {
     const train::DetectorRecipe& recipe = plan.recipe;
@@ -205,6 +217,7 @@ void set_settings(const Options& options, const std::string& annotations, Plan& 
                             {"norms", recipe.norms},
                             {"kept every", std::to_string(plan.course.leg)},
                             {"seed", std::to_string(options.run.seed)}};
+    if (!options.proposals.empty()) plan.course.settings["proposals"] = file_identity(options.proposals);
     if (!options.panoptic.empty()) plan.course.settings["panoptic"] = file_identity(options.panoptic);
     for (const std::string& frozen : plan.frozen) plan.course.settings["frozen"] += (plan.course.settings["frozen"].empty() ? "" : " ") + frozen;
 }
@@ -262,6 +275,7 @@ CocoPlan make_coco_plan(const CocoOptions& options) {
         for (std::size_t i = 0; i < places.size(); ++i) places[i] = i;
         require_pictures(plan.validation_set, places, options.validation.annotations);
     }
+    set_proposals(options, plan);
     set_settings(options, pictures.identity, plan);
     return plan;
 }

@@ -12,6 +12,7 @@
 #include <regulus/train/detector_teacher.hpp>
 #include <regulus/zoo/zoo.hpp>
 
+#include "given_proposals.hpp"
 #include "train_run.hpp"
 
 namespace tool {
@@ -35,6 +36,7 @@ struct CocoOptions {
     std::function<AnnotatedPictures(const regulus::ModelSpec&)> read;
     PictureFiles validation;  // none: nothing is judged
     std::string panoptic, segments;
+    std::string proposals, validation_proposals;  // of detectors that look into given boxes
     std::vector<std::string> frozen;
     std::int64_t epochs = 0, iterations = 0, batch = 0, at_once = 0, save_every = 0, precise = -1;
     double learning_rate = 0, weight_decay = -1, clip = -1, repeat_threshold = -1;
@@ -65,6 +67,7 @@ struct CocoPlan {
     std::map<std::int64_t, regulus::PanopticAnnotation> panoptic;  // of a semantic head: by picture
     std::vector<std::int64_t> stuff_ids;                           // the same: the category of each label
     regulus::SegmentReader segments;
+    GivenProposals proposals, validation_proposals;
     Course course;
     double peak = 0;
     bool has_boxes = false, has_masks = false;

@@ -11,7 +11,7 @@ export SHIPPED=$root/examples/model/fasteners.safetensors
 # What the shipped detector is sure of on the shipped pictures, as annotations: with its own categories, with others.
 "$tool" detect --score 0.6 --json found.json "$root/examples/pictures" >/dev/null 2>&1
 python3 - <<'PY'
-import json
+import json, struct
 found = json.load(open("found.json"))
 images = [{"id": i + 1, "file_name": f"hero_000{i}.jpg", "width": 960, "height": 720} for i in range(4)]
 annotations = [dict(id=n + 1, iscrowd=0, area=d["bbox"][2] * d["bbox"][3] * 0.7, **{k: d[k] for k in ("image_id", "category_id", "bbox", "segmentation")}) for n, d in enumerate(found)]
@@ -23,6 +23,26 @@ write("three.json", ["hexagon", "ring", "long"], [a for a in annotations if a["c
 wide = [dict(i, width=900) for i in images]
 json.dump(dict(json.load(open("own.json")), images=wide, annotations=[{k: a[k] for k in a if k != "segmentation"} for a in annotations]), open("wide.json", "w"))
 write("coco.json", ["person", "bicycle", "car", "motorcycle", "airplane"], annotations)
+
+# What was found on the first picture as given boxes, as numpy's arrays are pickled.
+import pickle, sys, types
+def named(module, name, what):
+    sys.modules.setdefault(module, types.ModuleType(module))
+    setattr(sys.modules[module], name, what)
+    what.__module__, what.__qualname__ = module, name
+    return what
+ndarray, dtype = named("numpy", "ndarray", type("ndarray", (), {})), named("numpy", "dtype", type("dtype", (), {}))
+reconstruct = named("numpy.core.multiarray", "_reconstruct", lambda *_: None)
+class Float32:
+    def __reduce__(self): return dtype, ("f4", False, True), (3, "<", None, None, None, -1, -1, 0)
+class Array:
+    def __init__(self, shape, values): self.state = (1, shape, Float32(), False, struct.pack(f"<{len(values)}f", *values))
+    def __reduce__(self): return reconstruct, (ndarray, (0,), b"b"), self.state
+own = [d for d in found if d["image_id"] == 1]
+corners = [value for x, y, w, h in (d["bbox"] for d in own) for value in (x - 2, y + 1, x + w, y + h + 3)]
+pickle.dump({"ids": [1], "boxes": [Array((len(own), 4), corners)], "objectness_logits": [Array((len(own),), [d["score"] for d in own])]}, open("given.pkl", "wb"), protocol=4)
+data = json.load(open("coco.json"))
+json.dump(dict(data, images=images[:1], annotations=[a for a in annotations if a["image_id"] == 1]), open("first.json", "w"))
 PY
 learn() { "$tool" train coco --images "$root/examples/pictures" --threads 1 "$@"; }
 loss() { sed -n "s/^step $1 of [0-9]*: loss \([0-9.]*\) .*/\1/p" "$2"; }
@@ -111,6 +131,16 @@ PY
 report $? "and nothing but the statistics of what learns differs"
 normed 4 2 again.safetensors >out 2>err && cmp -s precise.safetensors again.safetensors
 report $? "they do not disturb the steps, and are of the end alone"
+
+given() { "$tool" train coco --model fast_rcnn_R_50_FPN_1x --images "$root/examples/pictures" --batch 1 --iterations 1 --out given.safetensors "$@"; }
+expect "Fast R-CNN on given boxes, judged on them" given --annotations first.json --proposals given.pkl --val-images "$root/examples/pictures" --val-annotations first.json --val-proposals given.pkl
+grep -qE '^step 1 of 1: loss [0-9.]+ \(loss_bbox [0-9.]+, loss_cls [0-9.]+\).*validation box AP' out
+report $? "which has no losses but those of the boxes"
+rm -f given.safetensors
+refuse "Fast R-CNN without boxes" 'give them with --proposals FILE' given --annotations first.json
+refuse "boxes for some of the pictures" 'given.pkl has no boxes for .*hero_0001.jpg, whose id is 2' given --annotations coco.json --proposals given.pkl
+refuse "boxes for who proposes its own" 'proposes its own boxes' learn --weights "$SHIPPED" --annotations own.json --batch 2 --proposals given.pkl --out x.safetensors
+refuse "no boxes for the validation" 'give them with --val-proposals FILE' given --annotations first.json --proposals given.pkl --val-images "$root/examples/pictures" --val-annotations first.json
 
 refuse "categories that the head cannot hold" '3 categories that are not all among the 5 classes' learn --weights "$SHIPPED" --annotations three.json --batch 2 --out x.safetensors
 refuse "a semantic head without its segments" 'with --panoptic FILE' learn --model panoptic_fpn_R_50_1x --annotations coco.json --batch 2 --out x.safetensors

@@ -1,5 +1,6 @@
 // Truths of a small data set against the loaders' rules, carried out with the loaders' own tools (data_files/train/coco_truths.py).
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 
@@ -135,6 +136,24 @@ TEST_CASE("coco truths: masks that were drawn serve as targets, a truth that was
     const PictureTruth mirrored = truths.truth(0, {{65, 97}, true}, true);
     for (std::size_t i = 0; i < found.masks.size(); ++i) CHECK(rle_area(found.masks[i].bitmap) == rle_area(mirrored.masks[i].bitmap));
     for (std::int64_t i = 0; i < found.truth.boxes.shape()[0]; ++i) CHECK(97 - mirrored.truth.boxes.data<float>()[4 * i] == doctest::Approx(double(found.truth.boxes.data<float>()[4 * i + 2])));
+}
+
+TEST_CASE("coco truths: boxes that are given are those of detectron2's transform_proposals, and go with the picture") {
+    const CocoTruths truths(small_dataset(), categories, TruthRule::detectron2);
+    const std::vector<std::array<float, 4>> given{{3.25f, 4.5f, 40.75f, 30.125f}, {-5, -6.5f, 69, 41}, {61, 3, 80, 9}, {10.1f, 12.7f, 10.1f, 20}, {0.3f, 0.6f, 7.7f, 9.9f}, {20, 10, 33.3f, 31.7f}};
+    const PictureChange plain{{65, 97}}, flipped{{65, 97}, true};
+    const auto check = [&](const PictureChange& change, const std::vector<float>& expected) {
+        const Tensor boxes = truths.proposals(0, change, given, 3);  // beyond the edge and without a width: no box
+        REQUIRE(boxes.shape() == Shape{3, 4});
+        for (std::int64_t i = 0; i < 12; ++i) CHECK(boxes.data<float>()[i] == doctest::Approx(expected[std::size_t(i)]).epsilon(1e-6));  // detectron2 rounds each step to float32
+    };
+    check(plain, {5.254166603088379f, 7.3125f, 65.87916564941406f, 48.953125f, 0, 0, 97, 65, 0.48500001430511475f, 0.9750000238418579f, 12.448332786560059f, 16.087499618530273f});
+    check(flipped, {31.120834350585938f, 7.3125f, 91.74583435058594f, 48.953125f, 0, 0, 97, 65, 84.55166625976562f, 0.9750000238418579f, 96.51499938964844f, 16.087499618530273f});
+    CHECK(truths.proposals(0, plain, given, 100).shape() == Shape{4, 4});
+    CHECK(truths.proposals(0, plain, {}, 100).shape() == Shape{0, 4});
+    const std::array<float, 4> far[] = {{0, 0, INFINITY, 5}};
+    CHECK_THROWS_WITH_AS(truths.proposals(0, plain, far, 1), "coco truths: given box 0 of picture 1 is not finite", ArgumentError);
+    CHECK_THROWS_AS(truths.proposals(5, plain, given, 1), ArgumentError);
 }
 
 TEST_CASE("coco truths: what does not fit is refused") {

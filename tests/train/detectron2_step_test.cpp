@@ -43,6 +43,14 @@ train::TrainingBatch detectron2_batch(int classes) {
             for (int x = 0; x < step_width; ++x) picture.semantic.data<std::uint8_t>()[y * step_width + x] = std::uint8_t((x + y) % 11 == 0 ? 255 : (x / 9 + 3 * (y / 7) + n) % 54);
         }
     }
+    for (int n = 0; n < step_pictures; ++n) {
+        Tensor& given = batch.proposals.emplace_back(Shape{40, 4}, DType::f32);
+        for (int k = 0; k < 40; ++k) {
+            const float x = float((k * 37 + 11 * n) % 120), y = float((k * 23 + 5 * n) % 90);
+            const float box[] = {x, y, x + float(8 + k * 13 % 31), y + float(6 + k * 17 % 29)};
+            std::copy_n(box, 4, given.data<float>() + 4 * k);
+        }
+    }
     return batch;
 }
 

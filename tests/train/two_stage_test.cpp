@@ -62,6 +62,7 @@ public:
             for (std::int64_t i = 0; i < picture.semantic.numel(); ++i) picture.semantic.data<std::uint8_t>()[i] = i < 2000 ? 2 : i < 2600 ? unlabelled_pixel : 5;
             picture.keypoints = tensor_of(Shape{1, 5, 3}, {30, 20, 2, 33, 30, 1, 31, 12, 2, 0, 0, 0, 27, 38, 2});
         }
+        batch_.proposals = {tensor_of(Shape{3, 4}, {4, 8, 40, 50, 20, 20, 50, 60, 1, 2, 12, 9}), tensor_of(Shape{2, 4}, {26, 6, 62, 42, 3, 30, 20, 61})};  // for who proposes none
         loss(false);
     }
 
@@ -153,6 +154,21 @@ TEST_CASE("learning: Mask R-CNN's losses fall as their gradient says, each of th
     check_learning(lesson, 3);
     Lesson plain(ReferenceLearning{}, recorded<SmallMaskRcnn>(), "mmdetection");
     CHECK(plain.kept_promise() == doctest::Approx(1).epsilon(0.02));
+}
+
+TEST_CASE("learning: Fast R-CNN's losses on given boxes fall as their gradient says") {
+    Lesson lesson(CpuLearning{}, recorded<SmallFastRcnn>(), "detectron2");
+    REQUIRE(lesson.regions()[0][0].boxes.shape()[0] == 4);  // those given, and the truth
+    REQUIRE(lesson.regions()[0][1].boxes.shape()[0] == 3);
+    check_learning(lesson, 1);
+    TrainingBatch none;
+    none.input = random_tensor(Shape{1, 3, 64, 64}, 9);
+    none.image_info = whole_pictures(1, 64, 64);
+    none.truths.resize(1);
+    CHECK_THROWS_WITH_AS(lesson.teacher().step(none, 1), "detector_teacher: fast_rcnn looks into given boxes: there are 1 pictures and the boxes of 0", ArgumentError);
+    CHECK(detector_training(recorded<SmallFastRcnn>(), "detectron2").proposals.limit == 2000);
+    CHECK_THROWS_WITH_AS(detector_training(graph_of(3, [](Graph&, ValueId image) { return image; }), "detectron2"),
+                         "detector_training: test has neither RetinaNet's maps nor a region proposal network's nor a head for given boxes", ArgumentError);
 }
 
 TEST_CASE("learning: the losses of Cascade Mask R-CNN's stages fall as their gradient says, by mmdetection's rules") {
@@ -295,7 +311,10 @@ TEST_CASE("two-stage graph: regions in, all maps out, nothing for graphs without
     CHECK(graph.inputs.size() == 3);
     CHECK(graph.outputs.size() == 12);
     CHECK(graph.parameter_count() == recorded<SmallFasterRcnn>().parameter_count());
-    CHECK_THROWS_WITH_AS(two_stage_graph(recorded<SmallFastRcnn>(), 8), "dense_graph: fast_rcnn has no values labelled rpn_logits.0, rpn_deltas.0, ...", ArgumentError);
+    const Graph given = two_stage_graph(recorded<SmallFastRcnn>(), 8);
+    CHECK(given.inputs.size() == 3);
+    CHECK(given.outputs.size() == 2);
+    CHECK_THROWS_WITH_AS(two_stage_graph(graph_of(3, [](Graph&, ValueId image) { return image; }), 8), "given proposals: \"test\" is no two-stage detector: it has no value labelled \"proposals\"", ArgumentError);
     CHECK_THROWS_WITH_AS(two_stage_graph(recorded<SmallFasterRcnn>(), 8, 4), "two_stage_graph: faster_rcnn makes neither masks nor keypoints of its boxes", ArgumentError);
     CHECK_THROWS_WITH_AS(with_given_proposals(graph_of(3, [](Graph&, ValueId image) { return image; }), 8), "given proposals: \"test\" is no two-stage detector: it has no value labelled \"proposals\"", ArgumentError);
     std::vector<Tensor> gradients(1);

@@ -76,6 +76,18 @@ struct PointChange {
     double y(double at) const { return (at - part_y) * by_y - shown_y; }
 };
 
+/// detectron2's.
+inline Corners moved_box(const Corners& box, const CocoImage& image, const PictureChange& change) {
+    const PictureSize to = change.size();
+    const PointChange moved(image, change);
+    std::array<double, 4> exact{};
+    for (std::size_t i = 0; i < 4; ++i) exact[i] = i % 2 == 0 ? moved.x(double(box[i])) : moved.y(double(box[i]));
+    if (change.is_flipped) std::swap(exact[0], exact[2]);
+    Corners corners{};
+    for (std::size_t i = 0; i < 4; ++i) corners[i] = float(std::clamp(exact[i], 0.0, double(i % 2 == 0 ? to.width : to.height)));
+    return corners;
+}
+
 /// Each in the precision of its source.
 inline Corners changed_box(const std::array<double, 4>& box, const CocoImage& image, const PictureChange& change, TruthRule rule) {
     const PictureSize to = change.size();
@@ -94,14 +106,7 @@ inline Corners changed_box(const std::array<double, 4>& box, const CocoImage& im
             clip(width, height);
             if (change.is_flipped) mirror(width);
             break;
-        case TruthRule::detectron2: {
-            const PointChange moved(image, change);
-            std::array<double, 4> exact{};
-            for (std::size_t i = 0; i < 4; ++i) exact[i] = i % 2 == 0 ? moved.x(double(corners[i])) : moved.y(double(corners[i]));
-            if (change.is_flipped) std::swap(exact[0], exact[2]);
-            for (std::size_t i = 0; i < 4; ++i) corners[i] = float(std::clamp(exact[i], 0.0, double(i % 2 == 0 ? to.width : to.height)));
-            break;
-        }
+        case TruthRule::detectron2: return moved_box(corners, image, change);
         case TruthRule::torchvision:
             clip(float(image.width), float(image.height));
             if (change.is_flipped) mirror(float(image.width));
@@ -241,7 +246,7 @@ REGULUS_INLINE CocoTruths::CocoTruths(CocoDataset dataset, const std::vector<std
     }
 }
 
-REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, const PictureChange& change, bool with_masks, const std::vector<int>& mirrored) const {
+REGULUS_INLINE const CocoImage& CocoTruths::checked_image(std::size_t place, const PictureChange& change) const {
     if (place >= dataset_.images.size()) throw ArgumentError("coco truths: there is no picture " + std::to_string(place) + ", the data set has " + std::to_string(dataset_.images.size()));
     const CocoImage& image = dataset_.images[place];
     const PictureSize resized = change.resized;
@@ -249,8 +254,13 @@ REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, const PictureCh
         throw ArgumentError("coco truths: picture " + std::to_string(image.id) + " of " + std::to_string(image.height) + " x " + std::to_string(image.width) + " pixels resized to " + std::to_string(resized.height) +
                             " x " + std::to_string(resized.width) + "; both need pixels");
     }
-    if (change.is_cut() && rule_ != TruthRule::detectron2) throw ArgumentError("coco truths: pictures are cut as detectron2 does it; its rule is another");
     check_change(change, {image.height, image.width}, "coco truths");
+    return image;
+}
+
+REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, const PictureChange& change, bool with_masks, const std::vector<int>& mirrored) const {
+    const CocoImage& image = checked_image(place, change);
+    if (change.is_cut() && rule_ != TruthRule::detectron2) throw ArgumentError("coco truths: pictures are cut as detectron2 does it; its rule is another");
     const int points = int(mirrored.size());
     if (std::any_of(mirrored.begin(), mirrored.end(), [&](int point) { return point < 0 || point >= points; })) {
         throw ArgumentError("coco truths: of " + std::to_string(points) + " keypoints each must have one of them in its place in a mirror");
@@ -300,6 +310,20 @@ REGULUS_INLINE PictureTruth CocoTruths::truth(std::size_t place, const PictureCh
     found.truth.labels = Tensor(Shape{std::int64_t(labels.size())}, DType::i32);
     std::copy(labels.begin(), labels.end(), found.truth.labels.data<std::int32_t>());
     return found;
+}
+
+REGULUS_INLINE Tensor CocoTruths::proposals(std::size_t place, const PictureChange& change, std::span<const std::array<float, 4>> given, std::int64_t limit) const {
+    const CocoImage& image = checked_image(place, change);
+    std::vector<detail::Corners> kept;
+    for (std::size_t i = 0; i < given.size() && std::int64_t(kept.size()) < limit; ++i) {
+        const detail::Corners& box = given[i];
+        if (!std::all_of(box.begin(), box.end(), [](float corner) { return std::isfinite(corner); })) {
+            throw ArgumentError("coco truths: given box " + std::to_string(i) + " of picture " + std::to_string(image.id) + " is not finite");
+        }
+        const detail::Corners moved = detail::moved_box(box, image, change);
+        if (moved[2] > moved[0] && moved[3] > moved[1]) kept.push_back(moved);
+    }
+    return detail::rows_of_corners(kept);
 }
 
 }  // namespace regulus::train

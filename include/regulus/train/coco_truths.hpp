@@ -1,7 +1,9 @@
 #pragma once
 // What is to be found in the pictures of a COCO data set: labels, boxes, masks and keypoints, changed with the pictures.
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -54,7 +56,14 @@ public:
     /// with keypoints for an annotation that has another number of them, and for a number in `mirrored` that is no point's.
     PictureTruth truth(std::size_t image, const PictureChange& change, bool with_masks = false, const std::vector<int>& mirrored = {}) const;
 
+    /// Boxes x1 y1 x2 y2 that are given for that picture, best first, in the pixels of the changed picture: clipped to it, of those that are left with a width and a height the
+    /// first `limit`, [p, 4]. Throws ArgumentError as truth() does, and for a box that is not finite.
+    /// Source: detectron2's precomputed proposals, whatever the rule.
+    Tensor proposals(std::size_t image, const PictureChange& change, std::span<const std::array<float, 4>> given, std::int64_t limit) const;
+
 private:
+    const CocoImage& checked_image(std::size_t image, const PictureChange& change) const;
+
     CocoDataset dataset_;
     std::vector<std::pair<std::int64_t, std::int32_t>> labels_;  // category and label, rising
     std::vector<std::vector<std::size_t>> annotations_;          // of each picture

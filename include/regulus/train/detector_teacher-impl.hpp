@@ -67,9 +67,9 @@ inline void set_cascade_training(DetectorTraining& training, const std::string& 
 }  // namespace detail
 
 REGULUS_INLINE DetectorTraining detector_training(const Graph& detector, const std::string& code_base) {
-    const bool dense = detail::has_label(detector, "cls_logits.0");
+    const bool dense = detail::has_label(detector, "cls_logits.0"), proposes = detail::has_label(detector, "rpn_logits.0");
     const std::size_t stages = head_prefixes(detector, "class_logits").size(), masks = head_prefixes(detector, "mask_logits").size();
-    if (!dense && !detail::has_label(detector, "rpn_logits.0")) throw ArgumentError("detector_training: " + detector.name + " has neither RetinaNet's maps nor a region proposal network's");
+    if (!dense && !proposes && stages == 0) throw ArgumentError("detector_training: " + detector.name + " has neither RetinaNet's maps nor a region proposal network's nor a head for given boxes");
     int classes = 1;
     DetectorTraining training;
     for (const Node& node : detector.nodes) {
@@ -87,7 +87,7 @@ REGULUS_INLINE DetectorTraining detector_training(const Graph& detector, const s
         training.dense = dense ? detectron2_retina_training() : detectron2_rpn_training();
         training.boxes = {detectron2_box_training(classes)};
         training.masks = MaskTargetRule::detectron2;
-        if (!dense && !detail::has_label(detector, "rpn_logits.1")) training.proposals.candidates = 12000, training.proposals.limit = 2000;  // one map: C4, DC5
+        if (proposes && !detail::has_label(detector, "rpn_logits.1")) training.proposals.candidates = 12000, training.proposals.limit = 2000;  // one map: C4, DC5
     } else if (code_base == "torchvision") {
         training.dense = dense ? torchvision_retina_training() : torchvision_rpn_training();
         training.boxes = {torchvision_box_training(classes)};
@@ -96,6 +96,7 @@ REGULUS_INLINE DetectorTraining detector_training(const Graph& detector, const s
     } else {
         throw ArgumentError("detector_training: detectors are taught as by mmdetection, detectron2 or torchvision, not \"" + code_base + "\"");
     }
+    if (!dense && !proposes) training.proposals.limit = 2000;  // detectron2's PRECOMPUTED_PROPOSAL_TOPK_TRAIN
     training.mask_weights.assign(masks, 1);
     if (detail::has_label(detector, "semantic_logits") && code_base != "detectron2") throw ArgumentError("detector_training: " + code_base + " has no semantic heads; teach them as detectron2 does");
     if (detail::has_label(detector, "keypoint_logits")) {
@@ -118,14 +119,15 @@ REGULUS_INLINE DetectorTeacher::DetectorTeacher(std::shared_ptr<const LearningBa
       objects_a_picture_(mask_heads_.empty() && keypoint_heads_.empty() ? 0 : detail::greatest_share(training)),
       learner_(std::move(backend), detail::teachable_graph(detector, regions_a_picture_, objects_a_picture_), weights,
                detail::with_shared_gradient(options, box_heads_, training.shared_gradient)) {
-    levels_ = dense_levels(detector, is_dense_ ? "box_deltas" : "rpn_deltas");
+    if (is_dense_ || detail::has_label(detector, "rpn_logits.0")) levels_ = dense_levels(detector, is_dense_ ? "box_deltas" : "rpn_deltas");
 }
 
-/// For the next box head: a sample of the proposals, or of what the head before made of its regions.
+/// For the next box head: a sample of the proposals, its own or given ones, or of what the head before made of its regions.
 REGULUS_INLINE void DetectorTeacher::choose_regions(const Outputs& early, const TrainingBatch& batch, std::uint64_t seed) {
     const std::size_t stage = regions_.size();
     std::vector<Tensor> found;
-    if (stage == 0) found = dense_proposals(levels_, dense_maps(early, "rpn_logits", "rpn_deltas"), batch.image_info, training_.proposals);
+    if (stage == 0 && levels_.empty()) found = batch.proposals;
+    else if (stage == 0) found = dense_proposals(levels_, dense_maps(early, "rpn_logits", "rpn_deltas"), batch.image_info, training_.proposals);
     else found = refined_regions(regions_.back(), early[box_heads_[stage - 1] + "box_regression"], training_.boxes[stage - 1].coder, batch.image_info, true, training_.drops_empty_regions);
     const std::uint64_t key = stage == 0 ? seed : random_key(seed, stage);
     std::vector<RegionSample>& regions = regions_.emplace_back();
@@ -143,6 +145,17 @@ REGULUS_INLINE std::vector<Tensor> DetectorTeacher::inputs_of_head(std::size_t h
     for (std::size_t mask = 0; mask < mask_heads_.size(); ++mask) add(regions_[mask], objects_a_picture_, true);
     if (!keypoint_heads_.empty()) add(regions_[0], objects_a_picture_, true);
     return inputs;
+}
+
+REGULUS_INLINE void DetectorTeacher::add_dense_losses(const Outputs& outputs, const TrainingBatch& batch, std::uint64_t seed, StepLosses& losses, std::vector<Tensor>& gradients) {
+    if (levels_.empty()) return;
+    std::vector<Truth2d> truths;
+    for (const PictureTruth& picture : batch.truths) truths.push_back(picture.truth);
+    const std::string logits = is_dense_ ? "cls_logits" : "rpn_logits", deltas = is_dense_ ? "box_deltas" : "rpn_deltas";
+    const DenseLoss dense = dense_loss(levels_, dense_maps(outputs, logits, deltas), batch.image_info, truths, training_.dense, seed);
+    losses.parts = {{is_dense_ ? "loss_cls" : "rpn_cls", dense.classification}, {is_dense_ ? "loss_bbox" : "rpn_bbox", dense.boxes}};
+    gradients = in_order_of(outputs, dense.gradient, logits, deltas);
+    training_.dense.moving_average = dense.normaliser;  // of interest to Normaliser::moving_objects only
 }
 
 REGULUS_INLINE void DetectorTeacher::add_box_losses(const Outputs& outputs, StepLosses& losses, std::vector<Tensor>& gradients) const {
@@ -190,6 +203,9 @@ REGULUS_INLINE Outputs DetectorTeacher::forward(const TrainingBatch& batch, std:
     if (std::int64_t(batch.truths.size()) != pictures) {
         throw ArgumentError("detector_teacher: there are " + std::to_string(pictures) + " pictures and the truths of " + std::to_string(batch.truths.size()));
     }
+    if (levels_.empty() && batch.proposals.size() != batch.truths.size()) {
+        throw ArgumentError("detector_teacher: " + learner_.graph().name + " looks into given boxes: there are " + std::to_string(pictures) + " pictures and the boxes of " + std::to_string(batch.proposals.size()));
+    }
     if (!same_regions) regions_.clear();
     for (const std::vector<RegionSample>& regions : regions_) {
         if (regions.size() != batch.truths.size()) {
@@ -209,18 +225,13 @@ REGULUS_INLINE Outputs DetectorTeacher::forward(const TrainingBatch& batch, std:
 
 REGULUS_INLINE StepLosses DetectorTeacher::step(const TrainingBatch& batch, std::uint64_t seed, bool same_regions) {
     const Outputs outputs = forward(batch, seed, same_regions);
-    std::vector<Truth2d> truths;
-    for (const PictureTruth& picture : batch.truths) truths.push_back(picture.truth);
     StepLosses losses;
-    const std::string logits = is_dense_ ? "cls_logits" : "rpn_logits", deltas = is_dense_ ? "box_deltas" : "rpn_deltas";
-    const DenseLoss dense = dense_loss(levels_, dense_maps(outputs, logits, deltas), batch.image_info, truths, training_.dense, seed);
-    losses.parts = {{is_dense_ ? "loss_cls" : "rpn_cls", dense.classification}, {is_dense_ ? "loss_bbox" : "rpn_bbox", dense.boxes}};
-    std::vector<Tensor> gradients = in_order_of(outputs, dense.gradient, logits, deltas);
+    std::vector<Tensor> gradients(outputs.entries().size());
+    add_dense_losses(outputs, batch, seed, losses, gradients);
     add_box_losses(outputs, losses, gradients);
     add_mask_losses(outputs, batch, losses, gradients);
     add_keypoint_losses(outputs, batch, losses, gradients);
     add_semantic_losses(outputs, batch, losses, gradients);
-    training_.dense.moving_average = dense.normaliser;  // of interest to Normaliser::moving_objects only
     learner_.backward(gradients);
     return losses;
 }

@@ -23,7 +23,7 @@ struct DetectorTraining {
     std::vector<BoxHeadTraining> boxes{BoxHeadTraining{}};  // two-stage detectors: one for each stage of a cascade
     MaskTargetRule masks = MaskTargetRule::mmdetection;
     std::vector<double> mask_weights{1};                    // how much the loss of each mask head counts
-    ProposalRules proposals;                                // that the box head's sample is taken from
+    ProposalRules proposals;                                // that the box head's sample is taken from; given ones are as they are given
     bool drops_empty_regions = false;                       // between two stages of a cascade
     double shared_gradient = 1;                             // what the box heads' gradients by the features that they share are multiplied by
     double keypoint_normaliser = 0;                         // the keypoints' loss is divided by as many points a picture; 0: by those that lie in their regions
@@ -38,9 +38,10 @@ DetectorTraining detector_training(const Graph& detector, const std::string& cod
 struct TrainingBatch {
     Tensor input, image_info;
     std::vector<PictureTruth> truths;  // with masks where the detector makes masks, with keypoints or labels of pixels where it finds them
+    std::vector<Tensor> proposals;     // of detectors that look into given boxes (Fast R-CNN): [p, 4] of each picture (CocoTruths::proposals)
 };
 
-/// RetinaNet, region proposal networks, Faster, Mask, Cascade and Keypoint R-CNN and Panoptic FPN that learn.
+/// RetinaNet, region proposal networks, Fast, Faster, Mask, Cascade and Keypoint R-CNN and Panoptic FPN that learn.
 ///
 ///     train::DetectorTeacher teacher(CpuLearning{}, recorded(model), weights, train::detector_training(recorded(model), "mmdetection"));
 ///     const train::StepLosses losses = teacher.step(batch, seed);
@@ -55,8 +56,8 @@ public:
         : DetectorTeacher(std::make_shared<const Backend>(backend), detector, weights, training, options) {}
 
     /// Goes forward and back; gradients are added. `seed` chooses the samples: another for each step. With `same_regions` the heads look at those of the step before, whatever
-    /// is proposed now: the loss is a smooth function of the parameters then. Throws ArgumentError when there are not as many truths as pictures, or regions of as many,
-    /// and as the losses do; gradients are as they were then.
+    /// is proposed now: the loss is a smooth function of the parameters then. Throws ArgumentError when there are not as many truths as pictures, or regions or given boxes of as
+    /// many, and as the losses do; gradients are as they were then.
     StepLosses step(const TrainingBatch& batch, std::uint64_t seed, bool same_regions = false);
 
     /// Goes forward as step() does, and no further: norms see the batch, gradients stay. Throws as step() does.
@@ -74,13 +75,14 @@ private:
     Outputs forward(const TrainingBatch& batch, std::uint64_t seed, bool same_regions);
     void choose_regions(const Outputs& early, const TrainingBatch& batch, std::uint64_t seed);
     std::vector<Tensor> inputs_of_head(std::size_t head) const;
+    void add_dense_losses(const Outputs& outputs, const TrainingBatch& batch, std::uint64_t seed, StepLosses& losses, std::vector<Tensor>& gradients);
     void add_box_losses(const Outputs& outputs, StepLosses& losses, std::vector<Tensor>& gradients) const;
     void add_mask_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const;
     void add_keypoint_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const;
     void add_semantic_losses(const Outputs& outputs, const TrainingBatch& batch, StepLosses& losses, std::vector<Tensor>& gradients) const;
 
     DetectorTraining training_;
-    std::vector<ops::DecodeAnchors> levels_;
+    std::vector<ops::DecodeAnchors> levels_;  // none: boxes are given
     bool is_dense_ = false, has_semantics_ = false;
     std::vector<std::string> box_heads_, mask_heads_, keypoint_heads_;  // what their labels begin with
     int regions_a_picture_ = 0, objects_a_picture_ = 0;

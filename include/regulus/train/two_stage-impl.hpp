@@ -124,7 +124,9 @@ REGULUS_INLINE std::vector<std::string> head_prefixes(const Graph& detector, con
 
 REGULUS_INLINE Graph two_stage_graph(Graph detector, int regions, int object_regions) {
     std::vector<std::string> outputs;
-    for (const auto& entry : dense_graph(detector, "rpn_logits", "rpn_deltas").outputs) outputs.push_back(entry.first);
+    if (detector.find_label("rpn_logits.0") != no_value) {
+        for (const auto& entry : dense_graph(detector, "rpn_logits", "rpn_deltas").outputs) outputs.push_back(entry.first);
+    }
     Graph graph = with_given_proposals(std::move(detector), regions);
     for (const std::string& stage : head_prefixes(graph, "class_logits")) {
         const std::vector<std::string> ends{stage + "class_logits", stage + "box_regression"};

@@ -25,7 +25,7 @@ std::vector<std::string> head_prefixes(const Graph& detector, const std::string&
 
 /// The part of a recorded two-stage detector that all its losses need. Inputs: the picture, proposals and proposal_count (region_inputs, at most `regions` a picture), the same for
 /// each later stage of a cascade, and with `object_regions` > 0 the same for each mask head, then for the keypoint head (region_inputs with only_positives). Outputs:
-/// rpn_logits.N, rpn_deltas.N, class_logits and box_regression, mask_logits, of each stage under its prefix, keypoint_logits, semantic_logits.
+/// rpn_logits.N, rpn_deltas.N (none of a detector that looks into given boxes), class_logits and box_regression, mask_logits, of each stage under its prefix, keypoint_logits, semantic_logits.
 ///
 /// The regions come out of the first stage's maps, those of a cascade's later stages out of the boxes of the one before: a learner asks for them when it has these
 /// (Learner::LaterInputs). DetectorTeacher (detector_teacher.hpp) does all of a step.
