@@ -31,6 +31,6 @@ install_packages() {
 
 build_packages=(g++=g++ cmake=cmake ninja-build=ninja libdnnl-dev=oneapi/dnnl/dnnl.hpp libjpeg-dev=jpeglib.h libpng-dev=png.h
                 libcairo2-dev=cairo/cairo.h libeigen3-dev=/usr/include/eigen3/Eigen/Core libcli11-dev=CLI/CLI.hpp fonts-dejavu-core=/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf)
-test_packages=("${build_packages[@]}" doctest-dev=doctest/doctest.h clang=clang++ libclang-rt-dev=/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux libomp-dev=/usr/lib/llvm-14/lib/clang/14.0.6/include/omp.h
+test_packages=("${build_packages[@]}" doctest-dev=doctest/doctest.h clang=clang++ libclang-rt-dev=/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux libomp-dev=/usr/lib/llvm-14/lib/clang/14.0.6/include/omp.h libc++-dev=/usr/lib/llvm-14/include/c++/v1/version
                libbenchmark-dev=benchmark/benchmark.h python3=python3
                python3-venv=/usr/lib/python3.11/ensurepip/__init__.py openmpi-bin=mpirun libopenmpi-dev=mpicc)

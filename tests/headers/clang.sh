@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# clang++ with -Wall -Wextra -Werror: compiles the library's sources, and reads all other sources and, in the header-only form, all headers. Nothing is linked:
-# clang's own OpenMP library beside the one that oneDNN brings would be asking for trouble.
+# clang++ with -Wall -Wextra -Werror: compiles the library's sources, and reads all other sources and, in the header-only form, all headers, these with LLVM's standard
+# library too. Nothing is linked: clang's own OpenMP library beside the one that oneDNN brings would be asking for trouble.
 #   clang.sh WORK_FOLDER JOBS
 set -uo pipefail
 jobs=${2:-2}
@@ -21,13 +21,14 @@ check() {  # check KIND FILE; says everything in one write, as several run side 
     local how said
     case $1 in
         headers) how="-fsyntax-only" ;;
+        libc++) how="-fsyntax-only -stdlib=libc++" ;;
         library) how="-include-pch $precompiled -DREGULUS_COMPILED -O0 -c -o /dev/null" ;;  # code is made, as some errors of instruction sets show only there
         program) how="-include-pch $precompiled -DREGULUS_COMPILED -fsyntax-only" ;;
     esac
     if said=$(clang++ $flags $how "$2" 2>&1); then
         echo "1 passed, 0 failed, 0 skipped"
     else
-        printf '%s\nerror: clang++ refuses %s\n0 passed, 1 failed, 0 skipped\n' "$said" "$2"
+        printf '%s\nerror: clang++ refuses %s (%s)\n0 passed, 1 failed, 0 skipped\n' "$said" "$2" "$1"
     fi
 }
 export -f check
@@ -35,6 +36,7 @@ export flags
 
 {
     echo "headers $all"
+    echo "libc++ $all"
     printf 'library %s\n' backends/compiled/*.cpp
     find tests examples bench backends/cuda -name '*.cpp' ! -path 'tests/wiring/*' ! -path 'tests/install/*' ! -path 'tests/onednn3/*' -printf 'program %p\n' | sort
 } | xargs -P "$jobs" -L 1 bash -c 'check "$0" "$1"'

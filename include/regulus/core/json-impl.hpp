@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include <regulus/core/real_number.hpp>
 #include <regulus/core/utf8.hpp>
 
 namespace regulus {
@@ -191,9 +192,9 @@ private:
             if (std::from_chars(first, last, whole).ec == std::errc()) return Json(whole);
         }
         double real = 0;
-        const auto result = std::from_chars(first, last, real);
+        const auto result = real_from_chars(first, last, real);
         if (result.ec == std::errc::result_out_of_range) {
-            // from_chars says the same for what is too large and what is too near to zero; only the latter has a harmless meaning
+            // It says the same for what is too large and what is too near to zero; only the latter has a harmless meaning
             std::size_t exponent = 0;
             for (exponent = begin; exponent < at_ && text_[exponent] != 'e' && text_[exponent] != 'E'; ++exponent) {}
             const bool tiny = text_.substr(exponent, at_ - exponent).find('-') != std::string_view::npos;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <regulus/core/error.hpp>
+#include <regulus/core/real_number.hpp>
 #include <regulus/data/point_cloud_options.hpp>
 
 namespace regulus::data_detail {
@@ -206,7 +207,7 @@ template <class T> bool parse_real(std::string_view word, T& value) {
         word.remove_prefix(1);
         if (!word.empty() && word.front() == '-') return false;
     }
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    const auto [end, error] = real_from_chars(word.data(), word.data() + word.size(), value);
     if (end != word.data() + word.size()) return false;
     if (error == std::errc::result_out_of_range) {
         const std::size_t exponent = word.find_first_of("eE");

@@ -1,7 +1,6 @@
 #pragma once
 // Lines and words of plain text files.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include <regulus/core/error.hpp>
+#include <regulus/core/real_number.hpp>
 
 namespace regulus::evaluate_detail {
 
@@ -62,7 +62,7 @@ inline bool is_printable(std::string_view word) {
 /// A finite number not beyond 1e12, with nothing after it.
 inline bool parse_number(std::string_view word, double& value) {
     if (word.size() > 1 && word.front() == '+' && word[1] != '-') word.remove_prefix(1);
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    const auto [end, error] = real_from_chars(word.data(), word.data() + word.size(), value);
     return error == std::errc() && end == word.data() + word.size() && std::fabs(value) <= 1e12;
 }
 

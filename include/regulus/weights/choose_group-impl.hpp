@@ -1,15 +1,17 @@
 #pragma once
 #include <regulus/weights/choose_group.hpp>
 
-#include <charconv>
 #include <string>
 #include <string_view>
+#include <system_error>
+
+#include <regulus/core/real_number.hpp>
 
 namespace regulus::detail {
 
 inline bool number_in_metadata(const CheckpointFile& file, std::string_view key, double& value) {
     for (const auto& [name, text] : file.metadata) {
-        if (name == key) return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc();
+        if (name == key) return real_from_chars(text.data(), text.data() + text.size(), value).ec == std::errc();
     }
     return false;
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include <regulus/core/real_number.hpp>
 #include <regulus/core/utf8.hpp>
 #include <regulus/weights/pickle_machine.hpp>
 
@@ -268,7 +269,7 @@ REGULUS_INLINE void PickleMachine::step_data(std::uint8_t opcode) {
                 value = std::bit_cast<double>(pattern);
             } else {
                 const std::string_view digits = line();
-                const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+                const auto result = real_from_chars(digits.data(), digits.data() + digits.size(), value);
                 if (digits.empty() || result.ptr != digits.data() + digits.size()) fail("expected a number");
             }
             const Handle handle = add(PickleKind::real);
