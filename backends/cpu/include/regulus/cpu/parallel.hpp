@@ -38,7 +38,7 @@ public:
     ThreadScope& operator=(const ThreadScope&) = delete;
 
 private:
-    int before_ = 1;
+    [[maybe_unused]] int before_ = 1;
 };
 
 /// body(i) for i in [0, count), spread over the team in equal contiguous parts. body must not throw.
