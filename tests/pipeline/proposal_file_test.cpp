@@ -81,6 +81,29 @@ TEST_CASE("read_proposals: what is wrong with a file is said") {
     CHECK_THROWS_AS(read_proposals(evil.path()), FileError);
 }
 
+TEST_CASE("read_proposals: a large file may hold more values than a checkpoint") {
+    const int pictures = 24'000, boxes_each = 112;
+    const std::string corners = ndarray("f4", "<", {boxes_each, 4}, std::string(16 * boxes_each, '\0')), scores = ndarray("f4", "<", {boxes_each}, std::string(4 * boxes_each, '\0'));
+    std::string ids = "]", boxes = "]", of = "]";
+    std::size_t opcodes = 0;
+    for (int i = 0; i < pictures; ++i) {
+        ids += integer(i) + "a";
+        boxes += corners + "a";
+        of += scores + "a";
+        opcodes += 2 * 19 + 4;  // two arrays and what appends them, at least
+    }
+    REQUIRE(opcodes > 1'000'000);
+    const TemporaryFile file(program(dict({{"ids", ids}, {"boxes", boxes}, {"objectness_logits", of}})), ".pkl");
+    const auto found = read_proposals(file.path());
+    REQUIRE(found.size() == std::size_t(pictures));
+    CHECK(found.at(pictures - 1).size() == std::size_t(boxes_each));
+
+    std::string small = "](";
+    for (int i = 0; i < 1'000'001; ++i) small += "N0";
+    const TemporaryFile refused(program(dict({{"ids", small + "e"}})), ".pkl");
+    CHECK_THROWS_WITH_AS(read_proposals(refused.path()), Contains("the pickle has more than 1000000 opcodes"), FileError);
+}
+
 TEST_CASE("read_proposals: a small file whose boxes stand for many pictures does not become a large one") {
     std::vector<float> many(4 * 1000);
     std::string raw;

@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <memory>
 #include <numeric>
+#include <vector>
 
 #include <regulus/core/error.hpp>
-#include <regulus/data/file.hpp>
+#include <regulus/core/mapped_file.hpp>
 #include <regulus/pipeline/proposal_file.hpp>
 #include <regulus/weights/pickle.hpp>
 
@@ -58,11 +60,20 @@ struct Reader {
     }
 };
 
+/// A file of a hundred thousand pictures needs more values than a checkpoint may; they grow with its size, so a small file cannot ask for much.
+inline PickleLimits limits(std::size_t file_size) {
+    PickleLimits result;
+    result.opcodes = std::max(result.opcodes, file_size / 32);
+    result.memo = std::max(result.memo, file_size / 32);
+    result.copies = std::max(result.copies, file_size / 32);
+    return result;
+}
+
 }  // namespace detail::proposal_file
 
 REGULUS_INLINE std::map<std::int64_t, ProposalList> read_proposals(const std::string& path) {
-    const std::vector<std::uint8_t> bytes = read_file(path, std::int64_t(1) << 32);
-    const detail::proposal_file::Reader file{path, detail::read_pickle(bytes.data(), bytes.size(), 0, 0, "proposals: " + path, detail::PickleDialect::plain)};
+    const std::shared_ptr<const MappedFile> bytes = MappedFile::open(path);
+    const detail::proposal_file::Reader file{path, detail::read_pickle(bytes->data(), bytes->size(), 0, 0, "proposals: " + path, detail::PickleDialect::plain, detail::proposal_file::limits(bytes->size()))};
     const detail::PickleNode &ids = file.list("ids", "indexes"), &boxes = file.list("boxes", "boxes"), &scores = file.list("objectness_logits", "scores");
     if (boxes.items.size() != ids.items.size() || scores.items.size() != ids.items.size()) file.refuse("\"ids\", \"boxes\" and the scores must be lists of equal length");
     const detail::PickleNode* const mode = file.pickle.find(file.pickle[file.pickle.root], "bbox_mode");
@@ -77,7 +88,7 @@ REGULUS_INLINE std::map<std::int64_t, ProposalList> read_proposals(const std::st
         const std::vector<float> corners = file.numbers(file.pickle[boxes.items[i]], 2, "the boxes" + who), score = file.numbers(file.pickle[scores.items[i]], 1, "the scores" + who);
         if (4 * score.size() != corners.size()) file.refuse("picture " + std::to_string(id) + " has " + std::to_string(corners.size() / 4) + " boxes and " + std::to_string(score.size()) + " scores");
         total += corners.size();
-        if (total > bytes.size()) file.refuse("the same boxes stand for many pictures");  // a small file must not become a large one
+        if (total > bytes->size()) file.refuse("the same boxes stand for many pictures");  // a small file must not become a large one
         std::vector<std::size_t> order(score.size());
         std::iota(order.begin(), order.end(), std::size_t(0));
         std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return score[a] > score[b] || (score[b] != score[b] && score[a] == score[a]); });

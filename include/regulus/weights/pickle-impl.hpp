@@ -11,14 +11,14 @@
 
 namespace regulus::detail {
 
-REGULUS_INLINE Pickle read_pickle(const std::uint8_t* bytes, std::size_t size, std::size_t begin, std::uint64_t base, const std::string& who, PickleDialect dialect) {
-    return PickleMachine(bytes, size, begin, base, who, dialect).run();
+REGULUS_INLINE Pickle read_pickle(const std::uint8_t* bytes, std::size_t size, std::size_t begin, std::uint64_t base, const std::string& who, PickleDialect dialect, const PickleLimits& limits) {
+    return PickleMachine(bytes, size, begin, base, who, dialect, limits).run();
 }
 
 REGULUS_INLINE Pickle PickleMachine::run() {
     for (std::size_t count = 0; !stopped_; ++count) {
         opcode_at_ = at_;
-        if (count == max_pickle_opcodes) fail("the pickle has more than " + std::to_string(max_pickle_opcodes) + " opcodes");
+        if (count == limits_.opcodes) fail("the pickle has more than " + std::to_string(limits_.opcodes) + " opcodes");
         need(1);
         step(bytes_[at_++]);
     }
@@ -123,7 +123,7 @@ REGULUS_INLINE PickleMachine::Handle PickleMachine::add(PickleKind kind) {
 }
 
 REGULUS_INLINE void PickleMachine::push(Handle handle) {
-    if (stack_.size() + marks_.size() >= max_pickle_stack) fail("the pickle's stack holds more than " + std::to_string(max_pickle_stack) + " values");
+    if (stack_.size() + marks_.size() >= limits_.stack) fail("the pickle's stack holds more than " + std::to_string(limits_.stack) + " values");
     stack_.push_back(handle);
 }
 
@@ -149,7 +149,7 @@ REGULUS_INLINE std::vector<PickleMachine::Handle> PickleMachine::pop_to_mark() {
 }
 
 REGULUS_INLINE void PickleMachine::put(std::uint64_t index) {
-    if (index >= max_pickle_memo) fail("memo index " + std::to_string(index) + " is beyond the limit of " + std::to_string(max_pickle_memo));
+    if (index >= limits_.memo) fail("memo index " + std::to_string(index) + " is beyond the limit of " + std::to_string(limits_.memo));
     top();
     if (index >= memo_.size()) memo_.resize(static_cast<std::size_t>(index) + 1, unset);
     Handle& slot = memo_[static_cast<std::size_t>(index)];
@@ -205,7 +205,7 @@ REGULUS_INLINE void PickleMachine::append_to(Handle container, const std::vector
 REGULUS_INLINE void PickleMachine::step(std::uint8_t opcode) {
     switch (opcode) {
         case '(':
-            if (stack_.size() + marks_.size() >= max_pickle_stack) fail("the pickle's stack holds more than " + std::to_string(max_pickle_stack) + " values");
+            if (stack_.size() + marks_.size() >= limits_.stack) fail("the pickle's stack holds more than " + std::to_string(limits_.stack) + " values");
             return marks_.push_back(stack_.size());
         case '.':
             result_.root = pop();

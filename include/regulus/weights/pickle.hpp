@@ -12,7 +12,7 @@ namespace regulus::detail {
 
 /// Runs the machine on bytes[begin, size) of a file until STOP. Offsets in errors count from bytes[0] plus `base`; `who` names the file, and the record
 /// in it. Throws FileError for broken programs, exceeded limits, impossible tensors and calls of functions that only an attack needs.
-REGULUS_INLINE Pickle read_pickle(const std::uint8_t* bytes, std::size_t size, std::size_t begin, std::uint64_t base, const std::string& who, PickleDialect dialect);
+REGULUS_INLINE Pickle read_pickle(const std::uint8_t* bytes, std::size_t size, std::size_t begin, std::uint64_t base, const std::string& who, PickleDialect dialect, const PickleLimits& limits = {});
 
 }  // namespace regulus::detail
 

@@ -29,7 +29,7 @@ inline bool is_attack(std::string_view module, std::string_view name) {
 
 REGULUS_INLINE void PickleMachine::spend(std::size_t count) {
     copies_ += count;
-    if (copies_ > max_pickle_copies) fail("the pickle copies more than " + std::to_string(max_pickle_copies) + " values");
+    if (copies_ > limits_.copies) fail("the pickle copies more than " + std::to_string(limits_.copies) + " values");
 }
 
 REGULUS_INLINE std::int64_t PickleMachine::integer_of(Handle handle, const char* what) const {

@@ -13,8 +13,8 @@ class PickleMachine {
 public:
     using Handle = std::uint32_t;
 
-    PickleMachine(const std::uint8_t* bytes, std::size_t size, std::size_t begin, std::uint64_t base, const std::string& who, PickleDialect dialect)
-        : bytes_(bytes), size_(size), at_(begin), base_(base), who_(who), dialect_(dialect), decode_budget_(2 * size + 4096) {}
+    PickleMachine(const std::uint8_t* bytes, std::size_t size, std::size_t begin, std::uint64_t base, const std::string& who, PickleDialect dialect, const PickleLimits& limits)
+        : bytes_(bytes), size_(size), at_(begin), base_(base), who_(who), dialect_(dialect), limits_(limits), decode_budget_(2 * size + 4096) {}
 
     Pickle run();
 
@@ -88,6 +88,7 @@ private:
     std::uint64_t base_;
     const std::string& who_;
     PickleDialect dialect_;
+    PickleLimits limits_;
     std::size_t opcode_at_ = 0;
     std::size_t decode_budget_;
     std::size_t copies_ = 0;

@@ -14,11 +14,15 @@
 
 namespace regulus::detail {
 
-inline constexpr std::size_t max_pickle_opcodes = 1'000'000;
-inline constexpr std::size_t max_pickle_stack = 10'000;
-inline constexpr std::size_t max_pickle_memo = 100'000;
-inline constexpr std::size_t max_pickle_text = 16u << 20;     // of names and metadata; array bytes are views and need no limit
-inline constexpr std::size_t max_pickle_copies = 4'000'000;   // values copied from one container to another
+inline constexpr std::size_t max_pickle_text = 16u << 20;  // of names and metadata; array bytes are views and need no limit
+
+/// What a pickle may ask of its reader; the defaults suit checkpoints.
+struct PickleLimits {
+    std::size_t opcodes = 1'000'000;
+    std::size_t stack = 10'000;
+    std::size_t memo = 100'000;
+    std::size_t copies = 4'000'000;  ///< values copied from one container to another
+};
 
 enum class PickleKind : std::uint8_t { none, boolean, integer, big_integer, real, text, bytes, latin1, list, tuple, dict, global, object, dtype, array, storage, tensor };
 
