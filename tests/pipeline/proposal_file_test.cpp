@@ -82,7 +82,7 @@ TEST_CASE("read_proposals: what is wrong with a file is said") {
 }
 
 TEST_CASE("read_proposals: a large file may hold more values than a checkpoint") {
-    const int pictures = 24'000, boxes_each = 112;
+    const int pictures = 24'000, boxes_each = 10;
     const std::string corners = ndarray("f4", "<", {boxes_each, 4}, std::string(16 * boxes_each, '\0')), scores = ndarray("f4", "<", {boxes_each}, std::string(4 * boxes_each, '\0'));
     std::string ids = "]", boxes = "]", of = "]";
     std::size_t opcodes = 0;

@@ -60,12 +60,11 @@ struct Reader {
     }
 };
 
-/// A file of a hundred thousand pictures needs more values than a checkpoint may; they grow with its size, so a small file cannot ask for much.
+/// A file of a hundred thousand pictures needs more values than a checkpoint may. They grow with its size, so that a small file cannot ask for much, and end at
+/// what some 250,000 pictures need (64 values of 56 bytes each).
 inline PickleLimits limits(std::size_t file_size) {
     PickleLimits result;
-    result.opcodes = std::max(result.opcodes, file_size / 32);
-    result.memo = std::max(result.memo, file_size / 32);
-    result.copies = std::max(result.copies, file_size / 32);
+    for (std::size_t* const limit : {&result.opcodes, &result.memo, &result.copies}) *limit = std::max(*limit, std::min<std::size_t>(file_size / 4, 16'000'000));
     return result;
 }
 
